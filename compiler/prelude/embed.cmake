@@ -2,6 +2,7 @@
 #   cmake -DOUT=prelude.cpp "-DFILES=a.dl;b.dl" -P embed.cmake
 set(rows "")
 set(names "")
+list(LENGTH FILES n_files)
 foreach(file ${FILES})
   get_filename_component(name ${file} NAME)
   file(READ ${file} text)
@@ -13,8 +14,8 @@ file(WRITE ${OUT} "// Made by compiler/prelude/embed.cmake from:${names}. Edit t
 
 namespace dlc {
 namespace {
-constexpr PreludeFile kFiles[] = {
-${rows}};
+constexpr std::array<PreludeFile, ${n_files}> kFiles = {{
+${rows}}};
 }  // namespace
 
 std::span<const PreludeFile> prelude_files() { return kFiles; }
