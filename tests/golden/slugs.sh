@@ -7,10 +7,11 @@ slugs=$("$dlc" explain --list) && [ -n "$slugs" ] || { echo "\`dlc explain --lis
 for slug in $slugs; do
   [ -n "$(find "$root" -name "fail_$slug.*")" ] || { echo "no test shows [$slug]: add a fail_$slug.dl"; failed=1; }
 done
-for file in $(find "$root" -name 'fail_*'); do
+for file in "$root"/*/fail_*; do
+  [ -e "$file" ] || continue
   slug=$(basename "$file" | sed 's/^fail_//; s/\..*//')
   sed -n '/^\/\/ OUT:$/,$p' "$file" | grep -qF "[$slug]" || { echo "$file does not print [$slug]"; failed=1; }
-  printf '%s\n' $slugs | grep -qxF -- "$slug" || { echo "$file: no message has the slug $slug"; failed=1; }
+  echo "$slugs" | grep -qxF -- "$slug" || { echo "$file: no message has the slug $slug"; failed=1; }
 done
-[ $failed = 0 ] && echo "$(printf '%s\n' $slugs | wc -l) slugs, each shown by a test"
+[ $failed = 0 ] && echo "$(echo "$slugs" | wc -l) slugs, each shown by a test"
 exit $failed

@@ -1,0 +1,19 @@
+#!/bin/bash
+# Builds the release preset (and dev's dlc, whose start is measured too) and runs every bench_*.cpp; prints one table.
+# Say what machine the figures are from, and run it twice: ±10 % is noise here.
+#   tests/bench/run.sh [regular expression over the names of benchmarks]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tests/install_deps.sh --bench
+for preset in dev release; do
+  cmake --preset $preset --log-level=WARNING
+done
+cmake --build build --target dlc
+cmake --build build-release
+
+echo "$(grep -m1 'model name' /proc/cpuinfo | sed 's/.*: //'), $(nproc) cores, $(date -I)"
+for bench in build-release/tests/bench/bench_*; do
+  [ -x "$bench" ] || continue
+  # Google Benchmark's own header says nothing about this program; its rows are the table.
+  "$bench" --benchmark_filter="${1:-.}" --benchmark_counters_tabular=true 2>/dev/null
+done
