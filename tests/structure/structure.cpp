@@ -222,7 +222,8 @@ struct Checker {
 
   void check_file(const File& f) {
     static const std::regex vague("(utils?|common|misc|helpers?)(_.*)?");
-    if (!f.text.starts_with("//")) complain(f.path, 1, "a file opens with a comment: what it is for");
+    if (!f.text.starts_with("//") && !f.text.starts_with("/*"))
+      complain(f.path, 1, "a file opens with a comment: what it is for");
     for (const fs::path& part : f.path)
       if (std::regex_match(part.stem().string(), vague)) complain(f.path, 1, "`" + part.string() + "` names no idea");
     const size_t n = line_at(f.text, f.text.size()) - 1;

@@ -49,7 +49,7 @@ TEST_F(Tree, GoodArrowsPass) {
   file("compiler/ir/module.h", "#include \"base/ids.h\"\n#include \"types.h\"\n");
   file("compiler/ir/types.h", "");
   file("compiler/driver/main.cpp", "#include \"ir/module.h\"\n");
-  file("runtime/abi.h", "#include <stdint.h>\n");
+  file("runtime/abi.h", "#include <stdint.h>\n", "/* For the test. */\n");
   file("compiler/codegen/cpu/jit.cpp", "#include \"runtime/abi.h\"\n#include <llvm/Passes/PassBuilder.h>\n");
   EXPECT_EQ(violation(), "");
 }
