@@ -48,8 +48,8 @@ struct Slice {
 
 /// A name where it is written. Absent (false) when the optional name was left out.
 struct Name {
-  StrId id;
-  Span span;
+  StrId id{};
+  Span span{};
   explicit operator bool() const { return static_cast<bool>(id); }
 };
 
@@ -95,9 +95,9 @@ enum class ArgKind : uint8_t {
 /// One element of a call, an index, a tuple, an array, a `data` entry, …
 struct Arg {
   ArgKind kind = ArgKind::value;
-  Name name;
-  ExprId value;
-  Span span;
+  Name name{};
+  ExprId value{};
+  Span span{};
 };
 
 struct Stmt;
@@ -106,18 +106,18 @@ struct Expr {
   ExprKind kind = ExprKind::error;
   SyntaxOp op = SyntaxOp::none;
   bool flag = false;
-  StrId name;
-  Span span;            // all of it, brackets included
-  Span mark;            // the part that is the operator's own: `+`, `(…)`, `[…]`, the name after a dot
-  ExprId a, b, c;
-  Slice<Arg> args;
-  Slice<StmtId> stmts;
-  NumberId number;
-  FnId fn;
+  StrId name{};
+  Span span{};            // all of it, brackets included
+  Span mark{};          // the part that is the operator's own: `+`, `(…)`, `[…]`, the name after a dot
+  ExprId a{}, b{}, c{};
+  Slice<Arg> args{};
+  Slice<StmtId> stmts{};
+  NumberId number{};
+  FnId fn{};
 };
 
 struct Number {
-  StrId text;               // as written, `1_000`, `2.5e-3`
+  StrId text{};               // as written, `1_000`, `2.5e-3`
   double value = 0;         // correctly rounded
   int64_t integer = 0;      // valid if is_integer
   bool is_integer = false;  // written without `.` and without exponent (then it may still become a float)
@@ -134,40 +134,40 @@ enum class TypeKind : uint8_t {
 };
 
 struct TypeField {
-  Name name;  // may be absent
-  TypeExprId type;
+  Name name{};  // may be absent
+  TypeExprId type{};
 };
 
 struct TypeExpr {
   TypeKind kind = TypeKind::error;
-  Name name;
-  Slice<ExprId> sizes;
-  Slice<TypeField> fields;
-  TypeExprId result;
-  Span span;
+  Name name{};
+  Slice<ExprId> sizes{};
+  Slice<TypeField> fields{};
+  TypeExprId result{};
+  Span span{};
 };
 
 // ------------------------------------------------------------------------------------ functions and patterns
 
 struct Param {
-  Name name;
-  TypeExprId type;  // absent where it was left out; required in `struct` fields
+  Name name{};
+  TypeExprId type{};  // absent where it was left out; required in `struct` fields
 };
 
 struct Fn {
-  Name name;             // absent for an anonymous fn and for an unnamed `loss`
-  Slice<Name> sizes;     // fn nll[n, d](…)
-  Slice<Param> params;
-  TypeExprId result;     // may be absent
-  ExprId body;           // kind block for `{ … }`; any other kind for `= expr`
-  Span span;             // from `fn` (or `loss`) to the end of the body
-  Span head;             // from `fn` to the end of the parameters and result type, for messages
+  Name name{};             // absent for an anonymous fn and for an unnamed `loss`
+  Slice<Name> sizes{};     // fn nll[n, d](…)
+  Slice<Param> params{};
+  TypeExprId result{};     // may be absent
+  ExprId body{};           // kind block for `{ … }`; any other kind for `= expr`
+  Span span{};             // from `fn` (or `loss`) to the end of the body
+  Span head{};             // from `fn` to the end of the parameters and result type, for messages
 };
 
 struct Pattern {
-  Name name;                 // a single name, or absent for …
-  Slice<PatternId> parts;    // … (p, q, …)
-  Span span;
+  Name name{};                 // a single name, or absent for …
+  Slice<PatternId> parts{};    // … (p, q, …)
+  Span span{};
 };
 
 // ----------------------------------------------------------------------------------------------- statements
@@ -201,21 +201,21 @@ enum class StmtKind : uint8_t {
 struct Stmt {
   StmtKind kind = StmtKind::error;
   SyntaxOp op = SyntaxOp::none;
-  Name name;
-  PatternId pattern;
-  TypeExprId type;
-  ExprId target, value, body;
-  Slice<struct Binder> binders;
-  Slice<struct Attribute> attributes;
-  FnId fn;
-  Span span;
+  Name name{};
+  PatternId pattern{};
+  TypeExprId type{};
+  ExprId target{}, value{}, body{};
+  Slice<struct Binder> binders{};
+  Slice<struct Attribute> attributes{};
+  FnId fn{};
+  Span span{};
   Span mark;  // the keyword, or the assignment's operator
 };
 
 /// An index that a `let name[…]` binds.
 struct Binder {
-  Name name;
-  ExprId range;  // a `range`, or absent: inferred from where it subscripts
+  Name name{};
+  ExprId range{};  // a `range`, or absent: inferred from where it subscripts
 };
 
 enum class AttributeKind : uint8_t { max_iters, checkpoint, memory };
@@ -223,15 +223,15 @@ enum class AttributeKind : uint8_t { max_iters, checkpoint, memory };
 /// `@max_iters(n)`, `@checkpoint(k)`, `@checkpoint(sqrt)` (value: the name `sqrt`), `@memory(64MiB)` (value: bytes).
 struct Attribute {
   AttributeKind kind = AttributeKind::max_iters;
-  ExprId value;
-  Span span;
+  ExprId value{};
+  Span span{};
 };
 
 // --------------------------------------------------------------------------------------------- declarations
 
 /// A comment, markers included in the span. `Ast::comments` has all of them in the order of the file.
 struct Comment {
-  Span span;
+  Span span{};
   bool is_doc = false;         // `///` (and not `////`)
   bool owns_line = false;      // nothing but white space precedes it on its line
 };
@@ -246,16 +246,16 @@ enum class ItemKind : uint8_t {
 
 struct ModelItem {
   ItemKind kind = ItemKind::param;
-  Name name;
-  TypeExprId type;
+  Name name{};
+  TypeExprId type{};
   bool is_drawn = false;  // `~`: value is a distribution
-  ExprId value;           // may be absent for param
-  Slice<Arg> args;
-  Name model;
-  Slice<Arg> model_args;
-  FnId fn;
-  Slice<Comment> doc;
-  Span span;
+  ExprId value{};           // may be absent for param
+  Slice<Arg> args{};
+  Name model{};
+  Slice<Arg> model_args{};
+  FnId fn{};
+  Slice<Comment> doc{};
+  Span span{};
 };
 
 enum class EntryKind : uint8_t {
@@ -277,11 +277,11 @@ enum class EntryKind : uint8_t {
 
 struct TrainEntry {
   EntryKind kind = EntryKind::data;
-  ExprId value;
-  Slice<Arg> args;
-  Name name;
-  Span word;  // the entry's leading word
-  Span span;
+  ExprId value{};
+  Slice<Arg> args{};
+  Name name{};
+  Span word{};  // the entry's leading word
+  Span span{};
 };
 
 enum class DeclKind : uint8_t {
@@ -296,18 +296,18 @@ enum class DeclKind : uint8_t {
 
 struct Decl {
   DeclKind kind = DeclKind::const_;
-  Name name;
-  TypeExprId type;
-  ExprId value;
-  FnId fn;
-  Slice<Name> sizes;
-  Slice<Param> fields, params, jvp_params;
-  Name result;
-  Slice<ModelItem> items;
-  Slice<Arg> args;
-  Slice<TrainEntry> entries;
-  Slice<Comment> doc;  // the `///` lines right above
-  Span span;
+  Name name{};
+  TypeExprId type{};
+  ExprId value{};
+  FnId fn{};
+  Slice<Name> sizes{};
+  Slice<Param> fields{}, params{}, jvp_params{};
+  Name result{};
+  Slice<ModelItem> items{};
+  Slice<Arg> args{};
+  Slice<TrainEntry> entries{};
+  Slice<Comment> doc{};  // the `///` lines right above
+  Span span{};
 };
 
 /// Everything of one file. The vectors are the tables that ids and slices point into; only the parser writes them.
