@@ -6,14 +6,17 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 tests/install_deps.sh --bench
 for preset in dev release; do
-  cmake --preset $preset --log-level=WARNING
+  cmake --preset $preset --log-level=WARNING >/dev/null
 done
 cmake --build build --target dlc
-cmake --build build-release
+cmake --build build-release --target benches
 
 echo "$(grep -m1 'model name' /proc/cpuinfo | sed 's/.*: //'), $(nproc) cores, $(date -I)"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for bench in build-release/tests/bench/bench_*; do
   [ -x "$bench" ] || continue
-  # Google Benchmark's own header says nothing about this program; its rows are the table.
-  "$bench" --benchmark_filter="${1:-.}" --benchmark_counters_tabular=true 2>/dev/null
+  echo "== $(basename "$bench")"
+  # Google Benchmark describes the machine on stderr each time; that is shown only with an error.
+  "$bench" --benchmark_filter="${1:-.}" --benchmark_counters_tabular=true 2>"$log" || { cat "$log" >&2; exit 1; }
 done
