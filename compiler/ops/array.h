@@ -1,0 +1,71 @@
+// The array ops that are not elementwise, and what they mean to the last bit.
+//
+// view     out[j] = x[C·j + offset]; broadcast, transpose, slice, diagonal, flip, x[i + 1], windows x[i + k] are
+//          all views. A *guarded* view reads 0 where a source index leaves the array (the adjoint of a slice is a
+//          guarded view). Views cost nothing: codegen folds the map into addresses.
+// sum      over axes. Floats: if the last axis is reduced, element i of the last axis goes to partial sum i mod 16
+//          (row-major over the other reduced axes), and the 16 partials are added by halves (8, 4, 2, 1); otherwise
+//          strictly in row-major order of the reduced axes. Partial sums start at −0 (exact identity); an empty
+//          sum is +0. This order is part of the meaning: interpreter and native code share it, so bits agree.
+// matmul   a[B…, M…, K…] · b[B…, K…, N…] → [B…, M…, N…]; ints = {ranks of B, M, N, K}. Floats: acc = fma(a, b, acc)
+//          in order of K from −0 when there are N axes; with none (matrix–vector, dot) 16 partials by the last K
+//          index mod 16, added by halves. Empty K gives +0.
+// prod, max_over, min_over, any, all, argmax, argmin   over axes by the binary row, in row-major order of the reduced
+//          axes (argmax: int, the row-major position within the reduced axes of the first extreme; one axis only).
+// cumsum   ints = {axis, reverse}; running sum in order along one axis.
+// stack    n operands of one type → [n, …].
+// iota     0, 1, … as int[extent].
+// reshape  same elements in row-major order, other sizes.
+// index    (x, i0, i1, …) scalar ints subscript the leading axes; only inside a `map` body (batch turns it into a view,
+//          or reports that the subscript is not affine). ints = {1} when it stands under an `if` (guarded).
+// map      attr dims = extents of the box; block parameters: one int per extent, then the captures (operands).
+//          The result has the box's axes first (a tuple: every leaf has).
+// if       operands: condition, captures; two blocks whose parameters are the captures.
+// call     attr func and dims (sizes of the callee's size_vars, in order); operands are the arguments.
+#pragma once
+#include <vector>
+
+#include "ir/module.h"
+
+namespace dlc {
+
+constexpr int64_t kSumLanes = 16;  // partial sums of a reduction over the last axis
+
+/// The affine map of a `view` from result indices to source indices.
+struct ViewMap {
+  std::vector<DimId> dims;             // of the result (rank R)
+  std::vector<DimId> offsets;          // per source axis (rank S)
+  std::vector<int64_t> coefficients;   // S × R, row-major
+  bool guarded = false;
+
+  int result_rank() const { return static_cast<int>(dims.size()); }
+  int source_rank() const { return static_cast<int>(offsets.size()); }
+  int64_t at(int source_axis, int result_axis) const {
+    return coefficients[static_cast<size_t>(source_axis * result_rank() + result_axis)];
+  }
+  int64_t& at(int source_axis, int result_axis) {
+    return coefficients[static_cast<size_t>(source_axis * result_rank() + result_axis)];
+  }
+};
+
+/// Attr layout of `view`: ints = {R, S, guarded, coefficients…}, dims = {result dims…, offsets…}.
+ViewMap view_map(const Module& m, AttrId attr);
+AttrId view_attr(Module& m, const ViewMap& map);
+
+/// Result axis r reads source axis axes[r]; −1: a new (broadcast) axis of size dims[r]. Source axes not named read 0.
+ViewMap permute_map(Module& m, const Type& source, std::vector<int> axes, std::vector<DimId> dims);
+/// `x` of shape [trailing…] repeated over `leading`.
+ViewMap broadcast_map(Module& m, const Type& source, std::vector<DimId> leading);
+bool is_identity(const Module& m, const ViewMap& map, const Type& source);
+/// True when every result axis with coefficients reads one source axis with coefficient 1, offset 0, full extent:
+/// a permutation plus broadcast axes. Then `axes[r]` is the source axis or −1.
+bool is_permutation_broadcast(const Module& m, const ViewMap& map, const Type& source, std::vector<int>* axes);
+/// outer ∘ inner, i.e. the map of view(view(x, inner), outer); nullopt when a guard would be lost.
+std::optional<ViewMap> compose(Module& m, const ViewMap& outer, const ViewMap& inner);
+
+struct MatmulRanks {
+  int batch = 0, m = 0, n = 0, k = 0;
+};
+MatmulRanks matmul_ranks(const Module& m, AttrId attr);
+
+}  // namespace dlc

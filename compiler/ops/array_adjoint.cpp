@@ -1,0 +1,122 @@
+// The transposes and weights of the array ops: each the one derivative its row states (see ir/op.h).
+#include "ops/array_adjoint.h"
+
+#include "base/check.h"
+#include "ops/builder.h"
+#include "ops/table.h"
+
+namespace dlc {
+namespace {
+
+/// y_bar of a reduction over `axes`, repeated to the shape of the reduced operand.
+ValueId spread(Builder& b, ValueId v, std::span<const int64_t> axes, TypeId shape, Loc loc) {
+  const Type target = b.types()[shape];
+  std::vector<int> from(target.dims.size(), -1);
+  int next = 0;
+  for (int r = 0; r < target.rank(); ++r)
+    if (std::find(axes.begin(), axes.end(), r) == axes.end()) from[static_cast<size_t>(r)] = next++;
+  return b.view(v, permute_map(b.module(), b.type(v), from, target.dims), loc);
+}
+
+std::vector<int> axes_of(Builder& b, const Inst& self) {
+  const auto& ints = b.module()[self.attr].ints;
+  return {ints.begin(), ints.end()};
+}
+
+/// [B, X, Y] → [B, Y, X] for groups of axes.
+ValueId swap_groups(Builder& b, ValueId v, int batch, int x, int y, Loc loc) {
+  std::vector<int> axes;
+  for (int k = 0; k < batch; ++k) axes.push_back(k);
+  for (int k = 0; k < y; ++k) axes.push_back(batch + x + k);
+  for (int k = 0; k < x; ++k) axes.push_back(batch + k);
+  return b.transpose(v, axes, loc);
+}
+
+ValueId one_where(Builder& b, ValueId condition, DType dtype, Loc loc) {
+  return b.op("select"_op, {condition, b.constant(1, dtype, loc), b.constant(0, dtype, loc)}, loc);
+}
+
+}  // namespace
+
+ValueId transpose_view(Builder& b, const Inst& self, std::span<const ValueId> operands, int, ValueId y_bar, Loc loc) {
+  return b.view_adjoint(y_bar, view_map(b.module(), self.attr), b.type_id(operands[0]), loc);
+}
+
+ValueId transpose_view_adjoint(Builder& b, const Inst& self, std::span<const ValueId>, int, ValueId y_bar, Loc loc) {
+  return b.view(y_bar, view_map(b.module(), self.attr), loc);
+}
+
+ValueId transpose_sum(Builder& b, const Inst& self, std::span<const ValueId> operands, int, ValueId y_bar, Loc loc) {
+  const std::vector<int64_t> axes = b.module()[self.attr].ints;
+  return spread(b, y_bar, axes, b.type_id(operands[0]), loc);
+}
+
+ValueId transpose_reshape(Builder& b, const Inst&, std::span<const ValueId> operands, int, ValueId y_bar, Loc loc) {
+  return b.reshape(y_bar, b.type(operands[0]).dims, loc);
+}
+
+ValueId transpose_cumsum(Builder& b, const Inst& self, std::span<const ValueId>, int, ValueId y_bar, Loc loc) {
+  const std::vector<int64_t> ints = b.module()[self.attr].ints;
+  return b.cumsum(y_bar, static_cast<int>(ints[0]), ints[1] == 0, loc);
+}
+
+ValueId transpose_stack(Builder& b, const Inst&, std::span<const ValueId>, int k, ValueId y_bar, Loc loc) {
+  return b.pick(y_bar, 0, b.dims().constant(k), loc);
+}
+
+// y[B,M,N] = a[B,M,K]·b[B,K,N]:  a_bar = y_bar·bᵀ,  b_bar = aᵀ·y_bar. The forms with a missing group of axes are
+// chosen so that the contraction runs along contiguous memory: Wᵀu is written (u as a row)·W.
+ValueId transpose_matmul(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc loc) {
+  const MatmulRanks r = matmul_ranks(b.module(), self.attr);
+  if (k == 0) {
+    if (r.m == 0) return b.matmul(operands[1], y_bar, {r.batch, r.k, 0, r.n}, loc);
+    return b.matmul(y_bar, swap_groups(b, operands[1], r.batch, r.k, r.n, loc), {r.batch, r.m, r.k, r.n}, loc);
+  }
+  if (r.n == 0) return b.matmul(y_bar, operands[0], {r.batch, 0, r.k, r.m}, loc);
+  return b.matmul(swap_groups(b, operands[0], r.batch, r.m, r.k, loc), y_bar, {r.batch, r.k, r.n, r.m}, loc);
+}
+
+// Ties share evenly: each of k equal extremes gets 1/k.
+ValueId weight_extreme(Builder& b, const Inst& self, ValueId x, ValueId y, Loc loc) {
+  const DType dtype = b.type(x).dtype;
+  if (!y) y = b.reduce(self.op, x, axes_of(b, self), loc);
+  const std::vector<int64_t> axes = b.module()[self.attr].ints;
+  const ValueId is_extreme = b.op("eq"_op, {x, spread(b, y, axes, b.type_id(x), loc)}, loc);
+  const ValueId ties = b.sum(one_where(b, is_extreme, dtype, loc), axes_of(b, self), loc);
+  const ValueId share = b.op("div"_op, {b.constant(1, dtype, loc), ties}, loc);
+  return b.op("select"_op, {is_extreme, spread(b, share, axes, b.type_id(x), loc), b.constant(0, dtype, loc)}, loc);
+}
+
+// w_i = Π over j ≠ i of x_j, computed as written: y/x_i is wrong where an element is zero (and differentiates
+// wrongly there to every order), and prefix products lose that too. n² multiplications, no memory: the loops fuse.
+ValueId weight_prod(Builder& b, const Inst& self, ValueId x, ValueId, Loc loc) {
+  const std::vector<int> axes = axes_of(b, self);
+  const Type t = b.type(x);
+  const int n_reduced = static_cast<int>(axes.size());
+  // Result axes: those of x (the position i), then the reduced axes again (the position j).
+  std::vector<int> from_x(t.dims.size());
+  std::vector<DimId> dims = t.dims;
+  for (int k = 0; k < n_reduced; ++k) dims.push_back(t.dims[static_cast<size_t>(axes[static_cast<size_t>(k)])]);
+  std::vector<int> other(dims.size(), -1);
+  ValueId same;
+  for (int s = 0; s < t.rank(); ++s) other[static_cast<size_t>(s)] = s;
+  for (int k = 0; k < n_reduced; ++k) {
+    const int axis = axes[static_cast<size_t>(k)];
+    other[static_cast<size_t>(axis)] = -1;
+    other[static_cast<size_t>(t.rank() + k)] = axis;
+    const ValueId position = b.iota(t.dims[static_cast<size_t>(axis)], loc);
+    std::vector<int> at_i(dims.size(), -1), at_j(dims.size(), -1);
+    at_i[static_cast<size_t>(axis)] = 0, at_j[static_cast<size_t>(t.rank() + k)] = 0;
+    const ValueId i = b.view(position, permute_map(b.module(), b.type(position), at_i, dims), loc);
+    const ValueId j = b.view(position, permute_map(b.module(), b.type(position), at_j, dims), loc);
+    const ValueId equal = b.op("eq"_op, {i, j}, loc);
+    same = same ? b.op("and"_op, {same, equal}, loc) : equal;
+  }
+  const ValueId x_j = b.view(x, permute_map(b.module(), t, other, dims), loc);
+  const ValueId factors = b.op("select"_op, {same, b.constant(1, t.dtype, loc), x_j}, loc);
+  std::vector<int> last;
+  for (int k = 0; k < n_reduced; ++k) last.push_back(t.rank() + k);
+  return b.reduce("prod"_op, factors, last, loc);
+}
+
+}  // namespace dlc

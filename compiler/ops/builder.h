@@ -1,0 +1,107 @@
+// Builder: appends typed, locally simplified instructions to one block. AD rules and sema may write naively;
+// the builder folds constants (by the same code native entries run, so bits agree), applies the op table's
+// `identity` rows, composes views and drops those that do nothing.
+//
+//   Builder b(module, func_id, BlockId{0});
+//   ValueId z = b.op("add"_op, {b.op("mul"_op, {w, x}, loc), bias}, loc);   // scalars broadcast to arrays
+//   ValueId s = b.sum(z, {0}, loc);
+#pragma once
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ir/module.h"
+#include "ops/array.h"
+
+namespace dlc {
+
+class Builder {
+ public:
+  Builder(Module& m, FuncId func, BlockId block) : m_(m), func_(func), block_(block) {}
+
+  Module& module() { return m_; }
+  Func& func() { return m_[func_]; }
+  FuncId func_id() const { return func_; }
+  BlockId block() const { return block_; }
+  TypeTable& types() { return m_.types; }
+  DimTable& dims() { return m_.types.dims; }
+  TypeId type_id(ValueId v) { return func()[v].type; }
+  const Type type(ValueId v) { return m_.types[func()[v].type]; }  // a copy on purpose: types move as they grow
+
+  /// Elementwise. Scalar operands (and trailing-shape ones) are broadcast to the largest shape; dtypes must follow
+  /// the row's TypeRule (the caller converts). Literal constants: see constant().
+  ValueId op(OpId op, std::span<const ValueId> operands, Loc loc);
+  ValueId op(OpId id, std::initializer_list<ValueId> operands, Loc loc) { return op(id, std::span(operands.begin(), operands.size()), loc); }
+
+  ValueId constant(double value, DType dtype, Loc loc);        // f32, f64
+  ValueId constant_int(int64_t value, Loc loc);
+  ValueId constant_bool(bool value, Loc loc);
+  ValueId size(DimId d, Loc loc);                               // a size as an int value
+  ValueId zeros(TypeId type, Loc loc);                          // also of a tuple type
+  ValueId full(TypeId type, double value, Loc loc);             // array or scalar of a float, int or bool dtype
+  ValueId convert(ValueId v, DType to, Loc loc);                // int → float, f32 ↔ f64, …; no-op when equal
+
+  ValueId view(ValueId x, const ViewMap& map, Loc loc);
+  ValueId broadcast(ValueId x, const std::vector<DimId>& shape, Loc loc);  // trailing-shape rule
+  ValueId transpose(ValueId x, const std::vector<int>& axes, Loc loc);     // result axis r = source axis axes[r]
+  ValueId reshape(ValueId x, std::vector<DimId> shape, Loc loc);
+  /// x[lo .. lo+extent·step step] along one axis.
+  ValueId slice(ValueId x, int axis, DimId lo, DimId extent, int64_t step, Loc loc);
+  /// Drops `axis` by reading position `at`.
+  ValueId pick(ValueId x, int axis, DimId at, Loc loc);
+  ValueId sum(ValueId x, std::vector<int> axes, Loc loc);
+  /// reduction rows: "sum"_op, "prod"_op, "max_over"_op, …; empty axes: x itself.
+  ValueId reduce(OpId op, ValueId x, std::vector<int> axes, Loc loc);
+  ValueId cumsum(ValueId x, int axis, bool reverse, Loc loc);
+  ValueId matmul(ValueId a, ValueId b, MatmulRanks ranks, Loc loc);
+  ValueId stack(std::span<const ValueId> rows, Loc loc);
+  ValueId iota(DimId extent, Loc loc);
+  ValueId index(ValueId x, std::span<const ValueId> subscripts, bool guarded, Loc loc);
+  /// Adjoint of a view: scatters `y_bar` (of the view's shape) back to the source shape; again views and sums
+  /// where every subscript solves with coefficient ±1, else a `view_adjoint` instruction.
+  ValueId view_adjoint(ValueId y_bar, const ViewMap& map, TypeId source, Loc loc);
+
+  ValueId tuple(std::span<const ValueId> values, TypeId type, Loc loc);   // type: a tuple type with the names
+  ValueId tuple(std::span<const ValueId> values, Loc loc);                // unnamed fields
+  ValueId get(ValueId tuple, int field, Loc loc);
+  ValueId call(FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, Loc loc);
+
+  /// Regions. Make the blocks first, fill them with Builders of their own (`Builder inner = b.in(block)`), set their
+  /// results, then append the instruction. Parameters of the blocks are added by these calls in order.
+  struct IfBlocks { BlockId then_block, else_block; };
+  IfBlocks begin_if(std::span<const ValueId> captures, Loc loc);
+  ValueId end_if(IfBlocks blocks, ValueId condition, std::span<const ValueId> captures, Loc loc);
+  /// Parameters: extents.size() ints (named), then the captures.
+  BlockId begin_map(const std::vector<DimId>& extents, std::span<const StrId> names, std::span<const ValueId> captures, Loc loc);
+  ValueId end_map(BlockId body, const std::vector<DimId>& extents, std::span<const ValueId> captures, Loc loc);
+  Builder in(BlockId block) { return Builder(m_, func_, block); }
+  void set_result(ValueId v) { func()[block_].result = v; }
+
+  /// The value of a constant, also seen through unguarded views (a broadcast literal) and conversions.
+  std::optional<double> constant_value(ValueId v);
+  std::optional<int64_t> constant_int_value(ValueId v);
+
+  /// Appends as is: a pass copying an instruction to a new function with mapped operands and no simplification.
+  ValueId raw(Inst inst, std::span<const ValueId> operands);
+  /// As raw, but through the simplifying entry point of the op where there is one. Region ops are not accepted.
+  ValueId rebuild(const Inst& inst, std::span<const ValueId> operands, Loc loc);
+
+ private:
+  ValueId append_inst(OpId op, TypeId type, AttrId attr, std::span<const ValueId> operands, Loc loc);
+  ValueId fold_constants(OpId op, std::span<const ValueId> operands, TypeId type, Loc loc);
+  ValueId apply_identities(OpId op, std::span<const ValueId> operands, TypeId type, Loc loc);
+  TypeId elementwise_type(OpId op, std::span<const ValueId> operands);
+
+  Module& m_;
+  FuncId func_;
+  BlockId block_;
+};
+
+/// Copies the function's body into `to` (parameters mapped to `args`), returns the mapped result. Handles regions.
+ValueId inline_body(Builder& to, const Func& from, std::span<const ValueId> args, const std::map<StrId, DimId>& sizes, Reason reason);
+
+/// Starts an empty function with the parameters of `like` (types substituted) and returns its id.
+FuncId start_function(Module& m, std::string name, const Func& like);
+
+}  // namespace dlc

@@ -1,0 +1,42 @@
+// Inlining: small callees become part of their caller, so that AD, CSE and fusion see through them. Large ones stay
+// calls, which keeps the program's size linear in its source.
+#include "ops/table.h"
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+
+namespace dlc {
+namespace {
+
+// A callee below this many instructions is cheaper to repeat than to call, and seeing it pays (sharing, fusion).
+constexpr size_t kSmall = 400;
+// A caller stops growing here; further calls stay calls.
+constexpr size_t kLargest = 200'000;
+
+ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operands) {
+  Module& m = b.module();
+  const Func& callee = m[m[in.attr].func];
+  const bool has_body = static_cast<bool>(callee.body().result);
+  if (!has_body || callee.insts.size() > kSmall || b.func().insts.size() > kLargest) return b.raw(in, operands);
+  std::map<StrId, DimId> sizes;
+  const std::vector<DimId> given = m[in.attr].dims;
+  for (size_t k = 0; k < given.size(); ++k) sizes[callee.size_vars[k]] = given[k];
+  for (SizeCheck check : callee.checks) {
+    check.nonnegative = m.types.dims.substitute(check.nonnegative, sizes);
+    check.extent = m.types.dims.substitute(check.extent, sizes);
+    if (!m.types.dims.is_provably_nonnegative(check.nonnegative)) b.func().checks.push_back(check);
+  }
+  return inline_body(b, callee, operands, sizes, Reason::written);
+}
+
+}  // namespace
+
+void inline_calls(Module& m, FuncId f, Diagnostics&) {
+  bool has_calls = false;
+  for (const Inst& in : m[f].insts) has_calls = has_calls || in.op == "call"_op;
+  if (!has_calls) return;
+  rewrite_body(m, f, [](Builder& b, const Inst& in, std::span<const ValueId> operands) {
+    return in.op == "call"_op ? inline_call(b, in, operands) : b.raw(in, operands);
+  });
+}
+
+}  // namespace dlc
