@@ -29,6 +29,13 @@ void Diagnostics::take(Diagnostics&& other) {
   other.clear();
 }
 
+void Diagnostics::sort_by_place(size_t from) {
+  if (from >= list_.size()) return;
+  std::stable_sort(list_.begin() + static_cast<std::ptrdiff_t>(from), list_.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return a.span.file != b.span.file ? a.span.file < b.span.file : a.span.begin < b.span.begin;
+  });
+}
+
 namespace {
 
 constexpr int kMaxDisplay = 160;  // longer source lines are shown around their first mark

@@ -65,6 +65,8 @@ class Diagnostics {
   void clear() { list_.clear(), n_errors_ = 0; }
   /// Appends everything `other` holds.
   void take(Diagnostics&& other);
+  /// Puts those from number `from` on into the order of the text.
+  void sort_by_place(size_t from = 0);
 
  private:
   std::deque<Diagnostic> list_;

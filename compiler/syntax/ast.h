@@ -107,7 +107,7 @@ struct Expr {
   SyntaxOp op = SyntaxOp::none;
   bool flag = false;
   StrId name{};
-  Span span{};            // all of it, brackets included
+  Span span{};          // all of it, brackets included
   Span mark{};          // the part that is the operator's own: `+`, `(…)`, `[…]`, the name after a dot
   ExprId a{}, b{}, c{};
   Slice<Arg> args{};
@@ -117,7 +117,7 @@ struct Expr {
 };
 
 struct Number {
-  StrId text{};               // as written, `1_000`, `2.5e-3`
+  StrId text{};             // as written, `1_000`, `2.5e-3`
   double value = 0;         // correctly rounded
   int64_t integer = 0;      // valid if is_integer
   bool is_integer = false;  // written without `.` and without exponent (then it may still become a float)
@@ -209,7 +209,7 @@ struct Stmt {
   Slice<struct Attribute> attributes{};
   FnId fn{};
   Span span{};
-  Span mark;  // the keyword, or the assignment's operator
+  Span mark{};  // the keyword, or the assignment's operator
 };
 
 /// An index that a `let name[…]` binds.

@@ -64,7 +64,7 @@ void Parser::declaration() {
   const Token first = peek();
   Decl d;
   d.doc = doc_before(first);
-  if (starts_declaration() || (first.kind == TK::kw_fn)) {
+  if (at_declaration_word()) {
     if (first.kind == TK::kw_fn) d.kind = DeclKind::fn, d.fn = function(false), d.name = ast_[d.fn].name;
     else if (at_word(const_)) const_declaration(d);
     else if (at_word(struct_)) struct_declaration(d);
@@ -81,6 +81,7 @@ void Parser::declaration() {
     take();
     return;
   }
+  if (pos_ > 0 && unexpected_after_expression()) return;
   Diagnostic& e = expected(syntax_error("expected-declaration"), "a declaration");
   if (first.kind == TK::kw_let || first.kind == TK::kw_var) e.help("at the top of a file write `const name = …`");
   else if (first.kind == TK::name) suggest(e, names_[first.text()], kDeclarationWords);
@@ -92,7 +93,6 @@ void Parser::const_declaration(Decl& d) {
   d.name = expect_name("a constant's name");
   if (accept(TK::colon)) d.type = type();
   if (expect(TK::assign)) d.value = expression();
-  if (!panic_ && !peek().starts_line && !starts_declaration()) unexpected_after_expression();
 }
 
 void Parser::export_declaration(Decl& d) {
@@ -100,7 +100,6 @@ void Parser::export_declaration(Decl& d) {
   d.kind = DeclKind::export_;
   d.name = expect_name("the name to export");
   if (accept(TK::assign)) d.value = expression();
-  if (!panic_ && !peek().starts_line && !starts_declaration()) unexpected_after_expression();
 }
 
 void Parser::struct_declaration(Decl& d) {
@@ -112,11 +111,12 @@ void Parser::struct_declaration(Decl& d) {
   if (!at(TK::left_brace)) return static_cast<void>(expect(TK::left_brace));
   open();
   while (!panic_ && !at(TK::right_brace) && !at(TK::end) && !at_declaration_in_column_one()) {
+    const size_t before = pos_;
     Param field{.name = expect_name("a field's name"), .type = {}};
     if (expect(TK::colon)) field.type = type();
     accept(TK::comma);
     fields.push_back(field);
-    sync_item();
+    sync_item(before);
   }
   close(TK::right_brace);
   d.fields = store(ast_.params, fields);
@@ -153,8 +153,7 @@ void Parser::model_declaration(Decl& d) {
     const size_t before = pos_;
     const ModelItem item = model_item();
     if (item.name || item.fn) items.push_back(item);
-    sync_item();
-    if (pos_ == before) take();
+    sync_item(before);
   }
   close(TK::right_brace);
   d.items = store(ast_.items, items);
@@ -219,8 +218,7 @@ void Parser::train_declaration(Decl& d) {
     const size_t before = pos_;
     const TrainEntry entry = train_entry();
     if (entry.word) entries.push_back(entry);
-    sync_item();
-    if (pos_ == before) take();
+    sync_item(before);
   }
   close(TK::right_brace);
   d.entries = store(ast_.entries, entries);

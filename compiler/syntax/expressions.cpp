@@ -179,7 +179,11 @@ ExprId Parser::primary() {
     case TK::kw_true: case TK::kw_false:
       take();
       return add({.kind = ExprKind::boolean, .flag = t.kind == TK::kw_true, .span = span_of(t)});
-    case TK::left_paren: case TK::left_square: case TK::kw_if: case TK::kw_fn: break;
+    case TK::kw_fn:
+      // A declaration on the next line: the expression above it is unfinished.
+      if (t.starts_line && peek(1).kind == TK::name) return expected_expression();
+      break;
+    case TK::left_paren: case TK::left_square: case TK::kw_if: break;
     default: return expected_expression();
   }
   const Nest nest(*this);

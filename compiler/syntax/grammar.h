@@ -55,11 +55,13 @@ class Parser {
   void recover_to_body();
   void skip_balanced();
   bool too_deep();
-  void sync_statement();
-  void sync_item();
+  void skip_from(size_t start);
+  void sync_statement(size_t start);
+  void sync_item(size_t start);
   void sync_declaration();
   bool at_declaration_in_column_one() const;
   bool starts_declaration() const;
+  bool at_declaration_word() const;
   size_t n_errors() const { return diagnostics_.n_errors(); }
 
   // expressions.cpp

@@ -223,12 +223,15 @@ class Lexer {
   }
   void number_without_lead() {
     const size_t end = name_end(at_ + 1);
+    if (!tokens_.empty() && tokens_.back().kind == TK::number && last_end_ == at_) {  // `1.2.3`
+      diagnostics_.error(syntax_error("bad-number"), span(at_, end), "a number has only one point");
+      at_ = last_end_ = end;
+      return;
+    }
     diagnostics_.error(syntax_error("bad-number"), span(at_, end), "a number begins with a digit")
         .help(fmt::format("write `0{}`", text_.substr(at_, end - at_)));
     ast_.numbers.push_back({names_.intern(text_.substr(at_, end - at_)), 0.5, 0, false});
-    // After another number (`1.2.3`) there must be no second one, or the parser would complain again.
-    if (!tokens_.empty() && tokens_.back().kind == TK::number && last_end_ == at_) at_ = last_end_ = end;
-    else push(TK::number, end, static_cast<int32_t>(ast_.numbers.size()) - 1);
+    push(TK::number, end, static_cast<int32_t>(ast_.numbers.size()) - 1);
   }
 
   std::string without_underscores(size_t begin, size_t end) const {
@@ -296,18 +299,19 @@ class Lexer {
     if (first.value == '\'') return quoted_string("'");
     if (first.value == 0x201C) return quoted_string("\u201D");
     bool reported_already = true;
-    while (at_ < text_.size() && is_stray(at_)) {
-      const CodePoint c = decode_utf8(text_, at_);
+    size_t end = begin;
+    do {
+      const CodePoint c = decode_utf8(text_, end);
       reported_already = reported_already && (!c.valid || c.value == 0);  // check_bytes did
-      at_ += static_cast<size_t>(c.size);
-    }
-    if (at_ == begin) at_ += static_cast<size_t>(first.size);
+      end += static_cast<size_t>(c.size);
+    } while (end < text_.size() && is_stray(end));
+    push(TK::unknown, end);
     if (reported_already) return;
     const bool visible = first.value > 0x20 && first.value != 0xA0 && first.value != 0xFEFF && !(first.value >= 0x7F && first.value < 0xA0) &&
                          !(first.value >= 0x2000 && first.value <= 0x200F);
     const std::string shown = visible ? fmt::format("`{}`", text_.substr(begin, static_cast<size_t>(first.size)))
                                       : fmt::format("the invisible character U+{:04X}", static_cast<uint32_t>(first.value));
-    diagnostics_.error(syntax_error("stray-character"), span(begin, at_), fmt::format("{} means nothing here", shown));
+    diagnostics_.error(syntax_error("stray-character"), span(begin, end), fmt::format("{} means nothing here", shown));
   }
   bool is_stray(size_t i) const {
     const CodePoint c = decode_utf8(text_, i);

@@ -17,9 +17,11 @@ Ast parse_as(void (Parser::*rule)(), const Sources& sources, FileId file, Intern
     diagnostics.error(syntax_error("file-too-large"), {file, 0, 0}, "a source file may have at most 64 MiB");
     return ast;
   }
+  const size_t n_before = diagnostics.all().size();
   std::vector<Token> tokens = tokenize(sources, file, names, ast, diagnostics);
   Parser parser(ast, std::move(tokens), sources, names, diagnostics);
   (parser.*rule)();
+  diagnostics.sort_by_place(n_before);  // the lexer's come first otherwise
   return ast;
 }
 }  // namespace

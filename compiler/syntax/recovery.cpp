@@ -67,7 +67,8 @@ Diagnostic& Parser::report(const DiagnosticKind& kind, Span span, std::string me
 Diagnostic& Parser::fail(const DiagnosticKind& kind, std::string message) {
   const Token& t = peek();
   // A second complaint about the same token is the first one seen from a rule further out.
-  if (std::exchange(last_failure_, pos_) == pos_) panic_ = true;
+  // And what the lexer did not understand it has reported.
+  if (std::exchange(last_failure_, pos_) == pos_ || t.kind == TK::unknown) panic_ = true;
   // At the end of the file the place to look at is behind the last thing that was written.
   const int32_t last = previous().end;
   Diagnostic& d = report(kind, t.kind == TK::end ? Span{ast_.file, last, last} : span_of(t), std::move(message));
@@ -109,7 +110,7 @@ Name Parser::expect_name(const char* what) {
   if (t.kind >= TK::kw_let && t.kind <= TK::kw_false) {
     report(syntax_error("reserved-name"), span_of(t), fmt::format("{} is a reserved word, it cannot be {}", shown(t), what));
     // Most likely it was meant as the name; if a statement begins here, it was not.
-    if (t.starts_line && begins_statement(t.kind)) panic_ = true;
+    if (t.starts_line && (begins_statement(t.kind) || t.kind == TK::kw_fn || t.kind == TK::kw_if)) panic_ = true;
     else take();
     return {names_.intern(sources_.text(span_of(t))), span_of(t)};
   }
@@ -128,7 +129,8 @@ void Parser::close(TK closer) {
   if (accept(closer)) return;
   if (!panic_) {
     const Token& t = peek();
-    const bool cut_off = t.kind == TK::end || is_closer(t.kind) || (t.starts_line && begins_statement(t.kind));
+    const bool cut_off = t.kind == TK::end || is_closer(t.kind) || (t.starts_line && begins_statement(t.kind)) ||
+                         (t.kind == TK::kw_fn && peek(1).kind == TK::name);
     if (cut_off) {
       fail(syntax_error("unclosed-bracket"), fmt::format("expected `{}`, found {}", spelling(closer), shown(t)))
           .label(span_of(opener), "opened here");
@@ -152,7 +154,8 @@ void Parser::recover_to(TK closer) {
       panic_ = false;
       return;
     }
-    if (braces == 0 && peek().starts_line && (begins_statement(kind) || at_declaration_in_column_one())) return;
+    const bool function = kind == TK::kw_fn && peek(1).kind == TK::name;
+    if (braces == 0 && peek().starts_line && (begins_statement(kind) || function || at_declaration_in_column_one())) return;
     if (is_closer(kind)) {
       if (inner.empty()) {
         // A closer of another kind: it belongs to an outer bracket if one waits for it, else it was meant for ours.
@@ -202,26 +205,29 @@ bool Parser::too_deep() {
   return true;
 }
 
-void Parser::sync_statement() {
+/// Past the token at `start`, if the item that began there took none, so that there is always progress.
+void Parser::skip_from(size_t start) {
+  if (pos_ != start || at(TK::right_brace)) return;
+  if (is_opener(peek().kind)) skip_balanced();
+  else take();
+}
+
+void Parser::sync_statement(size_t start) {
   if (!panic_) return;
-  const size_t begin = pos_;
-  while (!at(TK::end) && !at(TK::right_brace)) {
-    const TK kind = peek().kind;
-    if (begins_statement(kind) && (pos_ > begin || peek().starts_line)) break;
-    if (kind == TK::semicolon || at_declaration_in_column_one()) break;
-    if (peek().starts_line && pos_ > begin && (starts_operand(peek()) || kind == TK::kw_if)) break;
-    if (is_opener(kind)) skip_balanced();
+  skip_from(start);
+  while (!at(TK::end) && !at(TK::right_brace) && !at(TK::semicolon) && !begins_statement(peek().kind)) {
+    if (peek().starts_line && (starts_operand(peek()) || at_declaration_in_column_one())) break;
+    if (is_opener(peek().kind)) skip_balanced();
     else take();
   }
   panic_ = false;
 }
 
-void Parser::sync_item() {
+void Parser::sync_item(size_t start) {
   if (!panic_) return;
-  const size_t begin = pos_;
+  skip_from(start);
   while (!at(TK::end) && !at(TK::right_brace)) {
-    if (pos_ > begin && peek().starts_line && (at(TK::name) || at(TK::kw_fn))) break;
-    if (at_declaration_in_column_one()) break;
+    if (peek().starts_line && (at(TK::name) || at(TK::kw_fn))) break;
     if (is_opener(peek().kind)) skip_balanced();
     else take();
   }
@@ -239,8 +245,9 @@ void Parser::sync_declaration() {
   panic_ = false;
 }
 
-bool Parser::starts_declaration() const {
-  if (peek(1).kind != TK::name) return false;
+bool Parser::starts_declaration() const { return peek(1).kind == TK::name && at_declaration_word(); }
+
+bool Parser::at_declaration_word() const {
   if (at(TK::kw_fn)) return true;
   if (!at(TK::name)) return false;
   const std::array words{const_, struct_, model_, train_, export_, derivative_};

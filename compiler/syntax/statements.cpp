@@ -41,8 +41,7 @@ ExprId Parser::block(Place place) {
   while (!at(TK::end) && !at(TK::right_brace) && !at_declaration_in_column_one()) {
     const size_t before = pos_;
     if (!accept(TK::semicolon)) block_item(stmts, value);
-    sync_statement();
-    if (pos_ == before) take();
+    sync_statement(before);
   }
   place_ = outer;
   if (at_declaration_in_column_one())
@@ -74,11 +73,13 @@ void Parser::block_item(std::vector<StmtId>& stmts, ExprId& value) {
   }
   const ExprId e = expression();
   if (!panic_ && is_assignment(peek().kind)) return push_statement(stmts, assignment(e), first);
-  if (!panic_ && !first.starts_line && before.kind != TK::semicolon && before.kind != TK::left_brace)
+  value = e;
+  if (!panic_ && !first.starts_line && before.kind != TK::semicolon && before.kind != TK::left_brace) {
     report(syntax_error("juxtaposed-operands"), span(e), "a value does not begin in the middle of a line")
         .label(span_of(before), "something else ends here")
         .help("begin a new line, or write an operator");
-  value = e;
+    value = error_expr();
+  }
 }
 
 void Parser::push_statement(std::vector<StmtId>& stmts, Stmt s, const Token& first) {
@@ -113,7 +114,8 @@ void Parser::if_in_block(std::vector<StmtId>& stmts, ExprId& value) {
     value = e;
     return;
   }
-  if (n_errors() == errors)
+  const bool continued = (peek().kind >= TK::eq && peek().kind <= TK::caret) || at(TK::kw_and) || at(TK::kw_or);
+  if (n_errors() == errors && !continued)  // else that is what will be reported
     for (ExprId i = e; i;) {
       const Expr part = ast_[i];
       no_value(part.kind == ExprKind::if_ ? part.b : i);
@@ -203,6 +205,7 @@ Stmt Parser::statement() {
 }
 
 Stmt Parser::let_statement() {
+  const size_t errors = n_errors();
   const Token first = take();
   Stmt s{.kind = StmtKind::let, .mark = span_of(first)};
   if (at(TK::name) && peek(1).kind == TK::left_square && !peek(1).starts_line) {
@@ -218,7 +221,8 @@ Stmt Parser::let_statement() {
   }
   if (accept(TK::colon)) s.type = type();
   const bool ends = at(TK::semicolon) || at(TK::right_brace) || at(TK::end) || peek().starts_line;
-  if (!panic_ && !at(TK::assign) && ends)
+  if (n_errors() != errors && !at(TK::assign)) panic_ = true;  // the name was no name: enough said
+  if (!panic_ && !at(TK::assign) && ends && n_errors() == errors)
     report(syntax_error("let-has-no-value"), span_from(first), "`let` needs a value").help("write `= …`; a variable that is set later is `var v: T`");
   else if (expect(TK::assign)) s.value = expression();
   if (!s.value) s.value = error_expr();

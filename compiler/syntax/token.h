@@ -18,6 +18,7 @@ enum class TokenKind : uint8_t {
   assign, plus_assign, minus_assign, star_assign, slash_assign,
   eq, ne, le, ge, lt, gt, plus, minus, star, slash, percent, at, caret,
   at_max_iters, at_checkpoint, at_memory,  // with their `(`
+  unknown,                                 // characters that are no token; reported already
 };
 
 struct Token {
@@ -33,8 +34,8 @@ struct Token {
 /// How a token kind is written, for messages; names and numbers have no fixed spelling and give a description.
 const char* spelling(TokenKind kind);
 
-/// Splits the file. Numbers go to `ast.numbers`, comments to `ast.comments`; what is no token is reported and left
-/// out (or replaced by what was meant, so that one slip gives one error).
+/// Splits the file. Numbers go to `ast.numbers`, comments to `ast.comments`; what is no token is reported and
+/// becomes `unknown`, or what was meant where that is plain, so that one slip gives one error.
 std::vector<Token> tokenize(const Sources& sources, FileId file, Interner& names, Ast& ast, Diagnostics& diagnostics);
 
 }  // namespace dlc
