@@ -1,0 +1,73 @@
+// The expansions: elementary functions as texts in dlc's own expression language (syntax: ops/rule.h), which every
+// target inlines. k<Name>F64 is over an f64 operand a (b, c), k<Name>F32 over f32; a row without an F32 text widens,
+// walks the F64 text and rounds once.
+//
+// Primitives, one or a few machine instructions each, elementwise on lanes (rows: ops/rows_internal.h):
+//   + - * / sqrt(x) fma(a, b, c) abs(x) floor(x) ceil(x) trunc(x) rint(x) copysign(x, y) select(c, a, b)
+//   comparisons, and or not; min max clamp sign are short expansions of these
+//   bits(x)                     the pattern as an int; of an f32 the low 32 bits, zero-extended
+//   f64_from_bits(i)  f32_from_bits(i)      the inverse (f32: the low 32 bits of i)
+//   shift_left(i, k) shift_right(i, k)      logical, 0 <= k < 64;   shift_right_signed(i, k) keeps the sign
+//   bit_and(i, j) bit_or(i, j) bit_xor(i, j), + - * on ints (wrap around)
+//   mulhi(i, j)                 high 64 bits of the unsigned product
+//   two_over_pi(i)              bits 64 i … 64 i + 63 of the binary fraction 2/π, i in 0 … 19, the first is 0
+//   pow2(k)                     2^k for whole k in the normal range: -1022 … 1023, f32 -126 … 127
+//   f64(x) f32(x) int(x)        conversions; int truncates, saturates, and nan gives 0
+// Other functions may be called: their expansions are inlined in turn, which must come to an end.
+#pragma once
+#include "ops/expansions_exp.h"
+#include "ops/expansions_log.h"
+
+namespace dlc {
+
+// Until a family has its file, its texts are loud: nan everywhere.
+inline constexpr char kCbrtF64[] = "a * nan";
+inline constexpr char kCbrtF32[] = "a * nan";
+inline constexpr char kSinF64[] = "a * nan";
+inline constexpr char kSinF32[] = "a * nan";
+inline constexpr char kCosF64[] = "a * nan";
+inline constexpr char kCosF32[] = "a * nan";
+inline constexpr char kTanF64[] = "a * nan";
+inline constexpr char kTanF32[] = "a * nan";
+inline constexpr char kAsinF64[] = "a * nan";
+inline constexpr char kAsinF32[] = "a * nan";
+inline constexpr char kAcosF64[] = "a * nan";
+inline constexpr char kAcosF32[] = "a * nan";
+inline constexpr char kAtanF64[] = "a * nan";
+inline constexpr char kAtanF32[] = "a * nan";
+inline constexpr char kAtan2F64[] = "a * b * nan";
+inline constexpr char kAtan2F32[] = "a * b * nan";
+inline constexpr char kSinhF64[] = "a * nan";
+inline constexpr char kSinhF32[] = "a * nan";
+inline constexpr char kCoshF64[] = "a * nan";
+inline constexpr char kCoshF32[] = "a * nan";
+inline constexpr char kAsinhF64[] = "a * nan";
+inline constexpr char kAsinhF32[] = "a * nan";
+inline constexpr char kAcoshF64[] = "a * nan";
+inline constexpr char kAcoshF32[] = "a * nan";
+inline constexpr char kAtanhF64[] = "a * nan";
+inline constexpr char kAtanhF32[] = "a * nan";
+inline constexpr char kErfF64[] = "a * nan";
+inline constexpr char kErfF32[] = "a * nan";
+inline constexpr char kErfcF64[] = "a * nan";
+inline constexpr char kErfcF32[] = "a * nan";
+inline constexpr char kExpNegSquareF64[] = "a * nan";
+inline constexpr char kExpNegSquareF32[] = "a * nan";
+inline constexpr char kGeluF64[] = "a * nan";
+inline constexpr char kGeluF32[] = "a * nan";
+inline constexpr char kLgammaF64[] = "a * nan";
+inline constexpr char kLgammaF32[] = "a * nan";
+inline constexpr char kDigammaF64[] = "a * nan";
+inline constexpr char kDigammaF32[] = "a * nan";
+inline constexpr char kPolygammaF64[] = "a * b * nan";
+inline constexpr char kPolygammaF32[] = "a * b * nan";
+inline constexpr char kPowF64[] = "a * b * nan";
+inline constexpr char kPowF32[] = "a * b * nan";
+inline constexpr char kPowiF64[] = "a * b * nan";
+inline constexpr char kPowiF32[] = "a * b * nan";
+inline constexpr char kHypotF64[] = "a * b * nan";
+inline constexpr char kHypotF32[] = "a * b * nan";
+inline constexpr char kModF64[] = "a * b * nan";
+inline constexpr char kModF32[] = "a * b * nan";
+
+}  // namespace dlc
