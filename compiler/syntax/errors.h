@@ -51,7 +51,7 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
     {"expected-statement", "Neither a statement nor the value of a block begins like this."},
     {"unclosed-bracket",
      "A `(`, `[` or `{` has no partner. The place shown is where the partner was missed; the label shows the bracket."},
-    {"unmatched-bracket", "A `)`, `]` or `}` closes nothing."},
+    {"unmatched-bracket", "A `)`, `]` or `}` closes nothing: the bracket that it was meant for is missing, or was closed earlier already."},
     {"must-touch",
      "A call's `(`, an index's `[` and a field's `.` touch what they follow: `f(x)`, `x[0]`, `s.h`. With a space "
      "between, a new expression would begin, because statements have no terminators."},
@@ -66,7 +66,8 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
     {"chained-comparison",
      "Comparisons do not chain: `a < b < c` would compare a truth value with c. Write `a < b and b < c`."},
     {"misplaced-not", "`not` binds weaker than comparisons and arithmetic: as an operand it needs parentheses, `a == (not b)`."},
-    {"assignment-in-expression", "`=` assigns, and is a statement. To compare, write `==`."},
+    {"assignment-in-expression", "`=` assigns, and an assignment is a statement: it cannot stand in a condition or any other expression. To compare, "
+     "write `==`."},
     {"not-assignable",
      "Left of `=` stands something that can be set: a `var`'s name, an element or slice `v[i]`, a field `s.h`, or a "
      "tuple of these `(a, b)`."},
@@ -82,7 +83,8 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
      "`return` may not stand in a loop. Leave the loop with `break`, and carry what is to be returned in a `var`."},
     {"return-in-expression",
      "`return` stands in a function's body or in an `if` statement of it, not inside an expression."},
-    {"break-outside-loop", "`break` leaves the loop it stands in; here is none."},
+    {"break-outside-loop", "`break` leaves the loop it stands in. Here is none, or the `break` stands inside an expression or in a function of "
+     "its own within the loop, which cannot leave it."},
     {"let-has-no-value", "`let` gives a name to a value, so it needs `= e`. A variable that is set later is `var v: T`."},
 };
 

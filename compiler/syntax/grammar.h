@@ -60,6 +60,7 @@ class Parser {
   void sync_item(size_t start);
   void sync_declaration();
   bool at_declaration_in_column_one() const;
+  bool in_column_one() const;
   bool starts_declaration() const;
   bool at_declaration_word() const;
   size_t n_errors() const { return diagnostics_.n_errors(); }

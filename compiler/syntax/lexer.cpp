@@ -162,7 +162,7 @@ class Lexer {
     stray();
   }
 
-  /// The `.5` of `1.5.5`, or of `x = .5`? A field never begins with a digit, so this is always a slip.
+  /// The `.5` of `0...5` belongs to a range; any other `.5` is a slip, since no field begins with a digit.
   bool starts_range() const { return at_ > 0 && text_[at_ - 1] == '.'; }
 
   void name() {
@@ -223,8 +223,12 @@ class Lexer {
   }
   void number_without_lead() {
     const size_t end = name_end(at_ + 1);
-    if (!tokens_.empty() && tokens_.back().kind == TK::number && last_end_ == at_) {  // `1.2.3`
-      diagnostics_.error(syntax_error("bad-number"), span(at_, end), "a number has only one point");
+    const TK before = tokens_.empty() || last_end_ != at_ ? TK::end : tokens_.back().kind;
+    const bool on_number = before == TK::number, on_value = before == TK::name || before == TK::right_paren || before == TK::right_square;
+    if (on_number || on_value) {  // `1.2.3`, `pair.0`: what is left without it makes sense
+      if (on_number) diagnostics_.error(syntax_error("bad-number"), span(at_, end), "a number has only one point");
+      else diagnostics_.error(syntax_error("expected-name"), span(at_, end), "expected a field's name behind the point")
+             .help("a tuple is taken apart with `let (a, b) = …`");
       at_ = last_end_ = end;
       return;
     }

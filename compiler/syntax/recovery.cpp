@@ -238,8 +238,7 @@ void Parser::sync_declaration() {
   if (!panic_) return;
   int64_t depth = 0;
   for (; !at(TK::end); take()) {
-    if (peek().starts_line && depth <= 0 && starts_declaration()) break;
-    if (at_declaration_in_column_one()) break;
+    if (peek().starts_line && at_declaration_word() && (in_column_one() || (depth <= 0 && starts_declaration()))) break;
     depth += is_opener(peek().kind) ? 1 : is_closer(peek().kind) && depth > 0 ? -1 : 0;
   }
   panic_ = false;
@@ -257,7 +256,11 @@ bool Parser::at_declaration_word() const {
 /// `model M` at the left margin inside a block: a `}` is missing further up. (`fn` may be a function of the block.)
 bool Parser::at_declaration_in_column_one() const {
   const Token& t = peek();
-  if (!t.starts_line || t.kind != TK::name || !starts_declaration()) return false;
+  return t.starts_line && t.kind == TK::name && starts_declaration() && in_column_one();
+}
+
+bool Parser::in_column_one() const {
+  const Token& t = peek();
   return t.begin == 0 || sources_[ast_.file].text[static_cast<size_t>(t.begin) - 1] == '\n';
 }
 
