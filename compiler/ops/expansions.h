@@ -12,23 +12,20 @@
 //   mulhi(i, j)                 high 64 bits of the unsigned product
 //   two_over_pi(i)              bits 64 i … 64 i + 63 of the binary fraction 2/π, i in 0 … 19, the first is 0
 //   pow2(k)                     2^k for whole k in the normal range: -1022 … 1023, f32 -126 … 127
+//   rare(c, a, b)               select(c, a, b), where a is a call that costs much and c hardly ever holds: code may
+//                               jump over a when c holds in no lane
 //   f64(x) f32(x) int(x)        conversions; int truncates, saturates, and nan gives 0
 // Other functions may be called: their expansions are inlined in turn, which must come to an end.
 #pragma once
+#include "ops/expansions_exact.h"
 #include "ops/expansions_exp.h"
 #include "ops/expansions_log.h"
+#include "ops/expansions_pow.h"
+#include "ops/expansions_trig.h"
 
 namespace dlc {
 
 // Until a family has its file, its texts are loud: nan everywhere.
-inline constexpr char kCbrtF64[] = "a * nan";
-inline constexpr char kCbrtF32[] = "a * nan";
-inline constexpr char kSinF64[] = "a * nan";
-inline constexpr char kSinF32[] = "a * nan";
-inline constexpr char kCosF64[] = "a * nan";
-inline constexpr char kCosF32[] = "a * nan";
-inline constexpr char kTanF64[] = "a * nan";
-inline constexpr char kTanF32[] = "a * nan";
 inline constexpr char kAsinF64[] = "a * nan";
 inline constexpr char kAsinF32[] = "a * nan";
 inline constexpr char kAcosF64[] = "a * nan";
@@ -61,12 +58,6 @@ inline constexpr char kDigammaF64[] = "a * nan";
 inline constexpr char kDigammaF32[] = "a * nan";
 inline constexpr char kPolygammaF64[] = "a * b * nan";
 inline constexpr char kPolygammaF32[] = "a * b * nan";
-inline constexpr char kPowF64[] = "a * b * nan";
-inline constexpr char kPowF32[] = "a * b * nan";
-inline constexpr char kPowiF64[] = "a * b * nan";
-inline constexpr char kPowiF32[] = "a * b * nan";
-inline constexpr char kHypotF64[] = "a * b * nan";
-inline constexpr char kHypotF32[] = "a * b * nan";
 inline constexpr char kModF64[] = "a * b * nan";
 inline constexpr char kModF32[] = "a * b * nan";
 

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Prints the polynomial coefficients that compiler/ops/expansions_*.h quote.
+
+    pip install mpmath
+    python3 coefficients.py            # every polynomial
+    python3 coefficients.py exp log    # those whose name starts with one of the words
+
+Each entry of FITS is a function, an interval, a weight and the number of coefficients. The fit is minimax, by
+Lawson's reweighted least squares at 60 digits (slower than Remez exchange, but it cannot lose its footing). Coefficients are rounded to the target format one after the other, lowest first,
+and the rest is fitted again after each rounding, so that the printed decimals (not the ideal ones) are
+near-optimal. The last column is the largest weighted error, as a power of two.
+"""
+import struct
+import sys
+
+from mpmath import mp, mpf
+
+mp.dps = 60
+
+
+def to_format(value, bits):
+    """The nearest float (24 bits) or double (53 bits), as an exact mpf."""
+    if bits == 53:
+        return mpf(float(value))
+    return mpf(struct.unpack("f", struct.pack("f", float(value)))[0])
+
+
+def minimax(f, weight, powers, lo, hi, rounds):
+    """Coefficients c of sum c_i x^powers[i] that make max |weight (f - sum)| nearly smallest, and that maximum."""
+    n, count = len(powers), 6 * len(powers) + 24
+    xs = [lo + (hi - lo) * (1 - mp.cos(mp.pi * (i + mpf("0.5")) / count)) / 2 for i in range(count)]
+    xs = [lo] + xs + [hi]
+    ws = [weight(x) for x in xs]
+    rows = [[w * x**p for p in powers] + [w * f(x)] for x, w in zip(xs, ws)]
+    share = [mpf(1)] * len(xs)
+    best, best_c = None, None
+    for _ in range(rounds):
+        normal, right = mp.matrix(n, n), mp.matrix(n, 1)
+        for row, s in zip(rows, share):
+            for i in range(n):
+                si = s * row[i]
+                right[i] += si * row[n]
+                for j in range(i, n):
+                    normal[i, j] += si * row[j]
+        for i in range(n):
+            for j in range(i):
+                normal[i, j] = normal[j, i]
+        c = mp.lu_solve(normal, right)
+        errors = [abs(row[n] - mp.fsum(c[i] * row[i] for i in range(n))) for row in rows]
+        if best is None or max(errors) < best:
+            best, best_c = max(errors), c
+        share = [s * e for s, e in zip(share, errors)]
+        total = mp.fsum(share)
+        if total == 0:
+            break
+        share = [s / total * len(xs) + mpf(10) ** -30 for s in share]
+    return [best_c[i] for i in range(n)], best
+
+
+def fit(f, weight, powers, lo, hi, bits):
+    cache = {}
+
+    def cached(x):
+        if x not in cache:
+            cache[x] = f(x)
+        return cache[x]
+
+    fixed, rest, ideal, worst = {}, list(powers), None, None
+    while rest:
+        known = dict(fixed)
+        c, worst = minimax(lambda x: cached(x) - sum(v * x**p for p, v in known.items()), weight, rest, lo, hi,
+                           40 if ideal is None else 8)
+        ideal = worst if ideal is None else ideal
+        fixed[rest[0]] = to_format(c[0], bits)
+        rest = rest[1:]
+    worst = max(abs(weight(x) * (cached(x) - sum(v * x**p for p, v in fixed.items()))) for x in list(cache))
+    return fixed, ideal, worst
+
+
+def near(z):  # avoids 0/0 at the end of an interval
+    return z if abs(z) > mpf(10) ** -12 else mpf(10) ** -12
+
+
+LN2 = mp.log(2)
+
+
+def one(_):
+    return mpf(1)
+
+
+def exp_tail(r):  # (e^r - 1 - r) / r^2
+    r = near(r)
+    return (mp.expm1(r) - r) / r**2
+
+
+def log_tail(s2):  # (2 atanh(s) - 2 s) / s^3 in s^2, the R of fdlibm's log over s^2
+    s = mp.sqrt(near(s2))
+    return (2 * mp.atanh(s) - 2 * s) / s**3
+
+
+def pow_tail(s2):  # (2 atanh(s) - 2 s - 2/3 s^3) / s^5
+    s = mp.sqrt(near(s2))
+    return (2 * mp.atanh(s) - 2 * s - 2 * s**3 / 3) / s**5
+
+
+def log_cubic(f):  # (log(1+f) - f + f^2/2) / f^3
+    f = near(f)
+    return (mp.log1p(f) - f + f * f / 2) / f**3
+
+
+def sin_tail(z):
+    x = mp.sqrt(near(z))
+    return (mp.sin(x) - x) / x**3
+
+
+def cos_tail(z):
+    x = mp.sqrt(near(z))
+    return (mp.cos(x) - 1 + x * x / 2) / x**4
+
+
+Q = mp.pi / 4 * mpf("1.0001")
+S2 = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.0001")
+R = LN2 / 2 * mpf("1.0001")
+
+# name: (function, weight, powers, low, high, bits)
+FITS = {
+    "exp_f64": (exp_tail, lambda r: r * r, range(10), -R, R, 53),
+    "exp_f32": (exp_tail, lambda r: r * r, range(5), -R, R, 24),
+    "expm1_f64": (exp_tail, lambda r: r, range(11), -R, R, 53),
+    "expm1_f32": (exp_tail, lambda r: r, range(6), -R, R, 24),
+    "log_f64": (log_tail, lambda z: z, range(7), mpf(0), S2, 53),
+    "log_f32": (log_cubic, lambda f: f * f, range(8), 1 / mp.sqrt(2) - 1, mp.sqrt(2) - 1, 24),
+    "pow_log": (pow_tail, lambda z: z * z, range(8), mpf(0), S2, 53),
+    "cbrt": (lambda m: 1 / mp.cbrt(m), mp.cbrt, range(6), mpf(1), mpf(2), 53),
+    "sin_f64": (sin_tail, lambda z: z, range(6), mpf(0), Q * Q, 53),
+    "cos_f64": (cos_tail, lambda z: z * z, range(6), mpf(0), Q * Q, 53),
+    "sin_f32": (sin_tail, lambda z: z, range(3), mpf(0), Q * Q, 24),
+    "cos_f32": (cos_tail, lambda z: z * z, range(3), mpf(0), Q * Q, 24),
+}
+
+
+def main(words):
+    for name, (f, weight, powers, lo, hi, bits) in FITS.items():
+        if words and not any(name.startswith(w) for w in words):
+            continue
+        coefficients, ideal, worst = fit(f, weight, list(powers), mpf(lo), mpf(hi), bits)
+        digits = 17 if bits == 53 else 9
+        print(f"{name}  error 2^{float(mp.log(worst, 2)):.1f} (2^{float(mp.log(ideal, 2)):.1f} before rounding)")
+        for p, v in coefficients.items():
+            print(f"  {p:2d} {mp.nstr(v, digits)}")
+
+
+main(sys.argv[1:])

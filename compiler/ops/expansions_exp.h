@@ -1,0 +1,181 @@
+// Expansions of exp and of what is built from it: expm1, sigmoid, softplus, silu, tanh, sinh, cosh.
+// How to read these texts, and the primitives they use: ops/expansions.h.
+//
+// exp: a = k ln 2 + r with |r| ≤ ln 2 / 2 (Cody & Waite, ln 2 in two pieces so that k·hi is exact), a minimax
+// polynomial in r, and 2^k in two halves so that overflow and subnormal results come out of the last product
+// correctly rounded. The clamp keeps k in range; written with select, it keeps nan.
+#pragma once
+#include "ops/join_text.h"
+
+namespace dlc {
+
+// From x: k and y with e^x = 2^k·y, y in [0.7, 1.42]; h is half of k.
+inline constexpr char kExpPartsF64[] = R"(
+let k = rint(x * 1.4426950408889634)
+let r = fma(k, -1.9082149292705877e-10, fma(k, -0.6931471803691238, x))
+let p9 = fma(r, 2.511328716919994e-8, 2.7631655744704999e-7)
+let p8 = fma(r, p9, 2.7557231152531886e-6)
+let p7 = fma(r, p8, 2.480148886140194e-5)
+let p6 = fma(r, p7, 0.00019841269900129868)
+let p5 = fma(r, p6, 0.0013888888948108585)
+let p4 = fma(r, p5, 0.0083333333333155696)
+let p3 = fma(r, p4, 0.041666666666510935)
+let p2 = fma(r, p3, 0.16666666666666685)
+let p1 = fma(r, p2, 0.50000000000000133)
+let y = 1.0 + fma(r * r, p1, r)
+let h = floor(k * 0.5)
+)";
+inline constexpr auto kExpF64 = join(R"(
+let x = select(a > 710.0, 710.0, select(a < -746.0, -746.0, a))
+)", kExpPartsF64, R"(
+y * pow2(h) * pow2(k - h)
+)");
+
+inline constexpr char kExpPartsF32[] = R"(
+let k = rint(x * 1.44269504)
+let r = fma(k, 0.000212194440, fma(k, -0.693359375, x))
+let p4 = fma(r, 0.00139385858, 0.00836899038)
+let p3 = fma(r, p4, 0.0416664258)
+let p2 = fma(r, p3, 0.166665182)
+let p1 = fma(r, p2, 0.5)
+let y = 1.0 + fma(r * r, p1, r)
+let h = floor(k * 0.5)
+)";
+inline constexpr auto kExpF32 = join(R"(
+let x = select(a > 89.0, 89.0, select(a < -104.0, -104.0, a))
+)", kExpPartsF32, R"(
+y * pow2(h) * pow2(k - h)
+)");
+
+// From x: s and w with e^x - 1 = 2(s + w). e^x - 1 = 2^k·(e^r - 1) + (2^k - 1); the sum s + e of 2^k - 1 and 2^k·r
+// is exact (Dekker), the polynomial only adds r²/2 + …; all at half scale, so that k = 1024 stays finite. c is the
+// rounding error of r. Tiny a is returned as it is: it would lose bits at half scale when subnormal.
+inline constexpr char kExpm1PartsF64[] = R"(
+let k = rint(x * 1.4426950408889634)
+let q = fma(k, -0.6931471803691238, x)
+let r = fma(k, -1.9082149292705877e-10, q)
+let c = fma(k, -1.9082149292705877e-10, q - r)
+let p10 = fma(r, 2.091996139351339e-9, 2.510925280237616e-8)
+let p9 = fma(r, p10, 2.7557257930987007e-7)
+let p8 = fma(r, p9, 2.7557243605716524e-6)
+let p7 = fma(r, p8, 2.4801587341721427e-5)
+let p6 = fma(r, p7, 0.00019841269886714145)
+let p5 = fma(r, p6, 0.0013888888888877154)
+let p4 = fma(r, p5, 0.0083333333333214018)
+let p3 = fma(r, p4, 0.041666666666666678)
+let p2 = fma(r, p3, 0.16666666666666677)
+let p1 = fma(r, p2, 0.5)
+let t = pow2(k - 1)
+let u = t - 0.5
+let s = fma(t, r, u)
+let e = fma(t, r, u - s)
+let w = fma(t, fma(r * r, p1, c), e)
+)";
+inline constexpr auto kExpm1F64 = join(R"(
+let x = select(a > 710.0, 710.0, select(a < -40.0, -40.0, a))
+)", kExpm1PartsF64, R"(
+let y = s + w
+select(abs(a) < 1e-20, a, y + y)
+)");
+
+inline constexpr char kExpm1PartsF32[] = R"(
+let k = rint(x * 1.44269504)
+let r = fma(k, 0.000212194440, fma(k, -0.693359375, x))
+let p5 = fma(r, 0.000199533533, 0.00139330351)
+let p4 = fma(r, p5, 0.00833319779)
+let p3 = fma(r, p4, 0.0416664854)
+let p2 = fma(r, p3, 0.166666672)
+let p1 = fma(r, p2, 0.5)
+let t = pow2(k - 1)
+let u = t - 0.5
+let s = fma(t, r, u)
+let e = fma(t, r, u - s)
+let w = fma(t * (r * r), p1, e)
+)";
+inline constexpr auto kExpm1F32 = join(R"(
+let x = select(a > 89.0, 89.0, select(a < -18.0, -18.0, a))
+)", kExpm1PartsF32, R"(
+let y = s + w
+select(abs(a) < 1e-10, a, y + y)
+)");
+
+// One exponential of -|a| serves both signs, so nothing overflows and the small side keeps its digits. The
+// division n/(1 + e) is corrected once: its remainder, with the rounding error l of d = 1 + e, times the line
+// 24/17 - 8/17 d, which is 1/d to 6 % on [1, 2].
+inline constexpr char kSigmoidF64[] = R"(
+let e = exp(-abs(a))
+let d = 1.0 + e
+let l = e - (d - 1.0)
+let n = select(a < 0.0, e, 1.0)
+let q = n / d
+fma(fma(-q, d, n) - q * l, fma(d, -0.47058823529411764, 1.4117647058823529), q)
+)";
+inline constexpr char kSigmoidF32[] = R"(
+let e = exp(-abs(a))
+let d = 1.0 + e
+let l = e - (d - 1.0)
+let n = select(a < 0.0, e, 1.0)
+let q = n / d
+fma(fma(-q, d, n) - q * l, fma(d, -0.470588235, 1.41176471), q)
+)";
+
+// a·sigmoid(a), as sigmoid above. On the negative side a multiplies y before 2^k does: the result is normal
+// where e^a no longer is. -0 at -inf.
+inline constexpr auto kSiluF64 = join(R"(
+let x = select(abs(a) > 760.0, -760.0, -abs(a))
+)", kExpPartsF64, R"(
+let d = fma(y * pow2(h), pow2(k - h), 1.0)
+let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
+let f = select(a > 0.0, 1.0, y)
+let n = a * f
+let q = n / d
+let v = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.47058823529411764, 1.4117647058823529), q)
+let w = select(a > 0.0, v, v * pow2(h) * pow2(k - h))
+select(a > 40.0, a, copysign(select(a < -760.0, 0.0, w), a))
+)");
+inline constexpr auto kSiluF32 = join(R"(
+let x = select(abs(a) > 110.0, -110.0, -abs(a))
+)", kExpPartsF32, R"(
+let d = fma(y * pow2(h), pow2(k - h), 1.0)
+let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
+let f = select(a > 0.0, 1.0, y)
+let n = a * f
+let q = n / d
+let v = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.470588235, 1.41176471), q)
+let w = select(a > 0.0, v, v * pow2(h) * pow2(k - h))
+select(a > 20.0, a, copysign(select(a < -110.0, 0.0, w), a))
+)");
+
+inline constexpr char kSoftplusF64[] = R"(
+select(a > 0.0, a, 0.0) + log1p(exp(-abs(a)))
+)";
+inline constexpr char kSoftplusF32[] = R"(
+select(a > 0.0, a, 0.0) + log1p(exp(-abs(a)))
+)";
+
+// With M = (e^(-2|a|) - 1)/2 = m + v, v the rounding error of m: tanh|a| = -M/(1 + M). As in sigmoid the division is
+// corrected by its remainder, here also for v and for the rounding error l of d; 48/17 - 32/17 d is 1/d on [½, 1].
+inline constexpr auto kTanhF64 = join(R"(
+let x = select(abs(a) > 20.0, -40.0, -2.0 * abs(a))
+)", kExpm1PartsF64, R"(
+let m = s + w
+let v = (s - m) + w
+let d = 1.0 + m
+let l = (m - (d - 1.0)) + v
+let z = m / d
+let y = fma(fma(-z, d, m) + fma(-z, l, v), fma(d, 1.8823529411764706, -2.8235294117647061), -z)
+select(abs(a) < 1e-20, a, copysign(y, a))
+)");
+inline constexpr auto kTanhF32 = join(R"(
+let x = select(abs(a) > 9.5, -19.0, -2.0 * abs(a))
+)", kExpm1PartsF32, R"(
+let m = s + w
+let v = (s - m) + w
+let d = 1.0 + m
+let l = (m - (d - 1.0)) + v
+let z = m / d
+let y = fma(fma(-z, d, m) + fma(-z, l, v), fma(d, 1.88235295, -2.82352948), -z)
+select(abs(a) < 1e-10, a, copysign(y, a))
+)");
+
+}  // namespace dlc
