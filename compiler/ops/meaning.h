@@ -64,6 +64,12 @@ inline Big silu(const Big& x) { return isinf(x) ? max(x, Big(0)) : x * sigmoid(x
 inline Big gelu(const Big& x) { return isinf(x) ? max(x, Big(0)) : x * erfc(-x / sqrt(Big(2))) / 2; }
 inline Big exp_neg_square(const Big& x) { return exp(-(x * x)); }
 inline Big xlogy(const Big& x, const Big& y) { return x == 0 && !isnan(y) ? Big(0) : x * log(y); }
+/// x + y minus its rounded value; the exact types never round.
+template <Native T> T sum_error(T x, T y) {
+  const T sum = x + y, part = sum - x;
+  return (x - (sum - part)) + (y - part);
+}
+inline Big sum_error(const Big& x, const Big& y) { return (x + y) - (x + y); }
 /// log(x + y), the sum not rounded: what log1p is built from.
 inline Big log_sum(const Big& x, const Big& y) { return log(x + y); }
 
