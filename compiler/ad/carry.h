@@ -1,0 +1,41 @@
+// How a derivative is carried through one elementwise operand, in either direction: the text of the row's rule, and the
+// *strong zero* around it.
+//
+// A cotangent can be zero because the value is not used: the side of a `select` that was not taken, the loser of a
+// `max`. If the op there has an infinite derivative (log at 0), 0·inf would be nan and reach the parameters. The usual
+// cure, `select(g == 0, 0, rule(g))`, is wrong from the second order on, because its own derivative in g is 0 where
+// g happens to be 0: (log x)² at x = 1 would get a second derivative of 0 instead of 2. So the rule, linear in g, is
+// written gated_mul(g, rule(1)), and the row of `gated_mul` (0 where its first operand is 0, else the product) has the
+// derivatives gated_mul(dg, h) and gated_mul(g, dh): the same gate again, to every order.
+//
+// The gate stands where the row says `unbounded_diff`, and also, for any rule that multiplies g, where g is *sparse*:
+// came out of a select-like rule or a padded view, so that zeros in it are structural (then even g·exp(a) may meet
+// exp(a) = inf in a branch not taken). It does not stand where g is a non-zero constant or rule(1) a finite one.
+#pragma once
+#include <span>
+
+#include "ops/builder.h"
+
+namespace dlc {
+
+/// A tangent or cotangent: absent (structurally zero), or a value.
+struct Carried {
+  ValueId value;
+  bool is_sparse = false;  // some elements may be zero because nothing flows there
+  explicit operator bool() const { return static_cast<bool>(value); }
+};
+
+/// Carries `g` through operand `k` of `self`; the result has dtype `to` (they differ in conversions).
+/// `operands` and the result `y` are where `b` builds.
+Carried carry(Builder& b, const Inst& self, std::span<const ValueId> operands, ValueId y, int k, Carried g, DType to, Loc loc);
+
+/// `g · h` with a strong zero if `g` is sparse.
+Carried scaled(Builder& b, Carried g, ValueId h, Loc loc);
+
+/// The sum of two, of which any may be absent.
+Carried added(Builder& b, Carried x, Carried y, Loc loc);
+
+/// What a linear op made of a carried value: padding makes it sparse.
+Carried after_linear(Builder& b, ValueId value, bool was_sparse);
+
+}  // namespace dlc

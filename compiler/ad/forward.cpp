@@ -1,0 +1,249 @@
+// The forward sweep, see forward.h: left to right, each instruction is copied and its tangent built beside it.
+#include "ad/forward.h"
+
+#include <fmt/format.h>
+
+#include "ad/sweep.h"
+#include "base/check.h"
+#include "ops/array_adjoint.h"
+#include "ops/table.h"
+
+namespace dlc {
+namespace {
+
+class ForwardSweep : public Sweep {
+ public:
+  ForwardSweep(Module& module, const Func& f, const Activity& a, Diagnostics& diagnostics)
+      : Sweep(module, f, a), diagnostics_(diagnostics) {}
+
+  void run(Builder& b, const Block& block) {
+    for (ValueId v : block.body) step(b, v);
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  void step(Builder& b, ValueId v) {
+    const Inst in = source[v];
+    bool is_active = false;
+    for (ValueId o : source.operands(v)) is_active = is_active || has_carried(o);
+    if (is_active && in.n_blocks > 0) return step_region(b, v);
+    if (is_active && in.op == "call"_op && has_float(m.types, in.type)) return step_call(b, v);
+    copy(b, v);
+    if (!is_active) return;
+    const Loc loc = in.loc.because(Reason::jvp_of);
+    switch (row(v).kind) {
+      case OpKind::structural: return step_structural(b, v, loc);
+      case OpKind::elementwise: return step_elementwise(b, v, loc);
+      case OpKind::linear: *leaves(v) = tangent_of_linear(b, v, loc); return;
+      case OpKind::bilinear: return step_bilinear(b, v, loc);
+      case OpKind::reduction: return step_reduction(b, v, loc);
+      case OpKind::region: DLC_CHECK(false, "regions are stepped with their blocks");
+    }
+  }
+
+  void step_structural(Builder& b, ValueId v, Loc loc) {
+    const Inst in = source[v];
+    if (in.op == "tuple"_op) {
+      Carried* to = leaves(v);
+      for (ValueId o : source.operands(v))
+        for (size_t k = 0; k < n_leaves(o); ++k) *to++ = leaves(o)[k];
+    } else if (in.op == "get"_op) {
+      const Carried* from = field_leaves(source.operand(v, 0), static_cast<int>(m[in.attr].ints[0]));
+      std::copy(from, from + n_leaves(v), leaves(v));
+    } else if (in.op == "index"_op) {
+      *leaves(v) = tangent_of_linear(b, v, loc);
+    }
+  }
+
+  void step_elementwise(Builder& b, ValueId v, Loc loc) {
+    if (!is_float_value(v)) return;
+    const Inst in = source[v];
+    const std::vector<ValueId> mapped = operands(v);
+    Carried dy;
+    for (int k = 0; k < in.n_operands; ++k)
+      if (const Carried dx = *leaves(source.operand(v, k)))
+        dy = added(b, dy, carry(b, in, mapped, at(v), k, dx, m.types[in.type].dtype, loc), loc);
+    *leaves(v) = dy;
+  }
+
+  // A linear op of the tangents, and of the operands as they are where those are ints (subscripts).
+  Carried tangent_of_linear(Builder& b, ValueId v, Loc loc) {
+    std::vector<ValueId> tangents = operands(v);
+    bool is_sparse = false, any = false;
+    for (size_t k = 0; k < tangents.size(); ++k) {
+      const ValueId o = source.operand(v, static_cast<int>(k));
+      if (!is_float_value(o)) continue;
+      const Carried dx = *leaves(o);
+      any = any || dx;
+      is_sparse = is_sparse || !dx || dx.is_sparse;
+      tangents[k] = dx ? dx.value : b.zeros(source[o].type, loc);
+    }
+    if (!any) return {};
+    return after_linear(b, b.rebuild(source[v], tangents, loc), is_sparse);
+  }
+
+  // d(a·b) = da·b + a·db
+  void step_bilinear(Builder& b, ValueId v, Loc loc) {
+    for (int k = 0; k < 2; ++k) {
+      const Carried dx = *leaves(source.operand(v, k));
+      if (!dx) continue;
+      std::vector<ValueId> factors = operands(v);
+      factors[static_cast<size_t>(k)] = dx.value;
+      *leaves(v) = added(b, *leaves(v), {b.rebuild(source[v], factors, loc), dx.is_sparse}, loc);
+    }
+  }
+
+  // dy = Σ w·dx over the reduced axes
+  void step_reduction(Builder& b, ValueId v, Loc loc) {
+    if (!is_float_value(v)) return;
+    const Inst in = source[v];
+    const ValueId x = source.operand(v, 0);
+    const ValueId w = row(v).weight(b, in, at(x), at(v), loc);
+    const Carried terms = scaled(b, *leaves(x), w, loc);
+    const auto& axes = m[in.attr].ints;
+    *leaves(v) = {b.sum(terms.value, {axes.begin(), axes.end()}, loc), terms.is_sparse};
+  }
+
+  void step_call(Builder& b, ValueId v) {
+    const Inst in = source[v];
+    const Loc loc = in.loc.because(Reason::jvp_of);
+    const Wrt wrt = wrt_of_call(v, [&](ValueId o) { return has_carried(o); });
+    const FuncId callee = forward(m, m[in.attr].func, wrt, diagnostics_);
+    if (!callee) return fail(b, v);
+    std::vector<ValueId> args = operands(v);
+    for (ValueId o : source.operands(v))
+      if (has_carried(o)) args.push_back(packed_tangent(b, o, loc));
+    const ValueId both = b.call(callee, m[in.attr].dims, args, loc);
+    at(v) = b.get(both, 0, loc);
+    const std::vector<ValueId> slots = unpack(b, in.type, b.get(both, 1, loc), loc);
+    for (size_t k = 0; k < slots.size(); ++k)
+      if (depends(v, k)) leaves(v)[k] = {slots[k], true};
+  }
+
+  ValueId packed_tangent(Builder& b, ValueId v, Loc loc) {
+    std::vector<ValueId> slots;
+    for (size_t k = 0; k < n_leaves(v); ++k) slots.push_back(leaves(v)[k].value);
+    return pack(b, source[v].type, slots, loc);
+  }
+
+  // The tangent of a region is a region: the tangents of its captures are captures too, and its blocks yield
+  // (value, tangents). A leaf has a tangent when it has one in some block.
+  void step_region(Builder& b, ValueId v) {
+    const Inst in = source[v];
+    const Loc loc = in.loc.because(Reason::jvp_of);
+    const int n_own = in.op == "if"_op ? 1 : 0;
+    std::vector<ValueId> outer = operands(v);
+    std::vector<size_t> slots;  // of the captures, where they have tangents
+    for (int k = n_own; k < in.n_operands; ++k)
+      for (size_t slot : present_slots(source.operand(v, k))) slots.push_back(slot), outer.push_back(carried[slot].value);
+
+    const int32_t first = static_cast<int32_t>(b.func().blocks.size());
+    for (int32_t k = 0; k < in.n_blocks; ++k) b.func().blocks.emplace_back();
+    std::vector<bool> has_tangent(n_leaves(v)), is_sparse(n_leaves(v));
+    for (int32_t k = 0; k < in.n_blocks; ++k) {
+      const Block& inner = source[BlockId{in.first_block.i + k}];
+      Builder nested = b.in(BlockId{first + k});
+      enter_block(nested, v, inner, n_own);
+      run(nested, inner);
+      for (size_t leaf = 0; leaf < n_leaves(v); ++leaf) {
+        const Carried dy = leaves(inner.result)[leaf];
+        (dy ? has_tangent : is_sparse)[leaf] = true;
+        if (dy.is_sparse) is_sparse[leaf] = true;
+      }
+    }
+    for (int32_t k = 0; k < in.n_blocks; ++k)
+      leave_block(b.in(BlockId{first + k}), source[BlockId{in.first_block.i + k}], has_tangent, loc);
+
+    const ValueId all = close_region(b, in, BlockId{first}, outer, loc);
+    size_t n = 1, next = 1;
+    for (bool has : has_tangent) n += has ? 1 : 0;
+    at(v) = split(b, all, n, 0, loc);
+    for (size_t leaf = 0; leaf < has_tangent.size(); ++leaf)
+      if (has_tangent[leaf]) leaves(v)[leaf] = {split(b, all, n, next++, loc), is_sparse[leaf]};
+  }
+
+  // Parameters of a block: its own (a map's indices), the captures, the tangents of the captures.
+  void enter_block(Builder& nested, ValueId v, const Block& inner, int n_own) {
+    for (ValueId p : inner.params)
+      at(p) = append_param(m, nested.func(), nested.block(), source[p].op, source[p].type, m[source[p].attr].name, source[p].loc);
+    const Inst in = source[v];
+    const size_t n_indices = inner.params.size() - static_cast<size_t>(in.n_operands - n_own);
+    for (int k = n_own; k < in.n_operands; ++k) {
+      const ValueId capture = source.operand(v, k), p = inner.params[n_indices + static_cast<size_t>(k - n_own)];
+      const std::vector<TypeId> types = leaf_types(m.types, source[p].type);
+      for (size_t leaf = 0; leaf < n_leaves(capture); ++leaf) {
+        if (!leaves(capture)[leaf]) continue;
+        const ValueId dp = append_param(m, nested.func(), nested.block(), source[p].op, types[leaf], {}, source[p].loc);
+        leaves(p)[leaf] = {dp, leaves(capture)[leaf].is_sparse};
+      }
+    }
+  }
+
+  void leave_block(Builder nested, const Block& inner, const std::vector<bool>& has_tangent, Loc loc) {
+    std::vector<ValueId> values{at(inner.result)};
+    const std::vector<TypeId> types = leaf_types(m.types, source[inner.result].type);
+    for (size_t leaf = 0; leaf < has_tangent.size(); ++leaf) {
+      if (!has_tangent[leaf]) continue;
+      const Carried dy = leaves(inner.result)[leaf];
+      values.push_back(dy ? dy.value : nested.zeros(types[leaf], loc));
+    }
+    nested.set_result(joined(nested, values, loc));
+  }
+
+  void fail(Builder& b, ValueId v) {
+    failed_ = true;
+    copy(b, v);
+  }
+
+  Diagnostics& diagnostics_;
+  bool failed_ = false;
+};
+
+/// Maps the parameters and appends `d<name>` for the active ones.
+void add_tangent_params(Builder& b, ForwardSweep& sweep, const Wrt& wrt) {
+  Module& m = b.module();
+  const Func& source = sweep.source;
+  std::vector<std::pair<ValueId, ValueId>> tangents;  // (parameter of source, its tangent)
+  for (size_t k = 0; k < wrt.active.size(); ++k) {
+    const ValueId p = source.body().params[k];
+    sweep.at(p) = b.func().body().params[k];
+    const TypeId type = wrt.active[k] ? float_part(m.types, source[p].type) : TypeId{};
+    if (!type) continue;
+    const StrId name = m.strings.intern(fmt::format("d{}", m.strings[m[source[p].attr].name]));
+    tangents.emplace_back(p, append_param(m, b.func(), BlockId{0}, source[p].op, type, name, source[p].loc.because(Reason::jvp_of)));
+  }
+  for (const auto& [p, dp] : tangents) {
+    const std::vector<ValueId> slots = unpack(b, source[p].type, dp, source[p].loc.because(Reason::jvp_of));
+    for (size_t leaf = 0; leaf < slots.size(); ++leaf) sweep.leaves(p)[leaf] = {slots[leaf]};
+  }
+}
+
+}  // namespace
+
+FuncId forward(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
+  const std::string key = fmt::format("jvp {} {}", f.i, wrt.key());
+  if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
+  const Func& source = m[f];
+  DLC_CHECK(has_float(m.types, differentiated_type(m, source, wrt)), "what is differentiated holds a float");
+  const std::optional<Activity> activity = analyse_activity(m, source, wrt, diagnostics);
+  if (!activity) return {};
+
+  const FuncId id = start_function(m, source.name + ".jvp", source);
+  ForwardSweep sweep(m, source, *activity, diagnostics);
+  Builder b(m, id, BlockId{0});
+  add_tangent_params(b, sweep, wrt);
+  sweep.run(b, source.body());
+  if (sweep.failed()) return {};
+
+  const ValueId y = source.body().result;
+  const Loc loc = source[y].loc.because(Reason::jvp_of);
+  const TypeId part = differentiated_type(m, source, wrt);
+  const Carried* dy = wrt.of < 0 ? sweep.leaves(y) : sweep.field_leaves(y, wrt.of);
+  std::vector<ValueId> slots;
+  for (int k = 0; k < n_leaves(m.types, part); ++k) slots.push_back(dy[k].value);
+  const ValueId results[] = {sweep.at(y), pack(b, part, slots, loc)};
+  b.set_result(b.tuple(results, loc));
+  return m.derived[key] = id;
+}
+
+}  // namespace dlc
