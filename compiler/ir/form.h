@@ -34,6 +34,12 @@ constexpr bool is_reduction(Form f) {
   return f == Form::sum || f == Form::prod || f == Form::extreme || f == Form::truth || f == Form::arg_extreme;
 }
 
+/// How many blocks an instruction of this row owns.
+constexpr int n_blocks_of(const Op& row) {
+  if (row.kind != OpKind::region) return 0;
+  return form_of(row) == Form::if_region ? 2 : 1;
+}
+
 /// The attribute of each form as text names it: `{batch = 0, m = 1, n = 0, k = 1}`. Empty: not written that way.
 struct IntNames {
   const char* names[4] = {};

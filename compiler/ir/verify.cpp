@@ -2,10 +2,6 @@
 // where each value was defined; the types of array ops are in verify_array.cpp.
 #include "ir/verify.h"
 
-#include <algorithm>
-#include <cmath>
-
-#include "ir/lexer.h"
 #include "ir/verify_inst.h"
 
 namespace dlc {
@@ -14,10 +10,9 @@ namespace dlc {
 
 bool Verifier::check_function() {
   if (f_.blocks.empty()) return fail({}, "the function has no block for its parameters");
-  for (size_t k = 0; k < f_.size_vars.size(); ++k) {
-    if (!f_.size_vars[k]) return fail({}, "a size variable has no name");
-    if (std::find(f_.size_vars.begin(), f_.size_vars.begin() + static_cast<ptrdiff_t>(k), f_.size_vars[k]) != f_.size_vars.begin() + static_cast<ptrdiff_t>(k))
-      return fail({}, "the size `{}` is declared twice", m_.strings[f_.size_vars[k]]);
+  for (StrId name : f_.size_vars) {
+    if (!name) return fail({}, "a size variable has no name");
+    if (!size_vars_.insert(name).second) return fail({}, "the size `{}` is declared twice", m_.strings[name]);
   }
   for (const SizeCheck& c : f_.checks)
     if (!check_dim({}, c.nonnegative) || (c.extent && !check_dim({}, c.extent))) return false;
@@ -94,7 +89,7 @@ bool Verifier::check_inst(ValueId v, BlockId block, int depth) {
   if (has_attr(in))
     for (DimId d : attr(in).dims)
       if (!check_dim(v, d)) return false;
-  if ((in.n_blocks != 0) != (row.kind == OpKind::region)) return fail(v, "a region op has blocks, and no other op does");
+  if (in.n_blocks != n_blocks_of(row)) return fail(v, "owns {} blocks, not {}", n_blocks_of(row), in.n_blocks);
   for (int32_t k = 0; k < in.n_blocks; ++k) {
     const int64_t index = int64_t{in.first_block.i} + k;
     if (index < 1 || index >= static_cast<int64_t>(f_.blocks.size())) return fail(v, "has a block that does not exist");
@@ -109,7 +104,7 @@ bool Verifier::check_dim(ValueId v, DimId d) {
   if (!d || static_cast<size_t>(d.i) >= m_.types.dims.size()) return fail(v, "has a size that does not exist (an overflow?)");
   if (static_cast<size_t>(d.i) < good_dims_.size() && good_dims_[static_cast<size_t>(d.i)]) return true;
   for (StrId name : m_.types.dims.variables(d))
-    if (std::find(f_.size_vars.begin(), f_.size_vars.end(), name) == f_.size_vars.end())
+    if (!size_vars_.contains(name))
       return fail(v, "uses the size `{}`, which the function does not declare", m_.strings[name]);
   good_dims_.resize(m_.types.dims.size());
   good_dims_[static_cast<size_t>(d.i)] = true;

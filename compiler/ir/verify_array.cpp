@@ -17,7 +17,8 @@ bool is_scalar(const Type& t, DType d) { return t.dtype == d && t.dims.empty(); 
 bool Verifier::check_form(ValueId v, Form form) {
   const Inst& in = f_[v];
   const bool wants_attr = form != Form::plain && form != Form::tuple && form != Form::if_region && form != Form::stack;
-  if (form != Form::plain && wants_attr != static_cast<bool>(in.attr)) return fail(v, wants_attr ? "has no attribute" : "has an attribute");
+  if (wants_attr && !in.attr) return fail(v, "has no attribute");
+  if (!wants_attr && form != Form::plain && in.attr) return fail(v, "has an attribute");
   switch (form) {
     case Form::plain: return true;
     case Form::param: return fail(v, "a parameter stands among the instructions");
@@ -155,7 +156,6 @@ bool Verifier::check_captures(ValueId v, BlockId block, size_t first_param, int 
 
 bool Verifier::check_if(ValueId v) {
   const Inst& in = f_[v];
-  if (in.n_blocks != 2) return fail(v, "has two blocks");
   if (in.n_operands < 1 || !is_scalar(operand_type(v, 0), DType::b1)) return fail(v, "its first operand is the condition, a bool");
   for (int32_t k = 0; k < 2; ++k) {
     const BlockId block{in.first_block.i + k};
@@ -181,7 +181,6 @@ bool Verifier::is_boxed(TypeId type, std::span<const DimId> extents, TypeId inne
 bool Verifier::check_map(ValueId v) {
   const Inst& in = f_[v];
   const Attr& a = attr(in);
-  if (in.n_blocks != 1) return fail(v, "has one block");
   if (a.dims.empty()) return fail(v, "has no extents");
   if (!check_captures(v, in.first_block, a.dims.size(), 0)) return false;
   const Block& body = f_[in.first_block];

@@ -3,6 +3,8 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <unordered_set>
+
 #include "ir/form.h"
 #include "ir/type_rule.h"
 #include "ir/verify.h"
@@ -77,6 +79,7 @@ class Verifier {
   const Module& m_;
   const Func& f_;
   const OpSet& ops_;
+  std::unordered_set<StrId> size_vars_;
   std::vector<int32_t> home_;         // block that defines each value, so far
   std::vector<bool> is_block_seen_, good_dims_, good_types_;
   std::vector<int32_t> numbers_;      // print_numbers, once a message needs them
