@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "ir/type_rule.h"
 #include "ops/table.h"
 
 namespace dlc {
@@ -54,26 +55,24 @@ ValueId Builder::zeros(TypeId type, Loc loc) {
   return tuple(fields, type, loc);
 }
 
-std::optional<double> Builder::constant_value(ValueId v) {
+std::optional<int64_t> Builder::constant_bits(ValueId v) {
   for (;;) {
-    const Inst in = func()[v];
-    if (in.op == "const"_op) {
-      const int64_t bits = m_[in.attr].ints[0];
-      return is_float(types()[in.type].dtype) ? std::bit_cast<double>(bits) : static_cast<double>(bits);
-    }
-    if (in.op == "view"_op && m_[in.attr].ints[2] == 0) v = func().operand(v, 0);
-    else if (in.op == "reshape"_op) v = func().operand(v, 0);
-    else return std::nullopt;
+    const Inst& in = func()[v];
+    if (in.op == "const"_op) return m_[in.attr].ints[0];
+    const bool repeats = in.op == "reshape"_op || (in.op == "view"_op && m_[in.attr].ints[2] == 0);
+    if (!repeats) return std::nullopt;
+    v = func().operand(v, 0);
   }
 }
 
+std::optional<double> Builder::constant_value(ValueId v) {
+  const auto bits = constant_bits(v);
+  if (!bits) return std::nullopt;
+  return is_float(peek(v).dtype) ? std::bit_cast<double>(*bits) : static_cast<double>(*bits);
+}
+
 std::optional<int64_t> Builder::constant_int_value(ValueId v) {
-  for (;;) {
-    const Inst in = func()[v];
-    if (in.op == "const"_op && !is_float(types()[in.type].dtype)) return m_[in.attr].ints[0];
-    if (in.op == "view"_op && m_[in.attr].ints[2] == 0) v = func().operand(v, 0);
-    else return std::nullopt;
-  }
+  return is_float(peek(v).dtype) ? std::nullopt : constant_bits(v);
 }
 
 ValueId Builder::convert(ValueId v, DType to, Loc loc) {
@@ -90,26 +89,12 @@ ValueId Builder::convert(ValueId v, DType to, Loc loc) {
 // ----------------------------------------------------------------------------------------------- elementwise
 
 TypeId Builder::elementwise_type(OpId id, std::span<const ValueId> operands) {
-  const Type first = type(operands[0]);
-  DType result = first.dtype;
-  switch (op_row(id).type) {
-    case TypeRule::same_float:
-    case TypeRule::same_number:
-    case TypeRule::float_int:
-    case TypeRule::integer: break;
-    case TypeRule::int_float:
-    case TypeRule::select: result = type(operands[1]).dtype; break;
-    case TypeRule::compare:
-    case TypeRule::logic: result = DType::b1; break;
-    case TypeRule::to_f32:
-    case TypeRule::from_bits32: result = DType::f32; break;
-    case TypeRule::to_f64:
-    case TypeRule::from_bits64: result = DType::f64; break;
-    case TypeRule::to_int:
-    case TypeRule::bits: result = DType::i64; break;
-    case TypeRule::none: DLC_CHECK(false, "not an elementwise op");
-  }
-  return types().array(result, first.dims);
+  DType dtypes[3];
+  for (size_t k = 0; k < operands.size(); ++k) dtypes[k] = peek(operands[k]).dtype;
+  const auto result = result_dtype(op_row(id).type, std::span(dtypes, operands.size()));
+  DLC_CHECK(result, "the operands follow the row's type rule");
+  const TypeId shape = type_id(operands[0]);
+  return peek(operands[0]).dtype == *result ? shape : types().with_dtype(shape, *result);
 }
 
 ValueId Builder::op(OpId id, std::span<const ValueId> given, Loc loc) {
@@ -120,12 +105,11 @@ ValueId Builder::op(OpId id, std::span<const ValueId> given, Loc loc) {
   bool uniform = true;
   for (size_t k = 0; k < n; ++k) {
     operands[k] = given[k];
-    if (type(given[k]).rank() > type(given[widest]).rank()) widest = k;
+    if (peek(given[k]).rank() > peek(given[widest]).rank()) widest = k;
   }
-  const std::vector<DimId> shape = type(given[widest]).dims;
-  for (size_t k = 0; k < n; ++k) uniform = uniform && type(operands[k]).dims == shape;
+  for (size_t k = 0; k < n; ++k) uniform = uniform && peek(operands[k]).dims == peek(given[widest]).dims;
   if (!uniform) {
-    // Work on the operands' constants first: a literal stays a literal however often it is broadcast.
+    const std::vector<DimId> shape = type(given[widest]).dims;
     for (size_t k = 0; k < n; ++k) operands[k] = broadcast(operands[k], shape, loc);
   }
   const std::span<const ValueId> ready(operands, n);

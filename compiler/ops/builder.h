@@ -93,6 +93,11 @@ class Builder {
   ValueId apply_identities(OpId op, std::span<const ValueId> operands, TypeId type, Loc loc);
   TypeId elementwise_type(OpId op, std::span<const ValueId> operands);
 
+  /// Bit pattern of a constant (as `const` stores it), also through unguarded views and reshapes.
+  std::optional<int64_t> constant_bits(ValueId v);
+  /// Without a copy; good until the next type is made.
+  const Type& peek(ValueId v) { return m_.types[func()[v].type]; }
+
   Module& m_;
   FuncId func_;
   BlockId block_;

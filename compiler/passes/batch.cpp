@@ -196,8 +196,8 @@ class BatchPass {
     const MatmulRanks r = matmul_ranks(m_, in.attr);
     const Axes both = x[0].axes & x[1].axes, left = x[0].axes & ~both, right = x[1].axes & ~both;
     const int nb = count(both), nl = count(left), nr = count(right);
-    const ValueId a = group_axes(b, x[0], both, left, {{0, r.batch}, {r.batch, r.m}, {r.batch + r.m, r.k}}, 1, in.loc);
-    const ValueId c = group_axes(b, x[1], both, right, {{0, r.batch}, {r.batch, r.k}, {r.batch + r.k, r.n}}, 2, in.loc);
+    const ValueId a = group_axes(b, x[0], both, left, {{{0, r.batch}, {r.batch, r.m}, {r.batch + r.m, r.k}}}, 1, in.loc);
+    const ValueId c = group_axes(b, x[1], both, right, {{{0, r.batch}, {r.batch, r.k}, {r.batch + r.k, r.n}}}, 2, in.loc);
     // a: [both, B, left, M, K], c: [both, B, K, right, N]
     ValueId y;
     const int base = nb + r.batch;

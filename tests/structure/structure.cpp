@@ -29,7 +29,7 @@ const std::map<string, std::set<string>> kArrows = {
     {"interp", {"ops"}},
     {"sema", {"syntax", "ops", "prelude"}},
     {"ad", {"ops"}},
-    {"symbolic", {"ops"}},
+    {"symbolic", {"ops", "ad"}},
     {"passes", {"ops"}},
     {"prelude", {}},
     {"codegen", {"passes", "runtime/abi.h"}},
