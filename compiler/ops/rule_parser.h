@@ -18,28 +18,51 @@ struct OpShape {
   constexpr std::string_view call_name() const { return precedence == 0 && !symbol.empty() ? symbol : name; }
 };
 
+/// FNV-1a. Names are compared by it first: the evaluator of constants is slow, and texts have thousands of names.
+constexpr uint32_t hash_name(std::string_view name) {
+  uint32_t h = 2166136261u;
+  for (char c : name) h = (h ^ static_cast<unsigned char>(c)) * 16777619u;
+  return h;
+}
+
+/// The rows as the parser looks them up; make it with make_index.
 struct OpIndex {
+  static constexpr uint32_t kBuckets = 1024;  // open addressing, several times the number of rows
   std::span<const OpShape> rows;
-  std::span<const int16_t> by_call_name;  // rows sorted by (call_name, precedence)
-  std::span<const int16_t> operators;     // rows with precedence > 0
+  std::array<int16_t, kBuckets> by_call_name{};  // row + 1
+  std::array<int16_t, 64> operators{};           // rows with precedence > 0
+  int n_operators = 0;
+  int16_t to_f32 = -1, to_f64 = -1;
 
   /// The row that `name(…)` calls, or -1.
-  constexpr int find_call(std::string_view name) const {
-    size_t low = 0, high = by_call_name.size();
-    while (low < high) {
-      const size_t middle = (low + high) / 2;
-      if (row(by_call_name[middle]).call_name() < name) low = middle + 1;
-      else high = middle;
-    }
-    return low < by_call_name.size() && row(by_call_name[low]).call_name() == name ? by_call_name[low] : -1;
-  }
-  constexpr const OpShape& row(int i) const { return rows[static_cast<size_t>(i)]; }
-  constexpr int find_type(TypeRule type) const {
-    for (size_t i = 0; i < rows.size(); ++i)
-      if (rows[i].type == type) return static_cast<int>(i);
+  constexpr int find_call(std::string_view name, uint32_t hash) const {
+    for (uint32_t i = hash % kBuckets; by_call_name[i] != 0; i = (i + 1) % kBuckets)
+      if (rows[static_cast<size_t>(by_call_name[i] - 1)].call_name() == name) return by_call_name[i] - 1;
     return -1;
   }
+  constexpr const OpShape& row(int i) const { return rows[static_cast<size_t>(i)]; }
 };
+
+constexpr OpIndex make_index(std::span<const OpShape> rows) {
+  OpIndex index;
+  index.rows = rows;
+  // Names of functions go first, so that `div(…)` is floor_div and not the operator `/`, whose row is named div.
+  for (int operators = 0; operators < 2; ++operators) {
+    for (size_t r = 0; r < rows.size(); ++r) {
+      if ((rows[r].precedence > 0) != (operators == 1)) continue;
+      uint32_t i = hash_name(rows[r].call_name()) % OpIndex::kBuckets;
+      while (index.by_call_name[i] != 0) i = (i + 1) % OpIndex::kBuckets;
+      index.by_call_name[i] = static_cast<int16_t>(r + 1);
+    }
+  }
+  for (size_t r = 0; r < rows.size(); ++r) {
+    const int16_t row = static_cast<int16_t>(r);
+    if (rows[r].precedence > 0) index.operators[static_cast<size_t>(index.n_operators++)] = row;
+    if (rows[r].type == TypeRule::to_f32) index.to_f32 = row;
+    if (rows[r].type == TypeRule::to_f64) index.to_f64 = row;
+  }
+  return index;
+}
 
 struct RuleError {
   const char* message = nullptr;  // null: none
@@ -53,10 +76,11 @@ class RuleParser {
   /// Parses text[begin, end), appending nodes to `out`. `self` is what a literal without siblings becomes.
   constexpr RuleParser(const OpIndex& ops, std::string_view text, int begin, int end, RuleType self, std::span<RuleNode> out,
                        int16_t first_slot)
-      : ops_(ops), text_(text), at_(begin), end_(end), self_(self), out_(out), next_slot_(first_slot) {}
+      : ops_(ops), text_(text.data()), at_(begin), end_(end), self_(self), out_(out.data()),
+        capacity_(static_cast<int>(out.size())), next_slot_(first_slot) {}
 
   constexpr void bind(std::string_view name, Kind kind, int index, RuleType type) {
-    names_[n_names_++] = {name, kind, type, static_cast<int16_t>(index)};
+    names_[n_names_++] = {hash_name(name), name, kind, type, static_cast<int16_t>(index)};
   }
   /// The node of the final expression, of type `wanted` (untyped: any); -1 on an error.
   constexpr int parse(RuleType wanted) {
@@ -75,12 +99,14 @@ class RuleParser {
   static constexpr int kMaxNames = 120, kMaxDepth = 60;
 
   struct Name {
+    uint32_t hash = 0;
     std::string_view text;
     Kind kind = Kind::op;
     RuleType type = RuleType::untyped;
     int16_t index = 0;
     int16_t node = -1;             // of an operand: made at its first mention
     bool is_let = false, used = false;
+    bool whole = false;
     int16_t begin = 0, length = 0;  // of a `let` bound to a bare literal: each mention is that literal anew
   };
 
@@ -94,15 +120,13 @@ class RuleParser {
   static constexpr bool is_name_char(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c) || static_cast<unsigned char>(c) >= 0x80;
   }
-  constexpr char peek(int ahead = 0) const { return at_ + ahead < end_ ? text_[static_cast<size_t>(at_ + ahead)] : '\0'; }
+  constexpr char peek(int ahead = 0) const { return at_ + ahead < end_ ? text_[at_ + ahead] : '\0'; }
   constexpr void skip() {
     for (; at_ < end_; ++at_) {
-      const char c = peek();
-      if (c == '/' && peek(1) == '/') {
-        while (at_ < end_ && peek() != '\n') ++at_;
-      } else if (c != ' ' && c != '\n' && c != '\t') {
-        return;
-      }
+      const char c = text_[at_];
+      if (c == ' ' || c == '\n' || c == '\t') continue;
+      if (c != '/' || peek(1) != '/') return;
+      while (at_ < end_ && text_[at_] != '\n') ++at_;
     }
   }
   constexpr bool accept(char c) {
@@ -111,51 +135,55 @@ class RuleParser {
     skip();
     return true;
   }
+  /// The name that starts here ("" if none); its hash is left in hash_.
   constexpr std::string_view scan_name() {
     const int begin = at_;
-    while (is_name_char(peek())) ++at_;
-    return text_.substr(static_cast<size_t>(begin), static_cast<size_t>(at_ - begin));
+    hash_ = 2166136261u;  // as hash_name
+    for (; at_ < end_ && is_name_char(text_[at_]); ++at_) hash_ = (hash_ ^ static_cast<unsigned char>(text_[at_])) * 16777619u;
+    return {text_ + begin, static_cast<size_t>(at_ - begin)};
   }
-  constexpr bool accept_word(std::string_view word) {
-    if (text_.substr(static_cast<size_t>(at_), word.size()) != word || is_name_char(peek(static_cast<int>(word.size())))) return false;
-    at_ += static_cast<int>(word.size());
+  constexpr bool is_word(const char* word, int length) const {
+    for (int i = 0; i < length; ++i)
+      if (peek(i) != word[i]) return false;
+    return !is_name_char(peek(length));
+  }
+  constexpr bool accept_word(const char* word) {
+    if (peek() != word[0] || !is_word(word, 3)) return false;
+    at_ += 3;
     skip();
     return true;
   }
   constexpr void scan_digits() {
-    while (is_digit(peek())) ++at_;
+    while (at_ < end_ && is_digit(text_[at_])) ++at_;
   }
-  constexpr void scan_number() {
+  /// Moves past a number; true if it is written as a whole one.
+  constexpr bool scan_number() {
     scan_digits();
+    const int whole_end = at_;
     if (peek() == '.' && is_digit(peek(1))) ++at_, scan_digits();
     if ((peek() == 'e' || peek() == 'E') && (is_digit(peek(1)) || ((peek(1) == '+' || peek(1) == '-') && is_digit(peek(2))))) {
       at_ += 2;
       scan_digits();
     }
+    return at_ == whole_end;
   }
 
   // Nodes.
   constexpr int add(const RuleNode& node) {
-    if (n_ >= static_cast<int>(out_.size())) return fail("too many nodes");
-    out_[static_cast<size_t>(n_)] = node;
+    if (n_ >= capacity_) return fail("too many nodes");
+    out_[n_] = node;
     return n_++;
   }
-  constexpr RuleNode& at(int node) { return out_[static_cast<size_t>(node)]; }
-  constexpr int add_literal(int begin, int length, RuleType type = RuleType::untyped) {
+  constexpr RuleNode& at(int node) { return out_[node]; }
+  /// `whole`: written without `.` and `e`, so that it may become an int; kept in arg[2].
+  constexpr int add_literal(int begin, int length, bool whole, RuleType type = RuleType::untyped) {
     RuleNode node;
     node.kind = Kind::literal, node.type = type, node.index = next_slot_++;
-    node.arg[0] = static_cast<int16_t>(begin), node.arg[1] = static_cast<int16_t>(length);
+    node.arg[0] = static_cast<int16_t>(begin), node.arg[1] = static_cast<int16_t>(length), node.arg[2] = whole;
     return add(node);
   }
-  constexpr bool is_whole_literal(int node) {
-    if (at(node).kind != Kind::literal || at(node).type != RuleType::untyped) return false;
-    for (int i = 0; i < at(node).arg[1]; ++i) {
-      const char c = text_[static_cast<size_t>(at(node).arg[0] + i)];
-      if (!is_digit(c) && c != '-') return false;
-    }
-    return true;
-  }
-  constexpr bool is_untyped(int node) { return at(node).type == RuleType::untyped; }
+  constexpr bool is_untyped(int node) { return out_[node].type == RuleType::untyped; }
+  constexpr bool is_whole_literal(int node) { return is_untyped(node) && out_[node].arg[2] == 1; }
 
   /// `node` as a `type`: types a literal, converts an int to a float. Nothing else converts silently.
   constexpr int coerce(int node, RuleType type) {
@@ -169,11 +197,8 @@ class RuleParser {
     if (at(node).type != RuleType::i64 || type == RuleType::b1) return fail("operands of different types");
     RuleNode conversion;
     conversion.type = type, conversion.n_args = 1, conversion.arg[0] = static_cast<int16_t>(node);
-    if (type == RuleType::self) {
-      conversion.kind = Kind::conversion;
-      conversion.arg[1] = static_cast<int16_t>(ops_.find_type(TypeRule::to_f32));
-    }
-    conversion.index = static_cast<int16_t>(ops_.find_type(type == RuleType::f32 ? TypeRule::to_f32 : TypeRule::to_f64));
+    conversion.index = type == RuleType::f32 ? ops_.to_f32 : ops_.to_f64;
+    if (type == RuleType::self) conversion.kind = Kind::conversion, conversion.arg[1] = ops_.to_f32;
     return add(conversion);
   }
 
@@ -245,7 +270,8 @@ class RuleParser {
 
   /// The row of an operator: the first that takes these operands (`^` is `powi` when the exponent is whole).
   constexpr int add_operator(std::string_view symbol, std::span<int> args) {
-    for (int16_t row : ops_.operators) {
+    for (int i = 0; i < ops_.n_operators; ++i) {
+      const int16_t row = ops_.operators[static_cast<size_t>(i)];
       const OpShape& op = ops_.row(row);
       if (op.symbol != symbol || op.arity != static_cast<int>(args.size())) continue;
       if (op.type == TypeRule::float_int && at(args[1]).type != RuleType::i64 && !is_whole_literal(args[1])) continue;
@@ -259,15 +285,16 @@ class RuleParser {
     skip();
     while (accept_word("let")) {
       const std::string_view name = scan_name();
+      const uint32_t hash = hash_;
       skip();
       if (name.empty() || !accept('=')) return fail("`let name = expression` is wanted");
       const int value = parse_binary(1);
       if (value < 0) return -1;
       if (n_names_ == kMaxNames) return fail("too many names");
       Name& entry = names_[n_names_++];
-      entry.text = name, entry.is_let = true, entry.node = static_cast<int16_t>(value);
+      entry.hash = hash, entry.text = name, entry.is_let = true, entry.node = static_cast<int16_t>(value);
       if (is_untyped(value)) {
-        entry.begin = at(value).arg[0], entry.length = at(value).arg[1];
+        entry.begin = at(value).arg[0], entry.length = at(value).arg[1], entry.whole = at(value).arg[2] == 1;
         if (value == n_ - 1) --n_, --next_slot_;
       }
       accept(';');
@@ -275,21 +302,27 @@ class RuleParser {
     return parse_binary(1);
   }
 
-  /// The binary operator that starts here, "" if none; does not move.
-  constexpr std::string_view peek_operator() const {
-    const std::string_view rest = text_.substr(static_cast<size_t>(at_), static_cast<size_t>(end_ - at_));
-    for (std::string_view s : {"or", "and"})
-      if (rest.starts_with(s) && !(rest.size() > s.size() && is_name_char(rest[s.size()]))) return s;
-    for (std::string_view s : {"<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "%", "^"})
-      if (rest.starts_with(s)) return s;
-    return "";
-  }
-  static constexpr int precedence(std::string_view op) {
-    if (op == "or") return 1;
-    if (op == "and") return 2;
-    if (op == "+" || op == "-") return 5;
-    if (op == "*" || op == "/" || op == "%") return 6;
-    return op.empty() || op == "^" ? 0 : 4;
+  struct Infix {
+    std::string_view symbol;
+    int level = 0;  // 0: none; `^` is parse_unary's
+  };
+  /// The binary operator that starts here; does not move.
+  constexpr Infix peek_operator() const {
+    const bool equals = peek(1) == '=';
+    switch (peek()) {
+      case 'o': return is_word("or", 2) ? Infix{"or", 1} : Infix{};
+      case 'a': return is_word("and", 3) ? Infix{"and", 2} : Infix{};
+      case '<': return equals ? Infix{"<=", 4} : Infix{"<", 4};
+      case '>': return equals ? Infix{">=", 4} : Infix{">", 4};
+      case '=': return equals ? Infix{"==", 4} : Infix{};
+      case '!': return equals ? Infix{"!=", 4} : Infix{};
+      case '+': return {"+", 5};
+      case '-': return {"-", 5};
+      case '*': return {"*", 6};
+      case '/': return {"/", 6};
+      case '%': return {"%", 6};
+      default: return {};
+    }
   }
 
   constexpr int parse_binary(int lowest) {
@@ -297,17 +330,16 @@ class RuleParser {
     int left = parse_unary();
     bool compared = false;
     while (left >= 0) {
-      const std::string_view op = peek_operator();
-      const int level = precedence(op);
-      if (level == 0 || level < lowest) break;
-      if (level == 4 && compared) return fail("comparisons do not chain");
-      compared = level == 4;
-      at_ += static_cast<int>(op.size());
+      const Infix op = peek_operator();
+      if (op.level == 0 || op.level < lowest) break;
+      if (op.level == 4 && compared) return fail("comparisons do not chain");
+      compared = op.level == 4;
+      at_ += static_cast<int>(op.symbol.size());
       skip();
-      const int right = parse_binary(level + 1);
+      const int right = parse_binary(op.level + 1);
       if (right < 0) return -1;
       int args[2] = {left, right};
-      left = add_operator(op, args);
+      left = add_operator(op.symbol, args);
     }
     --depth_;
     return left;
@@ -320,10 +352,10 @@ class RuleParser {
     }
     if (peek() == '-' && is_digit(peek(1))) {  // a negative literal, unless it is -2^x
       const int begin = at_++;
-      scan_number();
+      const bool whole = scan_number();
       const int length = at_ - begin;
       skip();
-      if (peek() != '^') return add_literal(begin, length);
+      if (peek() != '^') return add_literal(begin, length, whole);
       at_ = begin;
     }
     if (accept('-')) {
@@ -343,26 +375,29 @@ class RuleParser {
       return inner >= 0 && !accept(')') ? fail("`)` is wanted") : inner;
     }
     if (is_digit(peek())) {
-      scan_number();
+      const bool whole = scan_number();
       const int length = at_ - begin;
       skip();
-      return add_literal(begin, length);
+      return add_literal(begin, length, whole);
     }
     const std::string_view name = scan_name();
+    const uint32_t hash = hash_;
     if (name.empty()) return fail("an expression is wanted");
-    if (peek() == '(') return parse_call(name);
+    if (peek() == '(') return parse_call(name, hash);
     skip();
-    if (name == "inf" || name == "nan") return add_literal(begin, 3);
-    if (name == "true" || name == "false") return add_literal(begin, static_cast<int>(name.size()), RuleType::b1);
-    return mention(name);
+    const int known = mention(name, hash);
+    if (known >= 0) return known;
+    if (name == "inf" || name == "nan") return add_literal(begin, 3, false);
+    if (name == "true" || name == "false") return add_literal(begin, static_cast<int>(name.size()), false, RuleType::b1);
+    return fail("a name that is not in scope");
   }
 
-  constexpr int mention(std::string_view text) {
+  constexpr int mention(std::string_view text, uint32_t hash) {
     for (int i = n_names_; i-- > 0;) {
       Name& name = names_[i];
-      if (name.text != text) continue;
+      if (name.hash != hash || name.text != text) continue;
       name.used = true;
-      if (name.length > 0) return add_literal(name.begin, name.length);
+      if (name.length > 0) return add_literal(name.begin, name.length, name.whole);
       if (name.node < 0) {
         RuleNode node;
         node.kind = name.kind, node.type = name.type, node.index = name.index;
@@ -370,10 +405,10 @@ class RuleParser {
       }
       return name.node;
     }
-    return fail("a name that is not in scope");
+    return -1;
   }
 
-  constexpr int parse_call(std::string_view name) {
+  constexpr int parse_call(std::string_view name, uint32_t hash) {
     accept('(');
     int args[3] = {-1, -1, -1};
     size_t n = 0;
@@ -387,16 +422,17 @@ class RuleParser {
       literal_as(args[0], self_);
       return coerce(args[0], self_);
     }
-    const int row = ops_.find_call(name);
+    const int row = ops_.find_call(name, hash);
     return row < 0 ? fail("no op has this name") : add_op(row, std::span<int>(args, n));
   }
 
   const OpIndex& ops_;
-  std::string_view text_;
+  const char* text_;
   int at_, end_;
   RuleType self_;
-  std::span<RuleNode> out_;
-  int n_ = 0, depth_ = 0;
+  RuleNode* out_;
+  int capacity_, n_ = 0, depth_ = 0;
+  uint32_t hash_ = 0;
   int16_t next_slot_;
   Name names_[kMaxNames] = {};
   int n_names_ = 0;

@@ -48,8 +48,6 @@ constexpr int kRows = count_rows();
 struct Shapes {
   std::array<OpShape, kRows> rows;
   std::array<RowTexts, kRows> texts;
-  std::array<int16_t, kRows> by_call_name, by_name, operators;
-  size_t n_operators = 0;
 };
 
 consteval Shapes make_shapes() {
@@ -60,28 +58,23 @@ consteval Shapes make_shapes() {
     shape.name = row.name, shape.arity = row.arity, shape.kind = row.kind, shape.type = row.type;
     if (row.symbol != nullptr) shape.symbol = row.symbol;
     shape.precedence = row.precedence, shape.commutative = row.commutative;
-    s.texts[n] = {row.diff, row.identity, row.fast, &row.emit};
-    s.by_call_name[n] = s.by_name[n] = static_cast<int16_t>(n);
-    if (row.precedence > 0) s.operators[s.n_operators++] = static_cast<int16_t>(n);
-    ++n;
-  });
-  const auto row = [&](int16_t i) -> const OpShape& { return s.rows[static_cast<size_t>(i)]; };
-  std::sort(s.by_name.begin(), s.by_name.end(), [&](int16_t a, int16_t b) { return row(a).name < row(b).name; });
-  std::sort(s.by_call_name.begin(), s.by_call_name.end(), [&](int16_t a, int16_t b) {
-    if (row(a).call_name() != row(b).call_name()) return row(a).call_name() < row(b).call_name();
-    return row(a).precedence < row(b).precedence;  // `div(…)` is floor_div, not the operator `/`
+    s.texts[n++] = {row.diff, row.identity, row.fast, &row.emit};
   });
   return s;
 }
 constexpr Shapes kShapes = make_shapes();
-constexpr OpIndex kIndex{kShapes.rows, kShapes.by_call_name, std::span(kShapes.operators).first(kShapes.n_operators)};
+constexpr OpIndex kIndex = make_index(kShapes.rows);
 
-consteval bool names_are_unique() {
-  for (size_t i = 1; i < kRows; ++i)
-    if (kShapes.rows[static_cast<size_t>(kShapes.by_name[i - 1])].name == kShapes.rows[static_cast<size_t>(kShapes.by_name[i])].name) return false;
-  return true;
+consteval auto sort_by_name() {
+  std::array<int16_t, kRows> order;
+  for (size_t i = 0; i < kRows; ++i) order[i] = static_cast<int16_t>(i);
+  std::sort(order.begin(), order.end(), [](int16_t a, int16_t b) { return kIndex.row(a).name < kIndex.row(b).name; });
+  return order;
 }
-static_assert(names_are_unique());
+constexpr auto kByName = sort_by_name();
+static_assert(std::adjacent_find(kByName.begin(), kByName.end(), [](int16_t a, int16_t b) {
+                return kIndex.row(a).name == kIndex.row(b).name;
+              }) == kByName.end(), "two rows of one name");
 
 // Stage 1.
 
@@ -272,20 +265,20 @@ const OpIndex& op_index() { return kIndex; }
 
 OpId find_op(std::string_view name) {
   const auto row = [](int16_t i) { return kIndex.row(i).name; };
-  const auto found = std::lower_bound(kShapes.by_name.begin(), kShapes.by_name.end(), name,
+  const auto found = std::lower_bound(kByName.begin(), kByName.end(), name,
                                       [&](int16_t i, std::string_view n) { return row(i) < n; });
-  return found != kShapes.by_name.end() && row(*found) == name ? OpId{*found} : OpId{};
+  return found != kByName.end() && row(*found) == name ? OpId{*found} : OpId{};
 }
 
 OpId find_function(std::string_view name) {
-  const int row = kIndex.find_call(name);
+  const int row = kIndex.find_call(name, hash_name(name));
   if (row < 0 || kIndex.row(row).kind != OpKind::elementwise || op_row(OpId{row}).internal) return {};
   const bool is_operator = kIndex.row(row).precedence > 0 && name != "pow" && name != "mod";
   return is_operator ? OpId{} : OpId{row};
 }
 
 OpId find_operator(std::string_view symbol, int n_operands) {
-  for (int16_t row : kIndex.operators) {
+  for (int16_t row : std::span(kIndex.operators).first(static_cast<size_t>(kIndex.n_operators))) {
     const OpShape& shape = kIndex.row(row);
     if (shape.symbol == symbol && shape.arity == n_operands && shape.type != TypeRule::float_int) return {row};
   }
