@@ -20,8 +20,9 @@ void check_failed(const char* file, int line, const char* condition, std::string
   std::fprintf(stderr, "\n  invariant: %s  (%s:%d)\n", condition, file, line);
   if (!context.pass.empty()) write("  during: "), write(context.pass), write("\n");
   if (!context.place.empty()) write("  at: "), write(context.place), write("\n");
-  write("  This is a mistake in dlc, not in your program. Please report it together with the program and the command\n"
-        "  line; `dlc compile FILE --emit ir` shows the last good stage.\n");
+  write(
+      "  This is a mistake in dlc, not in your program. Please report it together with the program and the command\n"
+      "  line; `dlc compile FILE --emit ir` shows the last good stage.\n");
   std::fflush(stderr);
   std::abort();
 }

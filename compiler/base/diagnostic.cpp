@@ -31,18 +31,17 @@ void Diagnostics::take(Diagnostics&& other) {
 
 void Diagnostics::sort_by_place(size_t from) {
   if (from >= list_.size()) return;
-  std::stable_sort(list_.begin() + static_cast<std::ptrdiff_t>(from), list_.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    return a.span.file != b.span.file ? a.span.file < b.span.file : a.span.begin < b.span.begin;
-  });
+  std::stable_sort(list_.begin() + static_cast<std::ptrdiff_t>(from), list_.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) {
+                     return a.span.file != b.span.file ? a.span.file < b.span.file : a.span.begin < b.span.begin;
+                   });
 }
 
 namespace {
 
 constexpr int kMaxDisplay = 160;  // longer source lines are shown around their first mark
 
-const char* word(Severity s) {
-  return s == Severity::error ? "error" : s == Severity::warning ? "warning" : "note";
-}
+const char* word(Severity s) { return s == Severity::error ? "error" : s == Severity::warning ? "warning" : "note"; }
 
 struct Mark {
   int begin = 0, end = 0;  // display columns, from 0, end > begin
@@ -62,7 +61,8 @@ DisplayLine display(std::string_view line) {
   for (size_t at = 0; at < line.size();) {
     const CodePoint c = decode_utf8(line, at);
     for (int k = 0; k < c.size; ++k) out.column_of_byte.push_back(column);
-    const bool control = c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0) || (c.value >= 0x202A && c.value <= 0x202E);
+    const bool control =
+        c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0) || (c.value >= 0x202A && c.value <= 0x202E);
     if (c.value == '\t') {
       out.text += "    ", column += 4;
     } else if (!c.valid || control) {
@@ -215,9 +215,7 @@ class TextRenderer {
   const char* severity_color() const {
     return d_.kind->severity == Severity::error ? "1;31" : d_.kind->severity == Severity::warning ? "1;33" : "1;36";
   }
-  std::string gutter(std::string_view content) const {
-    return paint("34", fmt::format(" {:>{}} |", content, gutter_));
-  }
+  std::string gutter(std::string_view content) const { return paint("34", fmt::format(" {:>{}} |", content, gutter_)); }
   void header() {
     const std::string head = fmt::format("{}[{}]", word(d_.kind->severity), d_.kind->slug);
     out_ += paint(severity_color(), head) + paint("1", ": " + d_.message) + "\n";
@@ -264,8 +262,11 @@ class TextRenderer {
 nlohmann::json json_place(Span span, const Sources& sources) {
   if (!span) return nlohmann::json::object();
   const LineColumn begin = sources.line_column(span.file, span.begin), end = sources.line_column(span.file, span.end);
-  return {{"file", sources[span.file].name}, {"line", begin.line},     {"column", begin.column},
-          {"end_line", end.line},            {"end_column", end.column}};
+  return {{"file", sources[span.file].name},
+          {"line", begin.line},
+          {"column", begin.column},
+          {"end_line", end.line},
+          {"end_column", end.column}};
 }
 
 }  // namespace

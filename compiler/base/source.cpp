@@ -20,11 +20,13 @@ FileId Sources::add(std::string name, std::string text) {
 
 LineColumn Sources::line_column(FileId file, int32_t offset) const {
   const SourceFile& f = (*this)[file];
-  const int32_t size = static_cast<int32_t>(std::min(f.text.size(), static_cast<size_t>(std::numeric_limits<int32_t>::max())));
+  const int32_t size =
+      static_cast<int32_t>(std::min(f.text.size(), static_cast<size_t>(std::numeric_limits<int32_t>::max())));
   offset = std::clamp(offset, 0, size);
   const auto next = std::upper_bound(f.line_starts.begin(), f.line_starts.end(), offset);
   const int32_t start = *(next - 1);
-  const std::string_view before = std::string_view(f.text).substr(static_cast<size_t>(start), static_cast<size_t>(offset - start));
+  const std::string_view before =
+      std::string_view(f.text).substr(static_cast<size_t>(start), static_cast<size_t>(offset - start));
   return {static_cast<int>(next - f.line_starts.begin()), static_cast<int>(count_code_points(before)) + 1};
 }
 

@@ -82,7 +82,9 @@ enum class ExprKind : uint8_t {
 };
 
 /// Operators of `unary`, `binary` and of compound assignment.
+// clang-format off
 enum class SyntaxOp : uint8_t { none, neg, not_, or_, and_, eq, ne, lt, le, gt, ge, add, sub, mul, div, mod, matmul, pow };
+// clang-format on
 const char* spelling(SyntaxOp op);  // "+", "not", …
 
 enum class ArgKind : uint8_t {
@@ -107,8 +109,8 @@ struct Expr {
   SyntaxOp op = SyntaxOp::none;
   bool flag = false;
   StrId name{};
-  Span span{};          // all of it, brackets included
-  Span mark{};          // the part that is the operator's own: `+`, `(…)`, `[…]`, the name after a dot
+  Span span{};  // all of it, brackets included
+  Span mark{};  // the part that is the operator's own: `+`, `(…)`, `[…]`, the name after a dot
   ExprId a{}, b{}, c{};
   Slice<Arg> args{};
   Slice<StmtId> stmts{};
@@ -155,18 +157,18 @@ struct Param {
 };
 
 struct Fn {
-  Name name{};             // absent for an anonymous fn and for an unnamed `loss`
-  Slice<Name> sizes{};     // fn nll[n, d](…)
+  Name name{};          // absent for an anonymous fn and for an unnamed `loss`
+  Slice<Name> sizes{};  // fn nll[n, d](…)
   Slice<Param> params{};
-  TypeExprId result{};     // may be absent
-  ExprId body{};           // kind block for `{ … }`; any other kind for `= expr`
-  Span span{};             // from `fn` (or `loss`) to the end of the body
-  Span head{};             // from `fn` to the end of the parameters and result type, for messages
+  TypeExprId result{};  // may be absent
+  ExprId body{};        // kind block for `{ … }`; any other kind for `= expr`
+  Span span{};          // from `fn` (or `loss`) to the end of the body
+  Span head{};          // from `fn` to the end of the parameters and result type, for messages
 };
 
 struct Pattern {
-  Name name{};                 // a single name, or absent for …
-  Slice<PatternId> parts{};    // … (p, q, …)
+  Name name{};               // a single name, or absent for …
+  Slice<PatternId> parts{};  // … (p, q, …)
   Span span{};
 };
 
@@ -232,8 +234,8 @@ struct Attribute {
 /// A comment, markers included in the span. `Ast::comments` has all of them in the order of the file.
 struct Comment {
   Span span{};
-  bool is_doc = false;         // `///` (and not `////`)
-  bool owns_line = false;      // nothing but white space precedes it on its line
+  bool is_doc = false;     // `///` (and not `////`)
+  bool owns_line = false;  // nothing but white space precedes it on its line
 };
 
 enum class ItemKind : uint8_t {
@@ -249,7 +251,7 @@ struct ModelItem {
   Name name{};
   TypeExprId type{};
   bool is_drawn = false;  // `~`: value is a distribution
-  ExprId value{};           // may be absent for param
+  ExprId value{};         // may be absent for param
   Slice<Arg> args{};
   Name model{};
   Slice<Arg> model_args{};

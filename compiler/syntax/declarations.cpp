@@ -16,17 +16,19 @@ struct EntryWord {
   std::string_view text;
   EntryKind kind;
 };
-constexpr EntryWord kEntries[] = {
-    {"data", EntryKind::data},           {"split", EntryKind::split},         {"stop", EntryKind::stop},
-    {"normalize", EntryKind::normalize}, {"clip", EntryKind::clip},           {"objective", EntryKind::objective},
-    {"optimizer", EntryKind::optimizer}, {"schedule", EntryKind::schedule},   {"batch", EntryKind::batch},
-    {"accumulate", EntryKind::accumulate}, {"epochs", EntryKind::epochs},     {"seed", EntryKind::seed},
-    {"metrics", EntryKind::metrics},     {"save", EntryKind::save}};
+constexpr EntryWord kEntries[] = {{"data", EntryKind::data},           {"split", EntryKind::split},
+                                  {"stop", EntryKind::stop},           {"normalize", EntryKind::normalize},
+                                  {"clip", EntryKind::clip},           {"objective", EntryKind::objective},
+                                  {"optimizer", EntryKind::optimizer}, {"schedule", EntryKind::schedule},
+                                  {"batch", EntryKind::batch},         {"accumulate", EntryKind::accumulate},
+                                  {"epochs", EntryKind::epochs},       {"seed", EntryKind::seed},
+                                  {"metrics", EntryKind::metrics},     {"save", EntryKind::save}};
 constexpr std::string_view kItemWords[] = {"param", "state", "layer", "loss", "fn"};
 constexpr std::string_view kDeclarationWords[] = {"const", "fn", "struct", "model", "train", "export", "derivative"};
 
 void suggest(Diagnostic& d, std::string_view wrong, std::span<const std::string_view> words) {
-  if (const std::string_view near = nearest_name(wrong, words); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+  if (const std::string_view near = nearest_name(wrong, words); !near.empty())
+    d.help(fmt::format("did you mean `{}`?", near));
 }
 }  // namespace
 
@@ -44,13 +46,15 @@ void Parser::file() {
 
 void Parser::expression_file() {
   ast_.root = expression();
-  if (!panic_ && !at(TK::end) && !unexpected_after_expression()) expected(syntax_error("expected-token"), "an operator");
+  if (!panic_ && !at(TK::end) && !unexpected_after_expression())
+    expected(syntax_error("expected-token"), "an operator");
 }
 
 /// The `///` lines right above `t`.
 Slice<Comment> Parser::doc_before(const Token& t) const {
   const std::vector<Comment>& all = ast_.comments;
-  const auto after = std::lower_bound(all.begin(), all.end(), t.begin, [](const Comment& c, int32_t begin) { return c.span.begin < begin; });
+  const auto after = std::lower_bound(all.begin(), all.end(), t.begin,
+                                      [](const Comment& c, int32_t begin) { return c.span.begin < begin; });
   const int32_t from = pos_ > 0 ? previous().end : 0;
   auto last = after;
   const auto here = [&](auto it) { return it != all.begin() && (it - 1)->span.begin >= from; };
@@ -65,26 +69,36 @@ void Parser::declaration() {
   Decl d;
   d.doc = doc_before(first);
   if (at_declaration_word()) {
-    if (first.kind == TK::kw_fn) d.kind = DeclKind::fn, d.fn = function(false), d.name = ast_[d.fn].name;
-    else if (at_word(const_)) const_declaration(d);
-    else if (at_word(struct_)) struct_declaration(d);
-    else if (at_word(model_)) model_declaration(d);
-    else if (at_word(train_)) train_declaration(d);
-    else if (at_word(export_)) export_declaration(d);
-    else derivative_declaration(d);
+    if (first.kind == TK::kw_fn)
+      d.kind = DeclKind::fn, d.fn = function(false), d.name = ast_[d.fn].name;
+    else if (at_word(const_))
+      const_declaration(d);
+    else if (at_word(struct_))
+      struct_declaration(d);
+    else if (at_word(model_))
+      model_declaration(d);
+    else if (at_word(train_))
+      train_declaration(d);
+    else if (at_word(export_))
+      export_declaration(d);
+    else
+      derivative_declaration(d);
     d.span = span_from(first);
     ast_.decls.push_back(d);
     return;
   }
   if (first.kind == TK::right_brace || first.kind == TK::right_paren || first.kind == TK::right_square) {
-    report(syntax_error("unmatched-bracket"), span_of(first), fmt::format("this `{}` closes nothing", spelling(first.kind)));
+    report(syntax_error("unmatched-bracket"), span_of(first),
+           fmt::format("this `{}` closes nothing", spelling(first.kind)));
     take();
     return;
   }
   if (pos_ > 0 && unexpected_after_expression()) return;
   Diagnostic& e = expected(syntax_error("expected-declaration"), "a declaration");
-  if (first.kind == TK::kw_let || first.kind == TK::kw_var) e.help("at the top of a file write `const name = …`");
-  else if (first.kind == TK::name) suggest(e, names_[first.text()], kDeclarationWords);
+  if (first.kind == TK::kw_let || first.kind == TK::kw_var)
+    e.help("at the top of a file write `const name = …`");
+  else if (first.kind == TK::name)
+    suggest(e, names_[first.text()], kDeclarationWords);
 }
 
 void Parser::const_declaration(Decl& d) {
@@ -131,8 +145,10 @@ void Parser::derivative_declaration(Decl& d) {
   recover_to_body();
   if (panic_ || !at(TK::left_brace)) return static_cast<void>(expect(TK::left_brace));
   open();
-  if (!at_word(jvp_)) expected(syntax_error("expected-token"), "`jvp(…) = …`").help("the reverse rule follows from it by transposition");
-  else take();
+  if (!at_word(jvp_))
+    expected(syntax_error("expected-token"), "`jvp(…) = …`").help("the reverse rule follows from it by transposition");
+  else
+    take();
   if (!panic_) d.jvp_params = parameters();
   if (expect(TK::assign)) d.value = expression();
   close(TK::right_brace);
@@ -198,7 +214,8 @@ ModelItem Parser::model_item() {
 Slice<Arg> Parser::optional_index() {
   if (panic_ || !at(TK::left_square)) return {};
   if (!peek().touches)
-    report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows").help("remove the white space");
+    report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows")
+        .help("remove the white space");
   open();
   return arguments(ListKind::index, TK::right_square);
 }
@@ -227,7 +244,8 @@ void Parser::train_declaration(Decl& d) {
 TrainEntry Parser::train_entry() {
   const Token first = peek();
   const std::string_view text = first.kind == TK::name ? names_[first.text()] : std::string_view();
-  const EntryWord* found = std::find_if(std::begin(kEntries), std::end(kEntries), [&](const EntryWord& w) { return w.text == text; });
+  const EntryWord* found =
+      std::find_if(std::begin(kEntries), std::end(kEntries), [&](const EntryWord& w) { return w.text == text; });
   TrainEntry entry;
   if (found == std::end(kEntries)) {
     const bool glued = !first.starts_line && starts_operand(first) && first.kind != TK::name;
@@ -243,7 +261,10 @@ TrainEntry Parser::train_entry() {
   entry.word = span_of(first);
   switch (found->kind) {
     case EntryKind::data: data_entry(entry); break;
-    case EntryKind::split: case EntryKind::stop: case EntryKind::normalize: case EntryKind::clip:
+    case EntryKind::split:
+    case EntryKind::stop:
+    case EntryKind::normalize:
+    case EntryKind::clip:
       entry.args = entry_fields();
       if (!panic_ && entry.args.empty()) expected(syntax_error("expected-token"), "`name = …`");
       break;
@@ -280,7 +301,8 @@ void Parser::data_entry(TrainEntry& entry) {
   if (panic_ || !at(TK::left_brace)) return static_cast<void>(expect(TK::left_brace));
   open();
   entry.args = entry_fields();
-  if (!panic_ && at(TK::comma)) expected(syntax_error("expected-token"), "`name = …` or `}`").help("white space separates the fields");
+  if (!panic_ && at(TK::comma))
+    expected(syntax_error("expected-token"), "`name = …` or `}`").help("white space separates the fields");
   close(TK::right_brace);
 }
 
@@ -320,7 +342,8 @@ void Parser::function_rest(Fn& fn, const Token& first) {
 Slice<Name> Parser::size_names() {
   if (panic_ || !at(TK::left_square)) return {};
   if (!peek().touches)
-    report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows").help("remove the white space");
+    report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows")
+        .help("remove the white space");
   std::vector<Name> list;
   open();
   if (!at(TK::right_square)) {
@@ -395,8 +418,10 @@ TypeExprId Parser::type_function() {
   TypeExpr t{.kind = TypeKind::function};
   if (at(TK::left_paren)) {
     open();
-    if (!accept(TK::right_paren)) t.fields = type_fields();
-    else open_.pop_back();
+    if (!accept(TK::right_paren))
+      t.fields = type_fields();
+    else
+      open_.pop_back();
   } else {
     expect(TK::left_paren);
   }
@@ -411,7 +436,8 @@ TypeExprId Parser::type_named() {
   TypeExpr t{.kind = TypeKind::named, .name = expect_name("a type")};
   if (at(TK::left_square) && !peek().starts_line) {
     if (!peek().touches)
-      report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows").help("remove the white space");
+      report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows")
+          .help("remove the white space");
     std::vector<ExprId> sizes;
     open();
     do sizes.push_back(expression());

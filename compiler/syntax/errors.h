@@ -19,7 +19,8 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
     {"foreign-operator",
      "An operator of another language. Here one writes `and` for `&&`, `or` for `||`, `not` for `!`, `^` for `**`, and "
      "`a = a % b` for `a %= b`."},
-    {"unterminated-comment", "A comment that began with `/*` has no `*/` before the file ends. Such comments do not nest."},
+    {"unterminated-comment",
+     "A comment that began with `/*` has no `*/` before the file ends. Such comments do not nest."},
     {"unterminated-string",
      "A string ends on the line it begins on, with `\"`. There are no escapes, so a string cannot hold a `\"` itself."},
     {"bad-number",
@@ -27,7 +28,8 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
      "`e`, in decimal, and no letter directly behind. `2x` is written `2 * x`, `.5` is `0.5`, `1.` is `1.0` (`1.` is "
      "not a number so that `1..n` is a range)."},
     {"number-out-of-range",
-     "A number without `.` and exponent has to fit 64 bits (at most 9223372036854775807); with one of them it has to be "
+     "A number without `.` and exponent has to fit 64 bits (at most 9223372036854775807); with one of them it has to "
+     "be "
      "a finite `f64` other than 0 unless all its digits are 0."},
     {"bytes-outside-attribute", "An amount of memory such as `64MiB` is only written in `@memory(…)`."},
 
@@ -51,7 +53,8 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
     {"expected-statement", "Neither a statement nor the value of a block begins like this."},
     {"unclosed-bracket",
      "A `(`, `[` or `{` has no partner. The place shown is where the partner was missed; the label shows the bracket."},
-    {"unmatched-bracket", "A `)`, `]` or `}` closes nothing: the bracket that it was meant for is missing, or was closed earlier already."},
+    {"unmatched-bracket",
+     "A `)`, `]` or `}` closes nothing: the bracket that it was meant for is missing, or was closed earlier already."},
     {"must-touch",
      "A call's `(`, an index's `[` and a field's `.` touch what they follow: `f(x)`, `x[0]`, `s.h`. With a space "
      "between, a new expression would begin, because statements have no terminators."},
@@ -65,15 +68,19 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
     // Rules of expressions and statements that shape alone decides.
     {"chained-comparison",
      "Comparisons do not chain: `a < b < c` would compare a truth value with c. Write `a < b and b < c`."},
-    {"misplaced-not", "`not` binds weaker than comparisons and arithmetic: as an operand it needs parentheses, `a == (not b)`."},
-    {"assignment-in-expression", "`=` assigns, and an assignment is a statement: it cannot stand in a condition or any other expression. To compare, "
+    {"misplaced-not",
+     "`not` binds weaker than comparisons and arithmetic: as an operand it needs parentheses, `a == (not b)`."},
+    {"assignment-in-expression",
+     "`=` assigns, and an assignment is a statement: it cannot stand in a condition or any other expression. To "
+     "compare, "
      "write `==`."},
     {"not-assignable",
      "Left of `=` stands something that can be set: a `var`'s name, an element or slice `v[i]`, a field `s.h`, or a "
      "tuple of these `(a, b)`."},
     {"unused-value",
      "The value of an expression is used by nobody. An expression stands alone only at the end of a block that has a "
-     "value; loops, and `if`s that are statements, have none. Functions are pure, so a call for its effect means nothing."},
+     "value; loops, and `if`s that are statements, have none. Functions are pure, so a call for its effect means "
+     "nothing."},
     {"block-has-no-value",
      "The block of a function, or of an `if` that is used as a value, ends without a value. End it with an expression "
      "on its own line, or (in a function) with `return e`. Mind that a line that starts with an operator continues the "
@@ -83,9 +90,12 @@ inline constexpr DiagnosticKind kSyntaxErrors[] = {
      "`return` may not stand in a loop. Leave the loop with `break`, and carry what is to be returned in a `var`."},
     {"return-in-expression",
      "`return` stands in a function's body or in an `if` statement of it, not inside an expression."},
-    {"break-outside-loop", "`break` leaves the loop it stands in. Here is none, or the `break` stands inside an expression or in a function of "
+    {"break-outside-loop",
+     "`break` leaves the loop it stands in. Here is none, or the `break` stands inside an expression or in a function "
+     "of "
      "its own within the loop, which cannot leave it."},
-    {"let-has-no-value", "`let` gives a name to a value, so it needs `= e`. A variable that is set later is `var v: T`."},
+    {"let-has-no-value",
+     "`let` gives a name to a value, so it needs `= e`. A variable that is set later is `var v: T`."},
 };
 
 /// A slug of the table above; a misspelling does not build.

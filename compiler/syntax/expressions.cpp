@@ -61,7 +61,12 @@ ExprId Parser::binary(int level) {
           .label(ast_[left].mark, "the first comparison")
           .help("write `a < b and b < c`");
     compared = next.level == kComparison;
-    left = add({.kind = ExprKind::binary, .op = next.op, .span = join(span(left), span(right)), .mark = span_of(op), .a = left, .b = right});
+    left = add({.kind = ExprKind::binary,
+                .op = next.op,
+                .span = join(span(left), span(right)),
+                .mark = span_of(op),
+                .a = left,
+                .b = right});
   }
   return left;
 }
@@ -71,12 +76,17 @@ ExprId Parser::operand(int level) {
   if (!at(TK::kw_not)) return unary();
   const Token op = peek();
   if (level > kNot)
-    report(syntax_error("misplaced-not"), span_of(op), "`not` binds weaker than the operator before it").help("put `(not …)` in parentheses");
+    report(syntax_error("misplaced-not"), span_of(op), "`not` binds weaker than the operator before it")
+        .help("put `(not …)` in parentheses");
   const Nest nest(*this);
   if (!nest.ok) return error_expr();
   take();
   const ExprId inside = at(TK::kw_not) ? operand(kNot) : binary(kComparison);
-  return add({.kind = ExprKind::unary, .op = SyntaxOp::not_, .span = join(span_of(op), span(inside)), .mark = span_of(op), .a = inside});
+  return add({.kind = ExprKind::unary,
+              .op = SyntaxOp::not_,
+              .span = join(span_of(op), span(inside)),
+              .mark = span_of(op),
+              .a = inside});
 }
 
 ExprId Parser::unary() {
@@ -86,7 +96,11 @@ ExprId Parser::unary() {
   if (!nest.ok) return error_expr();
   take();
   const ExprId inside = unary();
-  return add({.kind = ExprKind::unary, .op = SyntaxOp::neg, .span = join(span_of(op), span(inside)), .mark = span_of(op), .a = inside});
+  return add({.kind = ExprKind::unary,
+              .op = SyntaxOp::neg,
+              .span = join(span_of(op), span(inside)),
+              .mark = span_of(op),
+              .a = inside});
 }
 
 ExprId Parser::power() {
@@ -97,7 +111,12 @@ ExprId Parser::power() {
   if (!nest.ok) return base;
   take();
   const ExprId exponent = at(TK::kw_not) ? operand(kComparison) : unary();
-  return add({.kind = ExprKind::binary, .op = SyntaxOp::pow, .span = join(span(base), span(exponent)), .mark = span_of(op), .a = base, .b = exponent});
+  return add({.kind = ExprKind::binary,
+              .op = SyntaxOp::pow,
+              .span = join(span(base), span(exponent)),
+              .mark = span_of(op),
+              .a = base,
+              .b = exponent});
 }
 
 ExprId Parser::postfix() {
@@ -117,7 +136,9 @@ ExprId Parser::postfix() {
       // On a line of its own a bracket begins something new; a dot cannot.
       if (t.kind != TK::dot && (t.starts_line || !can_follow)) break;
       report(syntax_error("must-touch"), span_of(t), fmt::format("`{}` must touch what it follows", spelling(t.kind)))
-          .label(span_of(previous()), call ? "called" : index ? "indexed" : "")
+          .label(span_of(previous()), call    ? "called"
+                                      : index ? "indexed"
+                                              : "")
           .help("remove the white space");
     }
     if (too_deep()) continue;
@@ -140,7 +161,8 @@ ExprId Parser::number_with_point(ExprId number) {
   if (at(TK::name) && peek().touches) take();
   const Span all = {ast_.file, span(number).begin, previous().end};
   report(syntax_error("bad-number"), all, "a point needs digits behind it")
-      .help(fmt::format("write `{}.0{}`", sources_.text(span(number)), sources_.text({ast_.file, dot.end, previous().end})));
+      .help(fmt::format("write `{}.0{}`", sources_.text(span(number)),
+                        sources_.text({ast_.file, dot.end, previous().end})));
   return number;
 }
 
@@ -157,10 +179,14 @@ ExprId Parser::expected_expression() {
   const Token t = peek();
   const TK before = previous().kind;
   Diagnostic& d = expected(syntax_error("expected-expression"), "an expression");
-  if (t.kind == TK::plus) d.help("there is no prefix `+`");
-  else if (t.kind == TK::colon) d.help("a slice is written `1..3`");
-  else if (t.kind == TK::left_brace) d.help("a block stands only after `if`, `else`, a loop's head or a function's");
-  else if (before == TK::comma && (t.kind == TK::right_paren || t.kind == TK::right_square)) d.help("remove the comma");
+  if (t.kind == TK::plus)
+    d.help("there is no prefix `+`");
+  else if (t.kind == TK::colon)
+    d.help("a slice is written `1..3`");
+  else if (t.kind == TK::left_brace)
+    d.help("a block stands only after `if`, `else`, a loop's head or a function's");
+  else if (before == TK::comma && (t.kind == TK::right_paren || t.kind == TK::right_square))
+    d.help("remove the comma");
   return error_expr();
 }
 
@@ -171,19 +197,20 @@ ExprId Parser::primary() {
     case TK::bytes:
       report(syntax_error("bytes-outside-attribute"), span_of(t), "an amount of memory stands only in `@memory(…)`");
       [[fallthrough]];
-    case TK::number:
-      take();
-      return add({.kind = ExprKind::number, .span = span_of(t), .number = NumberId{t.payload}});
+    case TK::number: take(); return add({.kind = ExprKind::number, .span = span_of(t), .number = NumberId{t.payload}});
     case TK::string: take(); return add({.kind = ExprKind::string, .name = t.text(), .span = span_of(t)});
     case TK::name: take(); return add({.kind = ExprKind::name, .name = t.text(), .span = span_of(t)});
-    case TK::kw_true: case TK::kw_false:
+    case TK::kw_true:
+    case TK::kw_false:
       take();
       return add({.kind = ExprKind::boolean, .flag = t.kind == TK::kw_true, .span = span_of(t)});
     case TK::kw_fn:
       // A declaration on the next line: the expression above it is unfinished.
       if (t.starts_line && peek(1).kind == TK::name) return expected_expression();
       break;
-    case TK::left_paren: case TK::left_square: case TK::kw_if: break;
+    case TK::left_paren:
+    case TK::left_square:
+    case TK::kw_if: break;
     default: return expected_expression();
   }
   const Nest nest(*this);
@@ -206,7 +233,8 @@ ExprId Parser::paren_or_tuple() {
 ExprId Parser::anonymous_function() {
   const Token first = take();
   if (at(TK::name)) {
-    report(syntax_error("expected-token"), span_of(peek()), fmt::format("a function in an expression has no name, found {}", shown(peek())))
+    report(syntax_error("expected-token"), span_of(peek()),
+           fmt::format("a function in an expression has no name, found {}", shown(peek())))
         .help("write `fn(x) = …`, or declare it on a line of its own");
     take();
   }
@@ -235,10 +263,17 @@ ExprId Parser::if_chain(bool is_statement) {
   ExprId otherwise;
   if (accept(TK::kw_else)) {
     const Nest nest(*this);
-    if (nest.ok) otherwise = at(TK::kw_if) ? if_chain(is_statement) : block(place_);
-    else otherwise = error_expr();
+    if (nest.ok)
+      otherwise = at(TK::kw_if) ? if_chain(is_statement) : block(place_);
+    else
+      otherwise = error_expr();
   }
-  return add({.kind = ExprKind::if_, .span = span_from(first), .mark = span_of(first), .a = condition, .b = then, .c = otherwise});
+  return add({.kind = ExprKind::if_,
+              .span = span_from(first),
+              .mark = span_of(first),
+              .a = condition,
+              .b = then,
+              .c = otherwise});
 }
 
 // ------------------------------------------------------------------------------------------- lists and ranges
@@ -250,7 +285,8 @@ Slice<Arg> Parser::arguments(ListKind kind, TK closer) {
   if (!at(closer) || !may_be_empty) {
     do {
       if (at(closer) && !list.empty()) {
-        report(syntax_error("expected-expression"), span_of(peek()), fmt::format("expected an expression, found {}", shown(peek())))
+        report(syntax_error("expected-expression"), span_of(peek()),
+               fmt::format("expected an expression, found {}", shown(peek())))
             .help("remove the comma");
         break;
       }
@@ -330,7 +366,8 @@ ExprId Parser::range_after(ExprId low, const Token& first, bool open_ended) {
     take();
     step = expression();
   }
-  return add({.kind = ExprKind::range, .span = span_from(first), .mark = span_of(dots), .a = low, .b = high, .c = step});
+  return add(
+      {.kind = ExprKind::range, .span = span_from(first), .mark = span_of(dots), .a = low, .b = high, .c = step});
 }
 
 }  // namespace dlc

@@ -24,22 +24,47 @@ struct Spelled {
   TK kind;
 };
 
-constexpr Spelled kReserved[] = {
-    {"let", TK::kw_let},     {"var", TK::kw_var},       {"fn", TK::kw_fn},       {"if", TK::kw_if},   {"else", TK::kw_else},
-    {"for", TK::kw_for},     {"in", TK::kw_in},         {"while", TK::kw_while}, {"return", TK::kw_return},
-    {"break", TK::kw_break}, {"and", TK::kw_and},       {"or", TK::kw_or},       {"not", TK::kw_not}, {"true", TK::kw_true},
-    {"false", TK::kw_false}};
+constexpr Spelled kReserved[] = {{"let", TK::kw_let},     {"var", TK::kw_var},     {"fn", TK::kw_fn},
+                                 {"if", TK::kw_if},       {"else", TK::kw_else},   {"for", TK::kw_for},
+                                 {"in", TK::kw_in},       {"while", TK::kw_while}, {"return", TK::kw_return},
+                                 {"break", TK::kw_break}, {"and", TK::kw_and},     {"or", TK::kw_or},
+                                 {"not", TK::kw_not},     {"true", TK::kw_true},   {"false", TK::kw_false}};
 
 // Longer spellings before their prefixes. The attributes are single tokens, so `W @memory (x)` stays a product.
-constexpr Spelled kPunctuation[] = {
-    {"@max_iters(", TK::at_max_iters}, {"@checkpoint(", TK::at_checkpoint}, {"@memory(", TK::at_memory},
-    {"..", TK::dot_dot},  {"->", TK::arrow},        {"==", TK::eq},          {"!=", TK::ne},          {"<=", TK::le},
-    {">=", TK::ge},       {"+=", TK::plus_assign},  {"-=", TK::minus_assign}, {"*=", TK::star_assign}, {"/=", TK::slash_assign},
-    {"(", TK::left_paren}, {")", TK::right_paren},  {"[", TK::left_square},  {"]", TK::right_square},
-    {"{", TK::left_brace}, {"}", TK::right_brace},  {",", TK::comma},        {";", TK::semicolon},    {":", TK::colon},
-    {".", TK::dot},       {"=", TK::assign},        {"<", TK::lt},           {">", TK::gt},           {"+", TK::plus},
-    {"-", TK::minus},     {"*", TK::star},          {"/", TK::slash},        {"%", TK::percent},      {"@", TK::at},
-    {"^", TK::caret},     {"~", TK::tilde}};
+constexpr Spelled kPunctuation[] = {{"@max_iters(", TK::at_max_iters},
+                                    {"@checkpoint(", TK::at_checkpoint},
+                                    {"@memory(", TK::at_memory},
+                                    {"..", TK::dot_dot},
+                                    {"->", TK::arrow},
+                                    {"==", TK::eq},
+                                    {"!=", TK::ne},
+                                    {"<=", TK::le},
+                                    {">=", TK::ge},
+                                    {"+=", TK::plus_assign},
+                                    {"-=", TK::minus_assign},
+                                    {"*=", TK::star_assign},
+                                    {"/=", TK::slash_assign},
+                                    {"(", TK::left_paren},
+                                    {")", TK::right_paren},
+                                    {"[", TK::left_square},
+                                    {"]", TK::right_square},
+                                    {"{", TK::left_brace},
+                                    {"}", TK::right_brace},
+                                    {",", TK::comma},
+                                    {";", TK::semicolon},
+                                    {":", TK::colon},
+                                    {".", TK::dot},
+                                    {"=", TK::assign},
+                                    {"<", TK::lt},
+                                    {">", TK::gt},
+                                    {"+", TK::plus},
+                                    {"-", TK::minus},
+                                    {"*", TK::star},
+                                    {"/", TK::slash},
+                                    {"%", TK::percent},
+                                    {"@", TK::at},
+                                    {"^", TK::caret},
+                                    {"~", TK::tilde}};
 
 /// Operators of other languages and what they mean here.
 struct Foreign {
@@ -93,9 +118,7 @@ class Lexer {
   }
 
  private:
-  Span span(size_t begin, size_t end) const {
-    return {file_, static_cast<int32_t>(begin), static_cast<int32_t>(end)};
-  }
+  Span span(size_t begin, size_t end) const { return {file_, static_cast<int32_t>(begin), static_cast<int32_t>(end)}; }
   char peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
   bool looking_at(std::string_view s) const { return text_.substr(at_, s.size()) == s; }
   void push(TK kind, size_t end, int32_t payload = -1) {
@@ -111,8 +134,9 @@ class Lexer {
     for (size_t i = 0; i < text_.size() && !(saw_invalid && saw_nul);) {
       const CodePoint c = decode_utf8(text_, i);
       if (!c.valid && !std::exchange(saw_invalid, saw_invalid || !c.valid))
-        diagnostics_.error(syntax_error("invalid-utf8"), span(i, i + 1),
-                           fmt::format("byte {:#04x} is not UTF-8", static_cast<unsigned char>(text_[i])))
+        diagnostics_
+            .error(syntax_error("invalid-utf8"), span(i, i + 1),
+                   fmt::format("byte {:#04x} is not UTF-8", static_cast<unsigned char>(text_[i])))
             .help("save the file as UTF-8");
       if (c.value == 0 && !std::exchange(saw_nul, true))
         diagnostics_.error(syntax_error("nul-byte"), span(i, i + 1), "the file holds a zero byte")
@@ -125,9 +149,12 @@ class Lexer {
     for (; at_ < text_.size(); ++at_) {
       const char c = text_[at_];
       if (c == '\n') starts_line_ = true;
-      if (c == '/' && peek(1) == '/') line_comment();
-      else if (c == '/' && peek(1) == '*') block_comment();
-      else if (!is_space(c)) return;
+      if (c == '/' && peek(1) == '/')
+        line_comment();
+      else if (c == '/' && peek(1) == '*')
+        block_comment();
+      else if (!is_space(c))
+        return;
       if (at_ < text_.size() && text_[at_] == '\n') starts_line_ = true;
     }
   }
@@ -215,20 +242,26 @@ class Lexer {
     const std::string_view digits = text_.substr(at_, end - at_), letters = text_.substr(end, tail - end);
     Diagnostic& d = diagnostics_.error(syntax_error("bad-number"), span(at_, tail),
                                        fmt::format("`{}{}` is neither a number nor a name", digits, letters));
-    if (letters == "e" || letters == "E") d.help(fmt::format("an exponent needs digits: `{}e0`", digits));
-    else if (digits == "0") d.help("numbers are written in decimal");
-    else d.help(fmt::format("for a product write `{} * {}`", digits, letters));
+    if (letters == "e" || letters == "E")
+      d.help(fmt::format("an exponent needs digits: `{}e0`", digits));
+    else if (digits == "0")
+      d.help("numbers are written in decimal");
+    else
+      d.help(fmt::format("for a product write `{} * {}`", digits, letters));
     const int32_t number = store_number(end, true);
     push(TK::number, tail, number);
   }
   void number_without_lead() {
     const size_t end = name_end(at_ + 1);
     const TK before = tokens_.empty() || last_end_ != at_ ? TK::end : tokens_.back().kind;
-    const bool on_number = before == TK::number, on_value = before == TK::name || before == TK::right_paren || before == TK::right_square;
+    const bool on_number = before == TK::number,
+               on_value = before == TK::name || before == TK::right_paren || before == TK::right_square;
     if (on_number || on_value) {  // `1.2.3`, `pair.0`: what is left without it makes sense
-      if (on_number) diagnostics_.error(syntax_error("bad-number"), span(at_, end), "a number has only one point");
-      else diagnostics_.error(syntax_error("expected-name"), span(at_, end), "expected a field's name behind the point")
-             .help("a tuple is taken apart with `let (a, b) = …`");
+      if (on_number)
+        diagnostics_.error(syntax_error("bad-number"), span(at_, end), "a number has only one point");
+      else
+        diagnostics_.error(syntax_error("expected-name"), span(at_, end), "expected a field's name behind the point")
+            .help("a tuple is taken apart with `let (a, b) = …`");
       at_ = last_end_ = end;
       return;
     }
@@ -250,9 +283,9 @@ class Lexer {
     const bool bad_double = std::from_chars(digits.data(), last, n.value).ec != std::errc();
     const bool bad_integer = is_integer && std::from_chars(digits.data(), last, n.integer).ec != std::errc();
     if (bad_integer || bad_double) {
-      Diagnostic& d = diagnostics_.error(syntax_error("number-out-of-range"), span(at_, end),
-                                         is_integer ? "this integer does not fit 64 bits"
-                                                    : "this number does not fit a 64-bit float");
+      Diagnostic& d = diagnostics_.error(
+          syntax_error("number-out-of-range"), span(at_, end),
+          is_integer ? "this integer does not fit 64 bits" : "this number does not fit a 64-bit float");
       if (!bad_double) d.help(fmt::format("as a float it is `{:e}`", n.value));
     }
     ast_.numbers.push_back(n);
@@ -280,9 +313,11 @@ class Lexer {
   bool foreign() {
     for (const Foreign& f : kForeign) {
       if (!looking_at(f.text) || looking_at("!=")) continue;
-      if (f.meant == TK::assign && text_.substr(at_ + 1, 2) == "==") continue;  // `a %==`: `==` is the mistake's other half
+      if (f.meant == TK::assign && text_.substr(at_ + 1, 2) == "==")
+        continue;  // `a %==`: `==` is the mistake's other half
       const size_t end = at_ + std::string_view(f.text).size();
-      diagnostics_.error(syntax_error("foreign-operator"), span(at_, end), fmt::format("`{}` is no operator here", f.text))
+      diagnostics_
+          .error(syntax_error("foreign-operator"), span(at_, end), fmt::format("`{}` is no operator here", f.text))
           .help(f.help);
       push(f.meant, end);
       return true;
@@ -311,10 +346,12 @@ class Lexer {
     } while (end < text_.size() && is_stray(end));
     push(TK::unknown, end);
     if (reported_already) return;
-    const bool visible = first.value > 0x20 && first.value != 0xA0 && first.value != 0xFEFF && !(first.value >= 0x7F && first.value < 0xA0) &&
+    const bool visible = first.value > 0x20 && first.value != 0xA0 && first.value != 0xFEFF &&
+                         !(first.value >= 0x7F && first.value < 0xA0) &&
                          !(first.value >= 0x2000 && first.value <= 0x200F);
-    const std::string shown = visible ? fmt::format("`{}`", text_.substr(begin, static_cast<size_t>(first.size)))
-                                      : fmt::format("the invisible character U+{:04X}", static_cast<uint32_t>(first.value));
+    const std::string shown = visible
+                                  ? fmt::format("`{}`", text_.substr(begin, static_cast<size_t>(first.size)))
+                                  : fmt::format("the invisible character U+{:04X}", static_cast<uint32_t>(first.value));
     diagnostics_.error(syntax_error("stray-character"), span(begin, end), fmt::format("{} means nothing here", shown));
   }
   bool is_stray(size_t i) const {
@@ -322,7 +359,8 @@ class Lexer {
     if (!c.valid) return true;
     if (c.value < 0x80) {
       const char ascii = static_cast<char>(c.value);
-      return !is_space(ascii) && !continues_name(c.value) && std::string_view("\"'#.-=!<>+*/()[]{},;:%@^~&|").find(ascii) == std::string_view::npos;
+      return !is_space(ascii) && !continues_name(c.value) &&
+             std::string_view("\"'#.-=!<>+*/()[]{},;:%@^~&|").find(ascii) == std::string_view::npos;
     }
     if (starts_name(c.value) || c.value == 0x201C) return false;
     for (const Foreign& f : kForeign)
@@ -334,11 +372,14 @@ class Lexer {
     const size_t open = static_cast<size_t>(decode_utf8(text_, at_).size);
     const std::string_view line = text_.substr(0, std::min(text_.find('\n', at_), text_.size()));
     const size_t stop = line.find(close, at_ + open);
-    diagnostics_.error(syntax_error("stray-character"), span(at_, at_ + open),
-                       fmt::format("`{}` means nothing here", text_.substr(at_, open)))
+    diagnostics_
+        .error(syntax_error("stray-character"), span(at_, at_ + open),
+               fmt::format("`{}` means nothing here", text_.substr(at_, open)))
         .help("a string is written in `\"`");
-    if (stop == std::string_view::npos) at_ += open;
-    else push(TK::string, stop + close.size(), names_.intern(text_.substr(at_ + open, stop - at_ - open)).i);
+    if (stop == std::string_view::npos)
+      at_ += open;
+    else
+      push(TK::string, stop + close.size(), names_.intern(text_.substr(at_ + open, stop - at_ - open)).i);
   }
 
   const std::string_view text_;
@@ -358,7 +399,8 @@ const char* spelling(TokenKind kind) {
   switch (kind) {
     case TK::end: return "the end of the file";
     case TK::name: return "a name";
-    case TK::number: case TK::bytes: return "a number";
+    case TK::number:
+    case TK::bytes: return "a number";
     case TK::string: return "a string";
     default: break;
   }

@@ -12,7 +12,8 @@
 namespace dlc {
 
 const char* spelling(SyntaxOp op) {
-  static constexpr std::array kText{"", "-", "not", "or", "and", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "@", "^"};
+  static constexpr std::array kText{
+      "", "-", "not", "or", "and", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "@", "^"};
   return kText[static_cast<size_t>(op)];
 }
 
@@ -52,7 +53,8 @@ class Printer {
     const Expr& e = ast_[id];
     switch (e.kind) {
       case ExprKind::error: return line(fmt::format("{}error", role));
-      case ExprKind::number: case ExprKind::bytes: return line(fmt::format("{}number {}", role, text(ast_[e.number].text)));
+      case ExprKind::number:
+      case ExprKind::bytes: return line(fmt::format("{}number {}", role, text(ast_[e.number].text)));
       case ExprKind::string: return line(fmt::format("{}string \"{}\"", role, text(e.name)));
       case ExprKind::boolean: return line(fmt::format("{}{}", role, e.flag));
       case ExprKind::name: return line(fmt::format("{}name {}", role, text(e.name)));
@@ -83,9 +85,12 @@ class Printer {
   }
   void list(Slice<Arg> args) {
     for (const Arg& a : ast_[args]) {
-      if (a.kind == ArgKind::all) line(":");
-      else if (a.kind == ArgKind::value) expr(a.value, "");
-      else expr(a.value, fmt::format("{} {} ", text(a.name.id), a.kind == ArgKind::named ? "=" : "in"));
+      if (a.kind == ArgKind::all)
+        line(":");
+      else if (a.kind == ArgKind::value)
+        expr(a.value, "");
+      else
+        expr(a.value, fmt::format("{} {} ", text(a.name.id), a.kind == ArgKind::named ? "=" : "in"));
     }
   }
   void chain(ExprId id, std::string_view role) {
@@ -210,7 +215,8 @@ class Printer {
   }
   std::string params(Slice<Param> list) const {
     std::string out;
-    for (const Param& p : ast_[list]) out += fmt::format("{}{}{}", out.empty() ? "" : ", ", text(p.name.id), type_suffix(p.type));
+    for (const Param& p : ast_[list])
+      out += fmt::format("{}{}{}", out.empty() ? "" : ", ", text(p.name.id), type_suffix(p.type));
     return "(" + out + ")";
   }
   void function(const Fn& fn, std::string_view head) {

@@ -21,7 +21,8 @@ TK closer_of(TK opener) {
 }
 /// Words that begin a statement and can stand nowhere inside an expression.
 bool begins_statement(TK k) {
-  return k == TK::kw_let || k == TK::kw_var || k == TK::kw_for || k == TK::kw_while || k == TK::kw_return || k == TK::kw_break;
+  return k == TK::kw_let || k == TK::kw_var || k == TK::kw_for || k == TK::kw_while || k == TK::kw_return ||
+         k == TK::kw_break;
 }
 }  // namespace
 
@@ -53,8 +54,16 @@ std::string Parser::shown(const Token& t) const {
 
 bool Parser::starts_operand(const Token& t) const {
   switch (t.kind) {
-    case TK::name: case TK::number: case TK::bytes: case TK::string: case TK::left_paren: case TK::left_square:
-    case TK::kw_true: case TK::kw_false: case TK::kw_if: case TK::kw_fn: return true;
+    case TK::name:
+    case TK::number:
+    case TK::bytes:
+    case TK::string:
+    case TK::left_paren:
+    case TK::left_square:
+    case TK::kw_true:
+    case TK::kw_false:
+    case TK::kw_if:
+    case TK::kw_fn: return true;
     default: return false;
   }
 }
@@ -96,10 +105,12 @@ bool Parser::unexpected_after_expression() {
   }
   if (!starts_operand(t) || t.starts_line) return false;
   const Token& before = previous();
-  Diagnostic& d = fail(syntax_error("juxtaposed-operands"), fmt::format("nothing stands between {} and {}", shown(before), shown(t)));
+  Diagnostic& d = fail(syntax_error("juxtaposed-operands"),
+                       fmt::format("nothing stands between {} and {}", shown(before), shown(t)));
   d.label(span_of(before), "one expression ends here").here("another begins here");
-  d.help(open_.empty() || tokens_[open_.back()].kind == TK::left_brace ? "write an operator between them, or begin a new line"
-                                                                        : "write an operator or `,` between them");
+  d.help(open_.empty() || tokens_[open_.back()].kind == TK::left_brace
+             ? "write an operator between them, or begin a new line"
+             : "write an operator or `,` between them");
   return true;
 }
 
@@ -108,10 +119,13 @@ Name Parser::expect_name(const char* what) {
   const Token t = peek();
   if (accept(TK::name)) return {t.text(), span_of(t)};
   if (t.kind >= TK::kw_let && t.kind <= TK::kw_false) {
-    report(syntax_error("reserved-name"), span_of(t), fmt::format("{} is a reserved word, it cannot be {}", shown(t), what));
+    report(syntax_error("reserved-name"), span_of(t),
+           fmt::format("{} is a reserved word, it cannot be {}", shown(t), what));
     // Most likely it was meant as the name; if a statement begins here, it was not.
-    if (t.starts_line && (begins_statement(t.kind) || t.kind == TK::kw_fn || t.kind == TK::kw_if)) panic_ = true;
-    else take();
+    if (t.starts_line && (begins_statement(t.kind) || t.kind == TK::kw_fn || t.kind == TK::kw_if))
+      panic_ = true;
+    else
+      take();
     return {names_.intern(sources_.text(span_of(t))), span_of(t)};
   }
   expected(syntax_error("expected-name"), what);
@@ -136,8 +150,8 @@ void Parser::close(TK closer) {
           .label(span_of(opener), "opened here");
     } else if (!unexpected_after_expression()) {
       const bool list = opener.kind != TK::left_brace && !opens_paren(opener.kind);
-      Diagnostic& d = fail(syntax_error("expected-token"), fmt::format("expected {}`{}`, found {}", list ? "`,` or " : "",
-                                                                       spelling(closer), shown(t)));
+      Diagnostic& d = fail(syntax_error("expected-token"),
+                           fmt::format("expected {}`{}`, found {}", list ? "`,` or " : "", spelling(closer), shown(t)));
       if (t.kind == TK::colon && closer == TK::right_square) d.help("a slice is written `1..3`, a whole axis `:`");
     }
   }
@@ -155,11 +169,13 @@ void Parser::recover_to(TK closer) {
       return;
     }
     const bool function = kind == TK::kw_fn && peek(1).kind == TK::name;
-    if (braces == 0 && peek().starts_line && (begins_statement(kind) || function || at_declaration_in_column_one())) return;
+    if (braces == 0 && peek().starts_line && (begins_statement(kind) || function || at_declaration_in_column_one()))
+      return;
     if (is_closer(kind)) {
       if (inner.empty()) {
         // A closer of another kind: it belongs to an outer bracket if one waits for it, else it was meant for ours.
-        const bool outer = std::any_of(open_.begin(), open_.end(), [&](size_t p) { return closer_of(tokens_[p].kind) == kind; });
+        const bool outer =
+            std::any_of(open_.begin(), open_.end(), [&](size_t p) { return closer_of(tokens_[p].kind) == kind; });
         if (!outer) take();
         panic_ = outer && kind == TK::right_brace;
         return;
@@ -208,8 +224,10 @@ bool Parser::too_deep() {
 /// Past the token at `start`, if the item that began there took none, so that there is always progress.
 void Parser::skip_from(size_t start) {
   if (pos_ != start || at(TK::right_brace)) return;
-  if (is_opener(peek().kind)) skip_balanced();
-  else take();
+  if (is_opener(peek().kind))
+    skip_balanced();
+  else
+    take();
 }
 
 void Parser::sync_statement(size_t start) {
@@ -217,8 +235,10 @@ void Parser::sync_statement(size_t start) {
   skip_from(start);
   while (!at(TK::end) && !at(TK::right_brace) && !at(TK::semicolon) && !begins_statement(peek().kind)) {
     if (peek().starts_line && (starts_operand(peek()) || at_declaration_in_column_one())) break;
-    if (is_opener(peek().kind)) skip_balanced();
-    else take();
+    if (is_opener(peek().kind))
+      skip_balanced();
+    else
+      take();
   }
   panic_ = false;
 }
@@ -228,8 +248,10 @@ void Parser::sync_item(size_t start) {
   skip_from(start);
   while (!at(TK::end) && !at(TK::right_brace)) {
     if (peek().starts_line && (at(TK::name) || at(TK::kw_fn))) break;
-    if (is_opener(peek().kind)) skip_balanced();
-    else take();
+    if (is_opener(peek().kind))
+      skip_balanced();
+    else
+      take();
   }
   panic_ = false;
 }

@@ -11,7 +11,8 @@ using TK = TokenKind;
 
 namespace {
 bool is_assignment(TK k) {
-  return k == TK::assign || k == TK::plus_assign || k == TK::minus_assign || k == TK::star_assign || k == TK::slash_assign;
+  return k == TK::assign || k == TK::plus_assign || k == TK::minus_assign || k == TK::star_assign ||
+         k == TK::slash_assign;
 }
 SyntaxOp assignment_op(TK k) {
   switch (k) {
@@ -45,7 +46,8 @@ ExprId Parser::block(Place place) {
   }
   place_ = outer;
   if (at_declaration_in_column_one())
-    fail(syntax_error("unclosed-bracket"), fmt::format("expected `}}`, found {}", shown(peek()))).label(span_of(opener), "opened here");
+    fail(syntax_error("unclosed-bracket"), fmt::format("expected `}}`, found {}", shown(peek())))
+        .label(span_of(opener), "opened here");
   close(TK::right_brace);
   return add({.kind = ExprKind::block, .span = span_from(opener), .a = value, .stmts = store(ast_.stmt_lists, stmts)});
 }
@@ -53,7 +55,12 @@ ExprId Parser::block(Place place) {
 /// Whether what follows is a statement by its first words; an assignment is found out only after its left side.
 bool Parser::at_statement() const {
   switch (peek().kind) {
-    case TK::kw_let: case TK::kw_var: case TK::kw_for: case TK::kw_while: case TK::kw_return: case TK::kw_break: return true;
+    case TK::kw_let:
+    case TK::kw_var:
+    case TK::kw_for:
+    case TK::kw_while:
+    case TK::kw_return:
+    case TK::kw_break: return true;
     case TK::kw_fn: return peek(1).kind == TK::name;
     default: return at_word(update_) && peek(1).kind == TK::name && peek(2).kind == TK::assign;
   }
@@ -93,8 +100,10 @@ void Parser::drop_value(ExprId& value) {
   const Expr& e = ast_[value];
   if (e.kind != ExprKind::error) {
     Diagnostic& d = report(syntax_error("unused-value"), e.span, "nothing uses this value");
-    if (e.kind == ExprKind::binary && e.op == SyntaxOp::eq) d.help("to assign, write `=`");
-    else d.help("give it a name with `let`, or remove it; only the last expression of a block is its value");
+    if (e.kind == ExprKind::binary && e.op == SyntaxOp::eq)
+      d.help("to assign, write `=`");
+    else
+      d.help("give it a name with `let`, or remove it; only the last expression of a block is its value");
   }
   value = {};
 }
@@ -139,8 +148,10 @@ void Parser::no_value(ExprId block) {
   const Expr& e = ast_[block];
   if (e.kind != ExprKind::block || !e.a) return;
   Diagnostic& d = report(syntax_error("unused-value"), span(e.a), "nothing uses this value");
-  if (place_ == Place::function) d.help("write `return …`, or give the `if` an `else` and let it be the last thing in the block");
-  else d.help("assign it to a `var`, or remove it");
+  if (place_ == Place::function)
+    d.help("write `return …`, or give the `if` an `else` and let it be the last thing in the block");
+  else
+    d.help("assign it to a `var`, or remove it");
 }
 
 bool Parser::gives_value(ExprId id, bool in_function) const {
@@ -223,8 +234,10 @@ Stmt Parser::let_statement() {
   const bool ends = at(TK::semicolon) || at(TK::right_brace) || at(TK::end) || peek().starts_line;
   if (n_errors() != errors && !at(TK::assign)) panic_ = true;  // the name was no name: enough said
   if (!panic_ && !at(TK::assign) && ends && n_errors() == errors)
-    report(syntax_error("let-has-no-value"), span_from(first), "`let` needs a value").help("write `= …`; a variable that is set later is `var v: T`");
-  else if (expect(TK::assign)) s.value = expression();
+    report(syntax_error("let-has-no-value"), span_from(first), "`let` needs a value")
+        .help("write `= …`; a variable that is set later is `var v: T`");
+  else if (expect(TK::assign))
+    s.value = expression();
   if (!s.value) s.value = error_expr();
   return s;
 }
@@ -233,8 +246,10 @@ Stmt Parser::var_statement() {
   const Token first = take();
   Stmt s{.kind = StmtKind::var, .pattern = pattern(), .mark = span_of(first)};
   if (accept(TK::colon)) s.type = type();
-  if (accept(TK::assign)) s.value = expression();
-  else if (!s.type && !panic_) expected(syntax_error("expected-token"), "`=` or `:` and a type");
+  if (accept(TK::assign))
+    s.value = expression();
+  else if (!s.type && !panic_)
+    expected(syntax_error("expected-token"), "`=` or `:` and a type");
   return s;
 }
 
@@ -263,7 +278,8 @@ PatternId Parser::pattern() {
 /// The `[i, j in 0..n]` of an indexed `let`.
 Slice<Binder> Parser::binders() {
   if (!peek().touches)
-    report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows").help("remove the white space");
+    report(syntax_error("must-touch"), span_of(peek()), "`[` must touch what it follows")
+        .help("remove the white space");
   std::vector<Binder> list;
   open();
   do {
@@ -284,8 +300,10 @@ Slice<Attribute> Parser::attributes() {
     if (first.kind == TK::at_memory) a.kind = AttributeKind::memory;
     open();
     const Token t = peek();
-    if (accept(TK::bytes)) a.value = add({.kind = ExprKind::bytes, .span = span_of(t), .number = NumberId{t.payload}});
-    else a.value = expression();
+    if (accept(TK::bytes))
+      a.value = add({.kind = ExprKind::bytes, .span = span_of(t), .number = NumberId{t.payload}});
+    else
+      a.value = expression();
     close(TK::right_paren);
     a.span = span_from(first);
     list.push_back(a);
@@ -296,8 +314,10 @@ Slice<Attribute> Parser::attributes() {
 Stmt Parser::for_statement() {
   Stmt s{.kind = StmtKind::for_, .mark = span_of(take())};
   s.pattern = pattern();
-  if (expect(TK::kw_in)) s.value = range();
-  else s.value = error_expr();
+  if (expect(TK::kw_in))
+    s.value = range();
+  else
+    s.value = error_expr();
   s.attributes = attributes();
   recover_to_body();
   s.body = block(Place::loop);
@@ -344,14 +364,20 @@ Stmt Parser::update_statement() {
 Stmt Parser::assignment(ExprId target) {
   const Token op = take();
   check_target(target);
-  return {.kind = StmtKind::assign, .op = assignment_op(op.kind), .target = target, .value = expression(), .mark = span_of(op)};
+  return {.kind = StmtKind::assign,
+          .op = assignment_op(op.kind),
+          .target = target,
+          .value = expression(),
+          .mark = span_of(op)};
 }
 
 void Parser::check_target(ExprId target) {
   const Expr e = ast_[target];
   switch (e.kind) {
-    case ExprKind::error: case ExprKind::name: return;
-    case ExprKind::paren: case ExprKind::field: return check_target(e.a);
+    case ExprKind::error:
+    case ExprKind::name: return;
+    case ExprKind::paren:
+    case ExprKind::field: return check_target(e.a);
     case ExprKind::index: {
       for (const Arg& arg : ast_[e.args])
         if (arg.kind == ArgKind::binder || arg.kind == ArgKind::named) {
@@ -363,14 +389,18 @@ void Parser::check_target(ExprId target) {
     }
     case ExprKind::tuple:
       for (const Arg& arg : ast_[e.args])
-        if (arg.kind == ArgKind::value) check_target(arg.value);
-        else report(syntax_error("not-assignable"), arg.span, "the parts of a tuple on the left of `=` have no names");
+        if (arg.kind == ArgKind::value)
+          check_target(arg.value);
+        else
+          report(syntax_error("not-assignable"), arg.span, "the parts of a tuple on the left of `=` have no names");
       return;
     default: break;
   }
   Diagnostic& d = report(syntax_error("not-assignable"), e.span, "this cannot be assigned to");
-  if (e.kind == ExprKind::call) d.help("a function is declared with `fn f(x) = …`");
-  else if (e.kind == ExprKind::binary) d.help("to compare, write `==`");
+  if (e.kind == ExprKind::call)
+    d.help("a function is declared with `fn f(x) = …`");
+  else if (e.kind == ExprKind::binary)
+    d.help("to compare, write `==`");
 }
 
 }  // namespace dlc

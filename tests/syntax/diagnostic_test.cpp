@@ -22,7 +22,8 @@ TEST(Render, TheExampleOfTheLanguagePage) {
   const std::string text = std::string(7, '\n') + "    let a1 = sigmoid(W1 @ x + b1)\n";
   const FileId file = sources.add("net2.dl", text);
   Diagnostics list;
-  const Span all = find(sources, file, "W1 @ x"), left = {file, all.begin, all.begin + 2}, right = {file, all.end - 1, all.end};
+  const Span all = find(sources, file, "W1 @ x"), left = {file, all.begin, all.begin + 2},
+             right = {file, all.end - 1, all.end};
   Diagnostic& d = list.error(kKind, all, "inner sizes of `W1 @ x` differ: K = 10 and D = 784")
                       .label(left, "f32[H, K], K = 10       (declared net2.dl:2:17)")
                       .label(right, "f32[D], D = 784  (columns of train.csv, net2.dl:20:14)")
@@ -38,7 +39,8 @@ TEST(Render, TheExampleOfTheLanguagePage) {
    = rule: `@` contracts the last size of the left with the first of the right
    = help: write `W1: f32[H, D]`
 )");
-  EXPECT_EQ(render_short(d, sources), "net2.dl:8:22: error[matmul-inner-size]: inner sizes of `W1 @ x` differ: K = 10 and D = 784");
+  EXPECT_EQ(render_short(d, sources),
+            "net2.dl:8:22: error[matmul-inner-size]: inner sizes of `W1 @ x` differ: K = 10 and D = 784");
   EXPECT_NE(render_text(d, sources, true).find("\x1b[1;31m"), std::string::npos);
 }
 
@@ -46,7 +48,8 @@ TEST(Render, SeveralLinesAndFiles) {
   Sources sources;
   const FileId a = sources.add("a.dl", "one\ntwo\nthree\nfour\nfive\nsix six\n"), b = sources.add("b.dl", "other\n");
   Diagnostics list;
-  Diagnostic& d = list.error(kKind, find(sources, a, "three"), "m").here("here").label(find(sources, a, "one"), "first");
+  Diagnostic& d =
+      list.error(kKind, find(sources, a, "three"), "m").here("here").label(find(sources, a, "one"), "first");
   d.label(find(sources, a, "six six"), "last").label(find(sources, b, "other"), "there");
   EXPECT_EQ(render_text(d, sources), R"(error[matmul-inner-size]: m
   --> a.dl:3:1
@@ -87,8 +90,9 @@ TEST(Render, CaretsAlignUnderWideAndCombiningCharactersAndTabs) {
   const FileId file = sources.add("a.dl", "\tlet σ = 漢字 + e\u0301 + x\x1b\n");
   Diagnostics list;
   const Diagnostic& d = list.error(kKind, find(sources, file, "x"), "m");
-  EXPECT_EQ(render_text(d, sources), "error[matmul-inner-size]: m\n  --> a.dl:1:20\n   |\n"
-                                     " 1 |     let σ = 漢字 + e\u0301 + x\uFFFD\n   |                        ^\n");
+  EXPECT_EQ(render_text(d, sources),
+            "error[matmul-inner-size]: m\n  --> a.dl:1:20\n   |\n"
+            " 1 |     let σ = 漢字 + e\u0301 + x\uFFFD\n   |                        ^\n");
 }
 
 TEST(Render, LongLinesAreShownAroundTheMark) {
@@ -109,8 +113,10 @@ TEST(Render, JsonAndAbsentPlaces) {
   Diagnostics list;
   Diagnostic& d = list.error(kKind, {file, 3, 4}, "bad \xff \"quote\"").label({file, 0, 1}, "l").help("h");
   EXPECT_EQ(render_json(d, sources),
-            "{\"column\":4,\"end_column\":5,\"end_line\":1,\"file\":\"a.dl\",\"help\":\"h\",\"labels\":[{\"column\":1,\"end_column\":2,"
-            "\"end_line\":1,\"file\":\"a.dl\",\"line\":1,\"text\":\"l\"}],\"line\":1,\"message\":\"bad \uFFFD \\\"quote\\\"\","
+            "{\"column\":4,\"end_column\":5,\"end_line\":1,\"file\":\"a.dl\",\"help\":\"h\",\"labels\":[{\"column\":1,"
+            "\"end_column\":2,"
+            "\"end_line\":1,\"file\":\"a.dl\",\"line\":1,\"text\":\"l\"}],\"line\":1,\"message\":\"bad \uFFFD "
+            "\\\"quote\\\"\","
             "\"severity\":\"error\",\"slug\":\"matmul-inner-size\"}");
   const Diagnostic& nowhere = list.error(kKind, {}, "m");
   EXPECT_EQ(render_text(nowhere, sources), "error[matmul-inner-size]: m\n");
@@ -151,7 +157,8 @@ TEST(NearestName, FindsTheTypo) {
 TEST(Utf8, RefusesWhatIsNotShortestForm) {
   EXPECT_EQ(decode_utf8("é", 0).value, U'é');
   EXPECT_EQ(decode_utf8("\xF0\x9F\x98\x80", 0).size, 4);
-  for (const char* bad : {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "\xE2\x82"}) EXPECT_FALSE(decode_utf8(bad, 0).valid);
+  for (const char* bad : {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "\xE2\x82"})
+    EXPECT_FALSE(decode_utf8(bad, 0).valid);
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ inline Parsed parse_expr_text(std::string text) {
   return p;
 }
 
-inline constexpr const char* kPrograms[] = {"aux",    "batchnorm", "gmm",  "gp",   "gpt",  "kmeans",
-                                            "lenet",  "logreg",    "lstm", "pinn", "tied", "vae"};
+inline constexpr const char* kPrograms[] = {"aux",   "batchnorm", "gmm",  "gp",   "gpt",  "kmeans",
+                                            "lenet", "logreg",    "lstm", "pinn", "tied", "vae"};
 
 inline std::string program_text(const std::string& name) {
   std::ifstream file("../programs/" + name + ".dl");
