@@ -108,14 +108,17 @@ def log_cubic(f):  # (log(1+f) - f + f^2/2) / f^3
     return (mp.log1p(f) - f + f * f / 2) / f**3
 
 
-def sin_tail(z):
-    x = mp.sqrt(near(z))
-    return (mp.sin(x) - x) / x**3
-
-
 def cos_tail(z):
     x = mp.sqrt(near(z))
     return (mp.cos(x) - 1 + x * x / 2) / x**4
+
+
+def odd_tail(function):  # (function(x) - x) / x^3 in x^2
+    def tail(z):
+        x = mp.sqrt(near(z))
+        return (function(x) - x) / x**3
+
+    return tail
 
 
 Q = mp.pi / 4 * mpf("1.0001")
@@ -132,10 +135,16 @@ FITS = {
     "log_f32": (log_cubic, lambda f: f * f, range(8), 1 / mp.sqrt(2) - 1, mp.sqrt(2) - 1, 24),
     "pow_log": (pow_tail, lambda z: z * z, range(8), mpf(0), S2, 53),
     "cbrt": (lambda m: 1 / mp.cbrt(m), mp.cbrt, range(6), mpf(1), mpf(2), 53),
-    "sin_f64": (sin_tail, lambda z: z, range(6), mpf(0), Q * Q, 53),
+    "sin_f64": (odd_tail(mp.sin), lambda z: z, range(6), mpf(0), Q * Q, 53),
     "cos_f64": (cos_tail, lambda z: z * z, range(6), mpf(0), Q * Q, 53),
-    "sin_f32": (sin_tail, lambda z: z, range(3), mpf(0), Q * Q, 24),
+    "sin_f32": (odd_tail(mp.sin), lambda z: z, range(3), mpf(0), Q * Q, 24),
     "cos_f32": (cos_tail, lambda z: z * z, range(3), mpf(0), Q * Q, 24),
+    "atan_f64": (odd_tail(mp.atan), lambda z: z, range(21), mpf(0), mpf(1), 53),
+    "atan_f32": (odd_tail(mp.atan), lambda z: z, range(9), mpf(0), mpf(1), 24),
+    "asin_f64": (odd_tail(mp.asin), lambda z: z, range(13), mpf(0), mpf("0.25"), 53),
+    "asin_f32": (odd_tail(mp.asin), lambda z: z, range(5), mpf(0), mpf("0.25"), 24),
+    "sinh_f64": (odd_tail(mp.sinh), lambda z: z, range(7), mpf(0), mpf(1), 53),
+    "sinh_f32": (odd_tail(mp.sinh), lambda z: z, range(4), mpf(0), mpf(1), 24),
 }
 
 

@@ -19,6 +19,7 @@
 #pragma once
 #include "ops/expansions_exact.h"
 #include "ops/expansions_exp.h"
+#include "ops/expansions_inverse.h"
 #include "ops/expansions_log.h"
 #include "ops/expansions_pow.h"
 #include "ops/expansions_trig.h"
@@ -26,24 +27,6 @@
 namespace dlc {
 
 // Until a family has its file, its texts are loud: nan everywhere.
-inline constexpr char kAsinF64[] = "a * nan";
-inline constexpr char kAsinF32[] = "a * nan";
-inline constexpr char kAcosF64[] = "a * nan";
-inline constexpr char kAcosF32[] = "a * nan";
-inline constexpr char kAtanF64[] = "a * nan";
-inline constexpr char kAtanF32[] = "a * nan";
-inline constexpr char kAtan2F64[] = "a * b * nan";
-inline constexpr char kAtan2F32[] = "a * b * nan";
-inline constexpr char kSinhF64[] = "a * nan";
-inline constexpr char kSinhF32[] = "a * nan";
-inline constexpr char kCoshF64[] = "a * nan";
-inline constexpr char kCoshF32[] = "a * nan";
-inline constexpr char kAsinhF64[] = "a * nan";
-inline constexpr char kAsinhF32[] = "a * nan";
-inline constexpr char kAcoshF64[] = "a * nan";
-inline constexpr char kAcoshF32[] = "a * nan";
-inline constexpr char kAtanhF64[] = "a * nan";
-inline constexpr char kAtanhF32[] = "a * nan";
 inline constexpr char kErfF64[] = "a * nan";
 inline constexpr char kErfF32[] = "a * nan";
 inline constexpr char kErfcF64[] = "a * nan";

@@ -9,7 +9,7 @@
 
 namespace dlc {
 
-// From x: k and y with e^x = 2^k·y, y in [0.7, 1.42]; h is half of k.
+// From x: k, r and p1 with e^x = 2^k·(1 + r + p1 r²).
 inline constexpr char kExpPartsF64[] = R"(
 let k = rint(x * 1.4426950408889634)
 let r = fma(k, -1.9082149292705877e-10, fma(k, -0.6931471803691238, x))
@@ -22,12 +22,12 @@ let p4 = fma(r, p5, 0.0083333333333155696)
 let p3 = fma(r, p4, 0.041666666666510935)
 let p2 = fma(r, p3, 0.16666666666666685)
 let p1 = fma(r, p2, 0.50000000000000133)
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
 )";
 inline constexpr auto kExpF64 = join(R"(
 let x = select(a > 710.0, 710.0, select(a < -746.0, -746.0, a))
 )", kExpPartsF64, R"(
+let y = 1.0 + fma(r * r, p1, r)
+let h = floor(k * 0.5)
 y * pow2(h) * pow2(k - h)
 )");
 
@@ -38,12 +38,12 @@ let p4 = fma(r, 0.00139385858, 0.00836899038)
 let p3 = fma(r, p4, 0.0416664258)
 let p2 = fma(r, p3, 0.166665182)
 let p1 = fma(r, p2, 0.5)
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
 )";
 inline constexpr auto kExpF32 = join(R"(
 let x = select(a > 89.0, 89.0, select(a < -104.0, -104.0, a))
 )", kExpPartsF32, R"(
+let y = 1.0 + fma(r * r, p1, r)
+let h = floor(k * 0.5)
 y * pow2(h) * pow2(k - h)
 )");
 
@@ -124,6 +124,8 @@ fma(fma(-q, d, n) - q * l, fma(d, -0.470588235, 1.41176471), q)
 inline constexpr auto kSiluF64 = join(R"(
 let x = select(abs(a) > 760.0, -760.0, -abs(a))
 )", kExpPartsF64, R"(
+let y = 1.0 + fma(r * r, p1, r)
+let h = floor(k * 0.5)
 let d = fma(y * pow2(h), pow2(k - h), 1.0)
 let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
 let f = select(a > 0.0, 1.0, y)
@@ -136,6 +138,8 @@ select(a > 40.0, a, copysign(select(a < -760.0, 0.0, w), a))
 inline constexpr auto kSiluF32 = join(R"(
 let x = select(abs(a) > 110.0, -110.0, -abs(a))
 )", kExpPartsF32, R"(
+let y = 1.0 + fma(r * r, p1, r)
+let h = floor(k * 0.5)
 let d = fma(y * pow2(h), pow2(k - h), 1.0)
 let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
 let f = select(a > 0.0, 1.0, y)
@@ -176,6 +180,61 @@ let l = (m - (d - 1.0)) + v
 let z = m / d
 let y = fma(fma(-z, d, m) + fma(-z, l, v), fma(d, 1.88235295, -2.82352948), -z)
 select(abs(a) < 1e-10, a, copysign(y, a))
+)");
+
+// e^|a|/2 = u = m + l at half scale, so that it overflows no sooner than the result; then u ± 1/(4u). m is the sum's
+// leading part, l the rest of the mantissa. Below 1 the two terms of sinh would cancel: an odd polynomial.
+inline constexpr auto kSinhF64 = join(R"(
+let t = abs(a)
+let x = select(t > 711.0, 711.0, t)
+)", kExpPartsF64, R"(
+let h = floor(k * 0.5)
+let y = 1.0 + r
+let m = y * pow2(h) * pow2(k - h - 1.0)
+let l = fma(r * r, p1, (1.0 - y) + r) * pow2(h) * pow2(k - h - 1.0)
+let v = 0.25 / (m + l)
+let w = m - v
+let large = w + select(w < inf, ((m - w) - v) + l, 0.0)
+let z = a * a
+let q6 = fma(z, 7.7750233384403386e-13, 1.6056706976521147e-10)
+let q5 = fma(z, q6, 2.5052130456711046e-8)
+let q4 = fma(z, q5, 2.7557319109574141e-6)
+let q3 = fma(z, q4, 0.00019841269841586876)
+let q2 = fma(z, q3, 0.0083333333333329169)
+let q1 = fma(z, q2, 0.16666666666666669)
+copysign(select(t < 1.0, fma(t * z, q1, t), large), a)
+)");
+inline constexpr auto kSinhF32 = join(R"(
+let t = abs(a)
+let x = select(t > 90.0, 90.0, t)
+)", kExpPartsF32, R"(
+let h = floor(k * 0.5)
+let y = 1.0 + r
+let m = y * pow2(h) * pow2(k - h - 1.0)
+let l = fma(r * r, p1, (1.0 - y) + r) * pow2(h) * pow2(k - h - 1.0)
+let v = 0.25 / (m + l)
+let w = m - v
+let large = w + select(w < inf, ((m - w) - v) + l, 0.0)
+let z = a * a
+let q3 = fma(z, 2.78398647e-6, 0.000198426307)
+let q2 = fma(z, q3, 0.00833331142)
+let q1 = fma(z, q2, 0.166666672)
+copysign(select(t < 1.0, fma(t * z, q1, t), large), a)
+)");
+
+inline constexpr auto kCoshF64 = join(R"(
+let x = select(abs(a) > 711.0, 711.0, abs(a))
+)", kExpPartsF64, R"(
+let h = floor(k * 0.5)
+let u = (1.0 + fma(r * r, p1, r)) * pow2(h) * pow2(k - h - 1.0)
+u + 0.25 / u
+)");
+inline constexpr auto kCoshF32 = join(R"(
+let x = select(abs(a) > 90.0, 90.0, abs(a))
+)", kExpPartsF32, R"(
+let h = floor(k * 0.5)
+let u = (1.0 + fma(r * r, p1, r)) * pow2(h) * pow2(k - h - 1.0)
+u + 0.25 / u
 )");
 
 }  // namespace dlc
