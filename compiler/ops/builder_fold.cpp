@@ -43,7 +43,7 @@ ValueId Builder::apply_identities(OpId id, std::span<const ValueId> operands, Ty
     if (!value) return false;
     return is_float(peek(v).dtype) ? *value == literal.as_f64() : *value == static_cast<double>(literal.as_i64());
   };
-  for (const Pattern& pattern : identities(id)) {
+  for (const RewriteRule& pattern : identities(id)) {
     const RuleNode& root = pattern.left.nodes[pattern.left.result];
     if (root.n_args != static_cast<int>(operands.size())) continue;
     for (const bool swapped : {false, true}) {

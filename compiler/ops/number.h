@@ -7,7 +7,7 @@
 
 #include "base/big.h"
 
-namespace dlc {
+namespace dlc::meaning {
 
 template <class T>
 concept Native = std::same_as<T, double> || std::same_as<T, float>;
@@ -22,4 +22,4 @@ concept Complex = std::same_as<T, std::complex<double>>;
 template <class T>
 concept Analytic = Real<T> || Complex<T>;
 
-}  // namespace dlc
+}  // namespace dlc::meaning

@@ -81,7 +81,7 @@ struct Rule {
 };
 
 /// "left => right"; both sides name the same things. The root of `left` is the op whose row states it.
-struct Pattern {
+struct RewriteRule {
   static constexpr int kNames = 7;  // a b c p q m n
   Rule left, right;
 };
@@ -127,7 +127,7 @@ struct RuleView {
 
 template <class Value>
 struct Bindings {
-  std::array<Value, Pattern::kNames> values{};
+  std::array<Value, RewriteRule::kNames> values{};
   uint8_t bound = 0;  // bit per name
 };
 
@@ -158,7 +158,7 @@ bool match(const Rule& rule, int n, const Value& value, Look& look, IsLiteral& i
 }
 
 template <class Value, class Look, class IsLiteral>
-bool match(const Pattern& pattern, const Value& root, Look&& look, IsLiteral&& is_literal, Bindings<Value>& names) {
+bool match(const RewriteRule& pattern, const Value& root, Look&& look, IsLiteral&& is_literal, Bindings<Value>& names) {
   names = {};
   return match(pattern.left, pattern.left.result, root, look, is_literal, names);
 }

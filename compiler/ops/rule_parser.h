@@ -542,7 +542,7 @@ constexpr ParsedPattern parse_pattern(const OpIndex& ops, const char* text, std:
   const auto side = [&](size_t begin, size_t end, std::span<RuleNode> nodes, int16_t slot) {
     RuleParser parser(ops, view, static_cast<int>(begin), static_cast<int>(end), RuleType::self, nodes, slot);
     constexpr std::string_view kNames = "abcpqmn";
-    for (int k = 0; k < Pattern::kNames; ++k)
+    for (int k = 0; k < RewriteRule::kNames; ++k)
       parser.bind(kNames.substr(static_cast<size_t>(k), 1), RuleNode::Kind::operand, k,
                   k < 3 ? RuleType::self : k < 5 ? RuleType::b1 : RuleType::i64);
     return finish(parser, text, RuleType::untyped, nodes);

@@ -195,7 +195,7 @@ struct Linked {
     Rule f64, f32, i64;
   };
   std::array<Row, kRows> rows;
-  std::array<Pattern, kAll.n_patterns> patterns;
+  std::array<RewriteRule, kAll.n_patterns> patterns;
 };
 
 constexpr Rule link(const Entry& entry) {
@@ -294,12 +294,12 @@ const Rule* expansion(OpId op, DType dtype) {
   return row.f64 ? &row.f64 : nullptr;
 }
 
-std::span<const Pattern> identities(OpId op) {
+std::span<const RewriteRule> identities(OpId op) {
   const RowRules& row = kCompiled.rows[at(op)];
   return std::span(kLinked.patterns).subspan(static_cast<size_t>(row.first_pattern), static_cast<size_t>(row.n_identities));
 }
 
-std::span<const Pattern> fast_identities(OpId op) {
+std::span<const RewriteRule> fast_identities(OpId op) {
   const RowRules& row = kCompiled.rows[at(op)];
   return std::span(kLinked.patterns).subspan(static_cast<size_t>(row.first_pattern + row.n_identities), static_cast<size_t>(row.n_fast));
 }

@@ -68,8 +68,8 @@ const Rule& diff_rule(OpId op, int operand);
 /// the f64 text (`rule->dtype`): widen the floats, walk, round. walk_expansion does that.
 const Rule* expansion(OpId op, DType dtype);
 /// Rewrites whose left side has this op at its root. Safe ones keep inf and nan; the sign of zero may change.
-std::span<const Pattern> identities(OpId op);
-std::span<const Pattern> fast_identities(OpId op);
+std::span<const RewriteRule> identities(OpId op);
+std::span<const RewriteRule> fast_identities(OpId op);
 
 /// Walks the expansion of `op` on `dtype`, which must have one; `apply` and `constant` as in `walk`.
 template <class Value, class Apply, class Constant>
