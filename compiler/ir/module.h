@@ -156,6 +156,12 @@ class Module {
     auto it = by_name_.find(std::string(name));
     return it == by_name_.end() ? FuncId{} : it->second;
   }
+  /// Forgets a function that could not be completed: its name is free again, its id names a function with no body.
+  void discard(FuncId id) {
+    by_name_.erase((*this)[id].name);
+    (*this)[id] = Func{};
+    (*this)[id].blocks.emplace_back();
+  }
   /// `name` itself when free, else "name.2", "name.3", …
   std::string unique_name(std::string_view name) const;
 

@@ -1,0 +1,264 @@
+// `grad(f, wrt = x, mode = forward)` and its kin: a function value that knows what it derives from. When it is called
+// or exported it becomes a Func that has a signature and a request, and no body until the derivative passes make one.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ir/type_rule.h"
+#include "ops/request.h"
+#include "ops/table.h"
+#include "sema/builtins.h"
+#include "sema/lowering.h"
+
+namespace dlc::sema {
+
+using Kind = DerivativeRequest::Kind;
+
+std::optional<Kind> derivative_kind(std::string_view name) {
+  if (name == "grad") return Kind::grad;
+  if (name == "value_and_grad") return Kind::value_and_grad;
+  if (name == "jvp") return Kind::jvp;
+  if (name == "vjp") return Kind::vjp;
+  return std::nullopt;
+}
+
+namespace {
+
+const char* kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::grad: return "grad";
+    case Kind::value_and_grad: return "value_and_grad";
+    case Kind::jvp: return "jvp";
+    case Kind::vjp: return "vjp";
+  }
+  return "?";
+}
+
+}  // namespace
+
+Val Lowering::lower_derivative(Kind kind, const Expr& call) {
+  Callable spec;
+  spec.kind = Callable::Kind::derivative;
+  spec.span = call.span;
+  spec.request.kind = kind;
+  spec.request.mode = kind == Kind::jvp ? Mode::forward : Mode::reverse;
+  spec.request.with_value = kind == Kind::value_and_grad;
+  const char* word = kind_name(kind);
+  auto bad = [&](Span span, std::string message) {
+    fail(sema_error("bad-derivative"), span, std::move(message)).help(fmt::format("it is used as `{}(f, wrt = x, mode = forward)`", word));
+    return Val{};
+  };
+  Val f;
+  bool has_function = false;
+  for (const Arg& a : ast_[call.args]) {
+    if (a.kind == ArgKind::value) {
+      if (has_function) return bad(a.span, fmt::format("`{}` takes one function; the arguments follow in a call of the result", word));
+      has_function = true;
+      const Expr& e = ast_[ast_.strip_parens(a.value)];
+      f = e.kind == ExprKind::name ? lookup_function(e.name, e.span) : lower(a.value);
+      if (f && f.kind != Val::Kind::function) return bad(a.span, fmt::format("`{}` is {}, not a function", code(a.value), type_text(f)));
+      if (f && a_.callables[static_cast<size_t>(f.function)].kind == Callable::Kind::array)
+        return unsupported(a.span, "derivatives of built-in array functions by name are");
+      continue;
+    }
+    const std::string_view name = a.kind == ArgKind::named ? str(a.name.id) : "";
+    const Expr& e = ast_[ast_.strip_parens(a.value)];
+    if (name == "wrt") {
+      spec.request.is_list = e.kind == ExprKind::array;
+      std::vector<ExprId> items;
+      if (spec.request.is_list)
+        for (const Arg& item : ast_[e.args]) items.push_back(item.value);
+      else items.push_back(a.value);
+      if (items.empty()) return bad(a.span, "`wrt` names at least one parameter");
+      for (ExprId id : items) {
+        const Expr& item = ast_[ast_.strip_parens(id)];
+        if (item.kind == ExprKind::field) return unsupported(item.span, "paths in `wrt` are");
+        if (item.kind != ExprKind::name) return bad(item.span, "`wrt` is a parameter's name or a list of names");
+        for (const Name& other : spec.wrt)
+          if (other.id == item.name) return bad(item.span, fmt::format("`{}` occurs twice in `wrt`", str(item.name)));
+        spec.wrt.push_back({item.name, item.span});
+      }
+    } else if (name == "mode") {
+      const std::string_view mode = e.kind == ExprKind::name ? str(e.name) : "";
+      bool known = false;
+      for (Mode m : {Mode::reverse, Mode::forward, Mode::symbolic, Mode::numeric})
+        if (mode == mode_name(m)) spec.request.mode = m, known = true;
+      if (!known) {
+        constexpr std::string_view kModes[] = {"forward", "reverse", "symbolic", "numeric"};
+        Diagnostic& d = fail(sema_error("unknown-mode"), e.span, fmt::format("`{}` is not a mode", code(a.value)));
+        if (const std::string_view near = nearest_name(mode, kModes); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+        else d.help("the modes are `forward`, `reverse`, `symbolic` and `numeric`");
+        return {};
+      }
+    } else if (name == "value") {
+      if (e.kind != ExprKind::boolean) return bad(e.span, "`value` is `true` or `false`");
+      spec.request.with_value = e.flag || kind == Kind::value_and_grad;
+    } else if (name == "of") {
+      if (e.kind != ExprKind::name) return bad(e.span, "`of` is the name of a field of the result");
+      spec.of = {e.name, e.span};
+    } else {
+      constexpr std::string_view kNames[] = {"wrt", "mode", "value", "of"};
+      Diagnostic& d = fail(sema_error("bad-derivative"), a.span, fmt::format("`{}` has no argument `{}`", word, name));
+      if (const std::string_view near = nearest_name(name, kNames); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+      else d.help("a direction or an argument of the function goes into the call of the result");
+      return {};
+    }
+  }
+  if (!has_function) return bad(call.mark, fmt::format("`{}` takes the function to differentiate", word));
+  if (!f) return {};
+  spec.base = f.function;
+  const Val result = a_.function_value(std::move(spec));
+  // A function that is the same for all callers can be checked here, called or not.
+  if (!a_.is_generic(result.function) && !a_.func_of(result.function, a_.options.real, call.span)) return failed_ = true, Val{};
+  return result;
+}
+
+// --------------------------------------------------------------------------------------------------- requests
+
+namespace {
+
+/// One derivative of one function: finds the positions and types, or says what is wrong.
+struct Requester {
+  Analysis& a;
+  const Callable& spec;
+  FuncId base;
+  DerivativeRequest request = spec.request;
+  TypeId output = {};  // of what is differentiated
+
+  const Func& f() { return a.m[base]; }
+  TypeId param_type(int k) { return f()[f().body().params[static_cast<size_t>(k)]].type; }
+  StrId param_name(int k) { return a.m[f()[f().body().params[static_cast<size_t>(k)]].attr].name; }
+  int n_params() { return static_cast<int>(f().body().params.size()); }
+  std::string_view str(StrId id) { return a.m.strings[id]; }
+  Diagnostic& fail(const DiagnosticKind& kind, Span span, std::string message) { return a.diagnostics->error(kind, span, std::move(message)); }
+
+  bool find_wrt() {
+    std::vector<int> floats;
+    std::string names;
+    for (int k = 0; k < n_params(); ++k)
+      if (a.m.types.all_float(param_type(k))) {
+        floats.push_back(k);
+        names += (names.empty() ? "`" : ", `") + std::string(str(param_name(k))) + "`";
+      }
+    if (spec.wrt.empty()) {
+      if (floats.size() == 1) return request.wrt = floats, true;
+      const bool is_none = floats.empty();
+      fail(is_none ? sema_error("no-derivative") : sema_error("wrt-missing"), spec.span,
+           is_none ? std::string("the function has no float parameter") : fmt::format("`wrt` is missing: the float parameters are {}", names))
+          .label(f().loc.span, "the function is declared here");
+      return false;
+    }
+    for (const Name& name : spec.wrt) {
+      int at = -1;
+      std::vector<std::string_view> candidates;
+      for (int k = 0; k < n_params(); ++k) {
+        candidates.push_back(str(param_name(k)));
+        if (param_name(k) == name.id) at = k;
+      }
+      if (at < 0) {
+        Diagnostic& d = fail(sema_error("unknown-wrt"), name.span, fmt::format("the function has no parameter `{}`", str(name.id)));
+        if (const std::string_view near = nearest_name(str(name.id), candidates); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+        d.label(f().loc.span, "the function is declared here");
+        return false;
+      }
+      if (!a.m.types.all_float(param_type(at))) {
+        Diagnostic& d = fail(sema_error("no-derivative"), name.span, fmt::format("`{}` is {}, and only floats have a derivative", str(name.id), a.m.types.text(param_type(at))));
+        d.label(f()[f().body().params[static_cast<size_t>(at)]].loc.span, "declared here");
+        return false;
+      }
+      request.wrt.push_back(at);
+    }
+    return true;
+  }
+
+  bool find_output() {
+    const Type y = a.m.types[f().result_type()];
+    output = f().result_type();
+    if (y.is_tuple()) {
+      request.of = 0;
+      if (spec.of) {
+        request.of = -1;
+        for (size_t k = 0; k < y.fields.size(); ++k)
+          if (y.fields[k].name == spec.of.id) request.of = static_cast<int>(k);
+      }
+      if (request.of >= 0) output = y.fields[static_cast<size_t>(request.of)].type;
+    }
+    if (spec.of && (!y.is_tuple() || request.of < 0)) {
+      fail(sema_error("unknown-output"), spec.of.span, fmt::format("the result is {} and has no field `{}`", a.m.types.text(f().result_type()), str(spec.of.id)))
+          .label(f().loc.span, "the function is declared here");
+      return false;
+    }
+    const bool is_gradient = request.kind == Kind::grad || request.kind == Kind::value_and_grad;
+    if (!a.m.types.all_float(output)) {
+      fail(sema_error("no-derivative"), spec.span, fmt::format("the function's result is {}, and only floats have a derivative", a.m.types.text(output)))
+          .label(f().loc.span, "the function is declared here");
+      return false;
+    }
+    if (is_gradient && (a.m.types[output].is_tuple() || a.m.types[output].rank() != 0)) {
+      fail(sema_error("grad-of-array"), spec.span, fmt::format("`{}` differentiates a scalar, and the function's result is {}", kind_name(request.kind), a.m.types.text(output)))
+          .label(f().loc.span, "the function is declared here")
+          .help("use `jvp` or `vjp` with a direction, or reduce the result");
+      return false;
+    }
+    return true;
+  }
+};
+
+}  // namespace
+
+FuncId Analysis::request(const Callable& spec, FuncId base) {
+  Requester r{*this, spec, base};
+  if (!r.find_wrt() || !r.find_output()) return {};
+  r.request.base = base;
+  return request_function(m, r.request, {spec.span});
+}
+
+bool Analysis::is_generic(int32_t index) const {
+  const Callable& c = callables[static_cast<size_t>(index)];
+  switch (c.kind) {
+    case Callable::Kind::declared: return functions[static_cast<size_t>(c.declared)].is_generic;
+    case Callable::Kind::derivative: return is_generic(c.base);
+    default: return true;
+  }
+}
+
+/// `grad(sin)`: a function whose body is the op, named as its calls are.
+FuncId Analysis::wrap_elementwise(OpId op, DType float_type, Span use) {
+  const Op& row = op_row(op);
+  const std::string name = fmt::format("{}.{}", row.name, dtype_name(float_type));
+  const std::string key = "op " + name;
+  if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
+  if (row.type != TypeRule::same_float && row.type != TypeRule::same_number) {
+    diagnostics->error(sema_error("no-derivative"), use, fmt::format("`{}` is not a function of floats only", row.name));
+    return {};
+  }
+  Func f;
+  f.name = m.unique_name(name);
+  f.doc = row.doc ? row.doc : "";
+  f.loc.span = use;
+  f.blocks.emplace_back();
+  const FuncId id = m.add(std::move(f));
+  std::vector<ValueId> params;
+  constexpr const char* kNames[] = {"a", "b", "c"};
+  for (int k = 0; k < row.arity; ++k)
+    params.push_back(append_param(m, m[id], BlockId{0}, "param"_op, m.types.scalar(float_type), m.strings.intern(row.arity == 1 ? "x" : kNames[k]), {use}));
+  Builder b(m, id, BlockId{0});
+  b.set_result(b.op(op, params, {use}));
+  return m.derived[key] = id;
+}
+
+FuncId Analysis::func_of(int32_t index, DType float_type, Span use) {
+  // A tower `grad(grad(… f))` may be as deep as the parser allows calls to nest, or longer by `let`s: walk it.
+  std::vector<int32_t> tower{index};
+  while (callables[static_cast<size_t>(tower.back())].kind == Callable::Kind::derivative)
+    tower.push_back(callables[static_cast<size_t>(tower.back())].base);
+  const Callable& base = callables[static_cast<size_t>(tower.back())];
+  FuncId f;
+  if (base.kind == Callable::Kind::declared) f = instance(base.declared, float_type, use);
+  else if (base.kind == Callable::Kind::elementwise) f = wrap_elementwise(base.op, float_type, use);
+  tower.pop_back();
+  for (; f && !tower.empty(); tower.pop_back()) f = request(callables[static_cast<size_t>(tower.back())], f);
+  return f;
+}
+
+}  // namespace dlc::sema

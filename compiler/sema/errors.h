@@ -1,0 +1,112 @@
+// What sema/ says about programs that parse but mean nothing.
+#pragma once
+#include "base/diagnostic.h"
+
+namespace dlc {
+
+inline constexpr DiagnosticKind kSemaErrors[] = {
+    // ---- names
+    {"unknown-name",
+     "A name is used that nothing in scope declares: no parameter, `let`, `var`, size, index, `const` or function. Names are "
+     "case-sensitive; those of a `grad`'s `wrt` and `mode` belong to the function, not to the scope. If a declared name is close, it is suggested."},
+    {"unknown-function",
+     "A function is called that is neither declared in this file nor built in. If a name is close, it is suggested."},
+    {"unknown-type",
+     "A type's name is not `f32`, `f64`, `int`, `bool`, `real`, `float` or a declared struct. Sizes follow the name: `real[n, 3]`."},
+    {"not-a-function",
+     "Something is called that is no function, `x(1)` where `x` is a number. Multiplication is written `x * (1)`, a subscript `x[1]`."},
+    {"function-as-value",
+     "A function stands where a number or an array is wanted. Call it, `f(x)`; functions can only be called, bound by `let`, passed to "
+     "`grad` and its kin, and exported."},
+    {"duplicate-name",
+     "Two top-level declarations, two parameters, two sizes or two fields of one tuple have the same name, so neither could be meant by it."},
+    {"missing-parameter-type",
+     "A parameter of a `fn` has no type. Write `fn f(x: real, w: real[n])`; only lambda parameters may leave it out."},
+    {"unset-variable",
+     "A `var v: T` is read before anything was assigned to it. Give it a value where it is declared, or assign it first."},
+    {"assignment-to-let",
+     "Only a `var` can be assigned. A `let`, a parameter, a size and an index keep their value; declare `var v = e`, or bind a new name by `let`."},
+    {"export-missing",
+     "`export f` names an entry point that must be a function of this file, and `export g = e` needs an `e` that is a function, such as `grad(f, wrt = x)`."},
+    {"const-not-constant",
+     "A `const` is built from literals, other constants, and operators and scalar functions of them. It cannot call a declared function or compare."},
+    {"const-cycle", "A `const` is defined by itself, directly or through others, so it has no value."},
+    {"value-recursion",
+     "A function calls itself, directly or through others, on the same sizes. Every derivative mode unrolls calls, so such a recursion has no end. Use a `while` loop."},
+    {"too-deep", "Functions that are generic in `float` call each other more than 100 deep. Give some of them concrete types."},
+
+    // ---- types
+    {"type-mismatch",
+     "A value has another type than its place wants: an argument another than the parameter, a result another than declared, a `bool` where a "
+     "number is wanted. Only an int becomes a float by itself; `f32(x)`, `f64(x)`, `real(x)`, `int(x)` convert."},
+    {"return-type",
+     "The value of a function has another type than the one declared after `->`. Change the declaration or the value; an array's sizes are part of its type."},
+    {"mixed-floats",
+     "An `f32` meets an `f64` in one operation. Which one should win is a question of accuracy and speed that dlc does not decide: write `f32(x)` or `f64(x)`."},
+    {"int-division",
+     "`/` between two ints (sizes are ints) would have to choose between a fraction and a floor. Write `1.0 / n` or `real(a) / b` for the fraction, `div(a, b)` for the floor."},
+    {"literal-not-int",
+     "A literal with a fraction, or an expression of literals with `/`, stands where an int is wanted. `int(x)` truncates."},
+    {"literal-out-of-range", "A literal is too large for the type that its place wants, for example `1e300` as an `f32`."},
+    {"condition-not-bool", "The condition of an `if`, or an operand of `and`, `or`, `not`, is not a bool. Compare explicitly: `x != 0`."},
+    {"condition-not-scalar", "The condition of an `if` is an array of bools. Reduce it by `any(c)` or `all(c)`, or choose elementwise by `select(c, a, b)`."},
+    {"branches-differ", "The branches of an `if` used as a value have different types or shapes, so the `if` would have none."},
+    {"pattern-arity", "A pattern `(a, b)` takes apart a tuple with as many fields, and this value has another number of them or is no tuple."},
+    {"no-such-field", "A tuple is read by a field that it does not have. A plain tuple `(A, B)` has none; take it apart by `let (a, b) = t`."},
+    {"array-elements-differ", "The elements of `[a, b, c]` must have one type and shape."},
+
+    // ---- sizes
+    {"size-mismatch",
+     "Two sizes that must be equal are not, decided on symbols and not on numbers that happen to agree: `n` and `m` differ even where both would be 3."},
+    {"shape-mismatch",
+     "Two arrays are combined element by element, but neither shape is the other's or exactly its trailing part. Only a scalar with an array, and a "
+     "trailing shape, are broadcast: `real[n, d] + real[d]` is fine, `real[n, d] + real[n]` is not."},
+    {"matmul-inner-size", "`@` contracts the last size of the left with the first of the right, and these differ. Often one of the two wants `transpose`."},
+    {"no-such-size", "A size is used that is not declared. Size variables are declared after the function's name: `fn f[n](x: real[n])`."},
+    {"not-a-size", "Here a size is wanted: an integer polynomial of size variables and literals with `+ - *` and `div(a, k)`. Values known only at run time are not sizes."},
+    {"size-not-inferred",
+     "A size of the called function follows from no argument: sizes are bound where they stand alone or linearly, `real[n]`, `real[2*l]`. Give it in the call: `init[n - 1]()`."},
+    {"size-count", "A call gives explicit sizes, `f[a, b](…)`, and their number or names are not those that the function declares."},
+    {"size-too-large", "A size, or an expression of sizes, does not fit 64 bits, is a polynomial of more than 256 terms, or divides by zero."},
+    {"reshape-count", "`reshape` keeps the elements and their order, so the product of the new sizes must equal that of the old ones, as symbols."},
+    {"bad-axis", "An `axis` is not an axis of the array. Axes count from 0; negative ones count from the last; the value must be a literal."},
+    {"rank-mismatch", "A function or an operator wants an array of another rank: `@` wants at least one axis on both sides, `dot` two vectors."},
+    {"rank-too-large", "An array would have more than 32 axes."},
+    {"empty-reduction", "`max`, `min`, `mean`, `argmax`, `argmin` of no elements have no value. Only `sum` (0), `prod` (1), `any` (false), `all` (true) have one."},
+
+    // ---- subscripts and index notation
+    {"too-many-subscripts", "An array is subscripted by more subscripts than it has axes, or a scalar is subscripted at all."},
+    {"subscript-not-int", "A subscript is neither an int, `:`, nor a range of ints."},
+    {"index-out-of-range", "A subscript leaves its array whatever the sizes are. Indices count from 0, ranges exclude their end, and a negative literal counts from the end."},
+    {"negative-index", "A computed subscript is negative. Only a negative literal counts from the end: write `x[-1]`, or `x[n - 1]`."},
+    {"bad-step", "The step of a range must be a positive integer literal."},
+    {"binder-range-unknown",
+     "The range of an index follows from the arrays that it alone subscripts, and there is none. `x[i + 1]` infers nothing. Give it: `sum[i in 0..n](…)`."},
+    {"binder-range-conflict", "An index subscripts two axes of different sizes, so its range is ambiguous. Give the range if that is meant: `sum[i in 0..n](…)`."},
+    {"binder-unused", "An index is bound without a range and never used."},
+    {"binder-reuses-name", "An index of index notation must be a new name; this one is in scope already, or bound twice."},
+    {"bad-binder", "In `sum[…](body)` and `let t[…] = e` the brackets hold names of indices, each with an optional range: `i` or `i in 0..n`."},
+
+    // ---- calls
+    {"argument-count", "A function is called with too many or too few arguments."},
+    {"unknown-argument", "A named argument is not a parameter of the function that is called."},
+    {"duplicate-argument", "A parameter is given twice, by position and by name or twice by name."},
+    {"bad-argument", "A built-in function got an argument of a form it cannot use: an `axis` that is no literal, a list where a single value is meant."},
+
+    // ---- derivatives
+    {"no-derivative",
+     "The derivative is asked of, or with respect to, something that has none: an int or a bool has no tangent, and a function whose result is no float cannot be differentiated."},
+    {"wrt-missing", "`wrt` may be left out only if the function has exactly one float parameter."},
+    {"unknown-wrt", "`wrt` names a parameter of the function that is differentiated, never a local variable."},
+    {"unknown-mode", "The modes of a derivative are `forward`, `reverse`, `symbolic` and `numeric`."},
+    {"grad-of-array", "`grad` differentiates a scalar. For an array-valued function use `jvp` or `vjp` with a direction."},
+    {"unknown-output", "`of` names the field of the function's result that is differentiated; the result has no such field, or is no named tuple."},
+    {"bad-derivative", "`grad(f, wrt = x, mode = m)` takes one function and the named arguments `wrt`, `mode`, `of` and `value`."},
+
+    {"not-supported-yet", "This part of the language is read but not compiled yet."},
+};
+
+/// A row of the table above, found while compiling.
+consteval const DiagnosticKind& sema_error(std::string_view slug) { return find_kind<kSemaErrors>(slug); }
+
+}  // namespace dlc

@@ -1,0 +1,307 @@
+// Functions: signatures, bodies, and the statements of straight-line code. A `var` needs no storage: an assignment
+// binds its name to another value.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "ops/table.h"
+#include "sema/lowering.h"
+#include "syntax/parser.h"
+
+namespace dlc::sema {
+
+Lowering::Lowering(Analysis& a, const Ast& ast, FuncId func, DType float_type) : a_(a), ast_(ast), func_(func), float_type_(float_type) {
+  Region body;
+  body.first = BlockId{0};
+  regions_.push_back(std::move(body));
+}
+
+// ------------------------------------------------------------------------------------------------ signatures
+
+bool Lowering::declare_sizes(Slice<Name> sizes) {
+  bool ok = true;
+  for (const Name& name : ast_[sizes]) {
+    if (const Binding* other = find(name.id)) {
+      fail(sema_error("duplicate-name"), name.span, fmt::format("the size `{}` is declared twice", str(name.id))).label(other->span, "declared here");
+      ok = false;
+      continue;
+    }
+    a_.m[func_].size_vars.push_back(name.id);
+    Binding binding;
+    binding.name = name.id, binding.kind = Binding::Kind::size, binding.span = name.span;
+    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(name.id);
+    bind(std::move(binding));
+  }
+  return ok;
+}
+
+bool Lowering::lower_signature(const Fn& fn) {
+  bool ok = declare_sizes(fn.sizes);
+  for (const Param& p : ast_[fn.params]) {
+    if (const Binding* other = find(p.name.id)) {
+      const char* what = other->kind == Binding::Kind::size ? "the parameter `{}` has the name of a size" : "the parameter `{}` is declared twice";
+      fail(sema_error("duplicate-name"), p.name.span, fmt::format(fmt::runtime(what), str(p.name.id))).label(other->span, "declared here");
+      ok = false;
+      continue;
+    }
+    TypeId type;
+    Span span = p.name.span;
+    if (!p.type) {
+      fail(sema_error("missing-parameter-type"), p.name.span, fmt::format("the parameter `{}` has no type", str(p.name.id)))
+          .help(fmt::format("write `{}: real`", str(p.name.id)));
+    } else {
+      type = lower_type(p.type);
+      span = join(span, ast_[p.type].span);
+    }
+    ok = ok && type;
+    Binding binding;
+    binding.name = p.name.id, binding.kind = Binding::Kind::param, binding.span = span;
+    if (type) binding.val = value(append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, type, p.name.id, loc(span)));
+    bind(std::move(binding));
+  }
+  if (fn.result) {
+    result_type_ = lower_type(fn.result);
+    ok = ok && result_type_;
+  }
+  return ok && !failed_;
+}
+
+bool Lowering::lower_function(const Fn& fn) {
+  if (!lower_signature(fn)) return false;
+  const Expr& body = ast_[fn.body];
+  const Val v = body.kind == ExprKind::block ? lower_block(fn.body, result_type_) : lower(fn.body, result_type_);
+  if (!v || stopped_) return failed_ = true, false;
+  const ExprId last = body.kind == ExprKind::block && body.a ? body.a : fn.body;
+  const Span span = ast_[last].kind == ExprKind::block && fn.name ? fn.name.span : ast_[last].span;
+  ValueId result;
+  if (!result_type_) {
+    result = make(v, span);
+  } else {
+    // One message for every way in which a result can differ from its declaration.
+    Diagnostics scratch;
+    Diagnostics* const real = std::exchange(a_.diagnostics, &scratch);
+    result = coerce(v, result_type_, span, "the result");
+    a_.diagnostics = real;
+    if (!result) {
+      const std::string name = fn.name ? fmt::format("`{}`", str(fn.name.id)) : "this function";
+      Diagnostic& d = fail(sema_error("return-type"), span, fmt::format("{} is declared to return {}, and this is {}", name, types().text(result_type_), type_text(v)));
+      d.label(ast_[fn.result].span, "declared here");
+      const std::vector<DimId> have = shape_of(v).dims, want = types()[result_type_].dims;
+      for (size_t k = 0; k < std::min(have.size(), want.size()); ++k)
+        if (have[k] != want[k]) label_sizes(d, have[k]), label_sizes(d, want[k]);
+    }
+  }
+  if (result) b().set_result(result);
+  return result && !failed_;
+}
+
+// ------------------------------------------------------------------------------------------------ statements
+
+bool Lowering::all_branches_return(ExprId id) const {
+  const Expr& e = ast_[id];
+  if (e.kind == ExprKind::if_) return e.c && all_branches_return(e.b) && all_branches_return(e.c);
+  if (e.kind != ExprKind::block || e.stmts.empty()) return false;
+  const Stmt& last = ast_[ast_[e.stmts].back()];
+  return last.kind == StmtKind::return_ || (last.kind == StmtKind::if_ && all_branches_return(last.value));
+}
+
+/// The value of a block: its last expression, what it returns, or that of an `if` all of whose branches return.
+Val Lowering::lower_block(ExprId block, TypeId want) {
+  const Expr& e = ast_[block];
+  const std::span<const StmtId> stmts = ast_[e.stmts];
+  for (size_t k = 0; k < stmts.size(); ++k) {
+    const Stmt& s = ast_[stmts[k]];
+    if (stopped_) return {};
+    if (s.kind == StmtKind::return_) return lower(s.value, want);
+    if (s.kind == StmtKind::if_ && k + 1 == stmts.size() && !e.a && all_branches_return(s.value)) return lower_if(s.value, want);
+    lower_statement(s);
+  }
+  return e.a && !stopped_ ? lower(e.a, want) : Val{};
+}
+
+void Lowering::lower_statement(const Stmt& s) {
+  switch (s.kind) {
+    case StmtKind::let: return lower_let(s);
+    case StmtKind::let_index: return lower_let_index(s);
+    case StmtKind::var: return lower_var(s);
+    case StmtKind::assign: return lower_assign(s);
+    case StmtKind::error: failed_ = true; return;
+    case StmtKind::fn: unsupported(ast_[s.fn].head, "functions declared in a body are"); return;
+    case StmtKind::if_: unsupported(s.mark ? s.mark : s.span, "`if` statements are"); return;
+    case StmtKind::for_: unsupported(s.mark ? s.mark : s.span, "`for` loops are"); return;
+    case StmtKind::while_: unsupported(s.mark ? s.mark : s.span, "`while` loops are"); return;
+    case StmtKind::break_: unsupported(s.span, "`break` is"); return;
+    case StmtKind::update: unsupported(s.span, "`update` is"); return;
+    case StmtKind::return_: return;
+  }
+}
+
+void Lowering::bind_pattern(PatternId id, Val v, Binding::Kind kind, TypeId type, ExprId source) {
+  const Pattern& p = ast_[id];
+  if (p.name) {
+    Binding binding;
+    binding.name = p.name.id, binding.kind = kind, binding.span = p.name.span, binding.val = v, binding.type = type;
+    bind(std::move(binding));
+    return;
+  }
+  const std::span<const PatternId> parts = ast_[p.parts];
+  if (!v) {
+    for (PatternId part : parts) bind_pattern(part, {}, kind, {}, {});
+    return;
+  }
+  const size_t n_fields = v.kind == Val::Kind::value ? types()[v.type].fields.size() : 0;
+  if (n_fields != parts.size()) {
+    Diagnostic& d = fail(sema_error("pattern-arity"), p.span,
+                         n_fields ? fmt::format("the pattern has {} names, and the tuple has {} fields: {}", parts.size(), n_fields, type_text(v))
+                                  : fmt::format("the pattern takes apart a tuple, and this is {}", type_text(v)));
+    if (source) d.label(ast_[source].span, type_text(v));
+    for (PatternId part : parts) bind_pattern(part, {}, kind, {}, {});
+    return;
+  }
+  const ValueId tuple = make(v, p.span);
+  for (size_t k = 0; k < parts.size(); ++k) {
+    const Val field = value(b().get(tuple, static_cast<int>(k), loc(p.span)));
+    bind_pattern(parts[k], field, kind, kind == Binding::Kind::var ? field.type : TypeId{}, {});
+  }
+}
+
+/// `let (a, b) = (1, x)`: field by field, so that literals stay literals.
+bool Lowering::bind_tuple_literal(const Stmt& s, Binding::Kind kind) {
+  const Pattern& p = ast_[s.pattern];
+  if (p.name || s.type || !s.value) return false;
+  const Expr& e = ast_[ast_.strip_parens(s.value)];
+  if (e.kind != ExprKind::tuple || e.args.count != p.parts.count) return false;
+  std::vector<Val> values;
+  for (const Arg& a : ast_[e.args]) values.push_back(lower(a.value));
+  const std::span<const PatternId> parts = ast_[p.parts];
+  for (size_t k = 0; k < parts.size(); ++k) {
+    const bool has_type = kind == Binding::Kind::var && values[k].kind == Val::Kind::value;
+    bind_pattern(parts[k], values[k], kind, has_type ? values[k].type : TypeId{}, ast_[e.args][k].value);
+  }
+  return true;
+}
+
+void Lowering::lower_let(const Stmt& s) {
+  if (bind_tuple_literal(s, Binding::Kind::let)) return;
+  const TypeId type = s.type ? lower_type(s.type) : TypeId{};
+  Val v = lower(s.value, type);
+  if (s.type) {
+    const ValueId id = type ? coerce(v, type, ast_[s.value].span, "the declared type", true) : ValueId{};
+    v = id ? value(id) : Val{};
+  }
+  bind_pattern(s.pattern, v, Binding::Kind::let, {}, s.value);
+}
+
+void Lowering::lower_let_index(const Stmt& s) {
+  std::vector<BinderSpec> binders;
+  for (const Binder& binder : ast_[s.binders]) binders.push_back({binder.name, binder.range, {}});
+  const TypeId type = s.type ? lower_type(s.type) : TypeId{};
+  TypeId element;
+  if (type && types()[type].dims.size() >= binders.size()) {
+    const Type t = types()[type];
+    element = types().array(t.dtype, {t.dims.begin() + static_cast<ptrdiff_t>(binders.size()), t.dims.end()});
+    if (t.is_tuple()) element = {};
+  }
+  Val v = lower_map(binders, s.value, element, s.span);
+  if (s.type) {
+    const ValueId id = type && v ? coerce(v, type, ast_[s.value].span, "the declared type") : ValueId{};
+    v = id ? value(id) : Val{};
+  }
+  Binding binding;
+  binding.name = s.name.id, binding.span = s.name.span, binding.val = v;
+  bind(std::move(binding));
+}
+
+void Lowering::lower_var(const Stmt& s) {
+  if (s.value && bind_tuple_literal(s, Binding::Kind::var)) return;
+  const TypeId type = s.type ? lower_type(s.type) : TypeId{};
+  if (!s.value) {
+    const Pattern& p = ast_[s.pattern];
+    if (!p.name) return static_cast<void>(unsupported(p.span, "a `var` with a pattern and no value is"));
+    Binding binding;
+    binding.name = p.name.id, binding.kind = Binding::Kind::var, binding.span = p.name.span, binding.type = type, binding.is_set = false;
+    return bind(std::move(binding));
+  }
+  Val v = lower(s.value, type);
+  if (s.type) {
+    const ValueId id = type ? coerce(v, type, ast_[s.value].span, "the declared type", true) : ValueId{};
+    v = id ? value(id) : Val{};
+  }
+  if (v.kind == Val::Kind::function) make(v, ast_[s.value].span), v = {};
+  if (v.kind == Val::Kind::size) {  // an int that may become another one is no size
+    const ValueId id = make(v, ast_[s.value].span);
+    v = id ? value(id) : Val{};
+  }
+  bind_pattern(s.pattern, v, Binding::Kind::var, v.kind == Val::Kind::value ? v.type : TypeId{}, s.value);
+}
+
+void Lowering::assign_to(ExprId target, Val v, Span span) {
+  const Expr& e = ast_[ast_.strip_parens(target)];
+  if (e.kind == ExprKind::tuple) {
+    const size_t n = static_cast<size_t>(e.args.count);
+    const size_t n_fields = v.kind == Val::Kind::value ? types()[v.type].fields.size() : 0;
+    if (v && n != n_fields) {
+      fail(sema_error("pattern-arity"), e.span, n_fields ? fmt::format("the pattern has {} names, and the tuple has {} fields: {}", n, n_fields, type_text(v))
+                                                         : fmt::format("the pattern takes apart a tuple, and this is {}", type_text(v)));
+      return;
+    }
+    const ValueId tuple = v ? make(v, span) : ValueId{};
+    for (size_t k = 0; k < n; ++k)
+      assign_to(ast_[e.args][k].value, tuple ? value(b().get(tuple, static_cast<int>(k), loc(span))) : Val{}, span);
+    return;
+  }
+  if (e.kind != ExprKind::name) return static_cast<void>(unsupported(e.span, "assignments to elements and fields are"));
+  Binding* binding = find(e.name);
+  if (!binding) {
+    lookup(e.name, e.span);
+    if (!failed_) fail(sema_error("assignment-to-let"), e.span, fmt::format("`{}` is not a `var`", str(e.name)));
+    return;
+  }
+  if (binding->kind != Binding::Kind::var) {
+    fail(sema_error("assignment-to-let"), e.span, fmt::format("`{}` is not a `var`", str(e.name)))
+        .label(binding->span, "declared here")
+        .help(binding->kind == Binding::Kind::let ? fmt::format("declare it by `var {} = …`", str(e.name)) : fmt::format("bind a new name: `var {}_new = …`", str(e.name)));
+    return;
+  }
+  if (binding->depth != regions_.size()) return static_cast<void>(unsupported(e.span, "assignments to a `var` from inside an `if` or an index are"));
+  const bool was_set = binding->is_set;
+  binding->is_set = true;
+  if (binding->type && v) {
+    const TypeId type = binding->type;
+    const ValueId id = coerce(v, type, span, fmt::format("the `var` `{}`", str(e.name)), !was_set);
+    v = id ? value(id) : Val{};
+  }
+  binding = find(e.name);
+  binding->val = v;
+  if (!binding->type && v.kind == Val::Kind::value) binding->type = v.type;
+}
+
+void Lowering::lower_assign(const Stmt& s) {
+  const ExprId target = ast_.strip_parens(s.target);
+  const Binding* binding = ast_[target].kind == ExprKind::name ? find(ast_[target].name) : nullptr;
+  const TypeId want = binding ? binding->type : TypeId{};
+  if (ast_[target].kind == ExprKind::index || ast_[target].kind == ExprKind::field)
+    return static_cast<void>(unsupported(ast_[target].span, "assignments to elements and fields are"));
+  const Expr& source = ast_[ast_.strip_parens(s.value)];
+  if (s.op == SyntaxOp::none && ast_[target].kind == ExprKind::tuple && source.kind == ExprKind::tuple && source.args.count == ast_[target].args.count) {
+    std::vector<Val> values;  // all of them first: `(a, b) = (b, a)` swaps
+    for (const Arg& a : ast_[source.args]) values.push_back(lower(a.value));
+    for (size_t k = 0; k < values.size(); ++k) assign_to(ast_[ast_[target].args][k].value, values[k], ast_[source.args][k].span);
+    return;
+  }
+  Val v = lower(s.value, want);
+  if (s.op != SyntaxOp::none) {
+    Expr e;
+    e.kind = ExprKind::binary, e.op = s.op, e.a = s.target, e.b = s.value, e.span = s.span, e.mark = s.mark;
+    v = binary(e, lower(s.target), v);
+  }
+  if (v.kind == Val::Kind::function) make(v, ast_[s.value].span), v = {};
+  if (v.kind == Val::Kind::size) {
+    const ValueId id = make(v, s.span);
+    v = id ? value(id) : Val{};
+  }
+  assign_to(s.target, v, ast_[s.value].span);
+}
+
+}  // namespace dlc::sema

@@ -1,0 +1,343 @@
+// The two classes that do the work, private to sema/. `Analysis` knows the file: which names are declared and what
+// has been made of them. `Lowering` makes one function: one instance of it per Func. Its members are spread over the
+// files of this folder by what they are about; each section below names its file.
+#pragma once
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/diagnostic.h"
+#include "ops/builder.h"
+#include "sema/errors.h"
+#include "sema/sema.h"
+#include "sema/value.h"
+#include "syntax/ast.h"
+
+namespace dlc::sema {
+
+/// A declared `fn` and what became of it, per float type.
+struct FnEntry {
+  const Ast* ast = nullptr;
+  FnId fn;
+  std::string doc;
+  bool is_prelude = false;
+  bool is_generic = false;  // `float` occurs in its signature
+  struct Instance {
+    enum class State : uint8_t { none, busy, done, failed } state = State::none;
+    FuncId func;
+  };
+  Instance instances[2];    // f32, f64; a function that is not generic uses the first
+};
+
+struct ConstEntry {
+  const Ast* ast = nullptr;
+  const Decl* decl = nullptr;
+  enum class State : uint8_t { none, busy, done } state = State::none;
+  Val value;                // flex
+};
+
+/// What a top-level name is.
+struct TopLevel {
+  enum class Kind : uint8_t { fn, constant, unsupported } kind = Kind::fn;
+  int32_t index = -1;
+  Span span;
+};
+
+/// How deep instantiation may recurse on the native stack; only `float` functions calling each other get there,
+/// because all others are lowered callees first.
+constexpr int kMaxInstances = 100;
+
+class Analysis {
+ public:
+  Analysis(const Ast& ast, Sources& sources, Module& m, const SemaOptions& options, Diagnostics& diagnostics)
+      : main(ast), sources(sources), m(m), options(options), diagnostics(&diagnostics) {}
+  bool run();
+
+  /// The Func of a declared function, lowered now if it was not yet; absent after an error in it.
+  FuncId instance(int32_t function, DType float_type, Span use);
+  /// The Func behind a function value; `float_type` where it depends on the caller.
+  FuncId func_of(int32_t callable, DType float_type, Span use);
+  bool is_generic(int32_t callable) const;
+  Val constant(int32_t index, Span use);
+  /// The declared or prelude function of that name, −1 if there is none.
+  int32_t find_function(StrId name);
+  int32_t prelude_function(StrId name);  // −1 if there is none
+  Val function_value(Callable callable);
+  /// Declared (if `is_main`: the prelude does not see the file), built in or of the prelude. Error kind: there is none,
+  /// and nothing is reported.
+  Val function_named(StrId name, bool is_main);
+  std::vector<std::string_view> function_names() const;
+
+  const Ast& main;
+  Sources& sources;
+  Module& m;
+  const SemaOptions options;
+  Diagnostics* diagnostics;  // swapped for a scratch one while a type is only being asked for
+  std::unordered_map<StrId, TopLevel> top;
+  std::deque<FnEntry> functions;
+  std::deque<ConstEntry> constants;
+  std::deque<Flex> flex;
+  std::deque<Callable> callables;
+
+ private:
+  void declare(const Ast& ast);
+  void declare_fn(const Decl& d);
+  void lower_all();
+  std::vector<int32_t> callees_first() const;
+  void lower_exports();
+  FuncId lower_instance(const FnEntry& entry, DType float_type);
+  FuncId request(const Callable& spec, FuncId base);  // derivative_call.cpp
+  FuncId wrap_elementwise(OpId op, DType float_type, Span use);
+
+  std::deque<Ast> prelude_asts_;
+  std::unordered_map<StrId, int32_t> prelude_;  // −1: not in the prelude
+  std::unordered_map<uint64_t, int32_t> named_values_;
+  int instance_depth_ = 0;
+};
+
+/// A name in scope of a function.
+struct Binding {
+  enum class Kind : uint8_t { param, let, var, size, binder };
+  StrId name;
+  Kind kind = Kind::let;
+  Val val;
+  TypeId type;         // var: what it holds, once known
+  Span span;
+  bool is_set = true;  // false: `var v: T` before its first assignment
+  size_t depth = 0;    // number of open regions where it was declared
+  int32_t hidden = -1; // the binding of this name that it shadows
+};
+
+/// A region being filled. Values of enclosing blocks come in as block parameters, on first use.
+struct Region {
+  BlockId first, second;   // second: the other block of an `if`
+  bool in_second = false;
+  bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
+  std::vector<ValueId> captures;
+  std::unordered_map<int32_t, std::pair<ValueId, ValueId>> params;  // by captured value; in first, in second
+  BlockId block() const { return in_second ? second : first; }
+};
+
+/// An index variable that is bound where we are. It runs over 0 … extent − 1; a range that starts elsewhere or has a
+/// step is a polynomial in it.
+struct BoundIndex {
+  StrId name;
+  DimId extent;
+  ValueId id;
+  BlockId block;
+};
+
+/// dtype and shape of a Val without making an instruction.
+struct Shape {
+  DType dtype = DType::f64;  // of a flexible one: what it would be by default
+  bool is_flexible = false;
+  bool wants_float = false, prefers_float = false;
+  std::vector<DimId> dims;
+};
+
+/// `lo .. lo + extent·step step`.
+struct RangeDims {
+  DimId lo, extent;
+  int64_t step = 1;
+  explicit operator bool() const { return lo && extent; }
+};
+
+/// One argument of a call after lowering.
+struct Argument {
+  Name name;  // absent: by position
+  Val val;
+  ExprId expr;
+  Span span;
+};
+
+class Lowering {
+ public:
+  /// `func` absent: no instruction may be made (constants, exports).
+  Lowering(Analysis& a, const Ast& ast, FuncId func, DType float_type);
+
+  // ---- function.cpp: signatures, bodies, statements
+  bool declare_sizes(Slice<Name> sizes);
+  bool lower_signature(const Fn& fn);
+  bool lower_function(const Fn& fn);
+  Val lower_block(ExprId block, TypeId want);
+
+  // ---- sema.cpp: declarations that are no functions
+  Val lower_constant(const Decl& d);
+  Val lower_export(const Decl& d);
+
+  // ---- expr.cpp
+  Val lower(ExprId e, TypeId want = {});
+
+  bool failed() const { return failed_; }
+
+ private:
+  friend struct Builtins;
+
+  // ---- function.cpp
+  void lower_statement(const Stmt& s);
+  void lower_let(const Stmt& s);
+  void lower_let_index(const Stmt& s);
+  void lower_var(const Stmt& s);
+  void lower_assign(const Stmt& s);
+  void assign_to(ExprId target, Val value, Span span);
+  void bind_pattern(PatternId pattern, Val value, Binding::Kind kind, TypeId type, ExprId source);
+  bool bind_tuple_literal(const Stmt& s, Binding::Kind kind);
+  bool all_branches_return(ExprId if_expr) const;
+
+  // ---- scope.cpp: names, errors
+  Diagnostic& fail(const DiagnosticKind& kind, Span span, std::string message);
+  Val unsupported(Span span, std::string_view what);
+  void bind(Binding binding);
+  void pop_scope(size_t mark);
+  Binding* find(StrId name);
+  bool is_main() const { return &ast_ == &a_.main; }
+  const TopLevel* top_level(StrId name) const {
+    auto it = is_main() ? a_.top.find(name) : a_.top.end();
+    return it == a_.top.end() ? nullptr : &it->second;
+  }
+  Val lookup(StrId name, Span span);
+  Val lookup_function(StrId name, Span span);
+  Val unknown_name(StrId name, Span span, bool is_function);
+  std::string_view str(StrId id) const { return a_.m.strings[id]; }
+  std::string code(ExprId e) const;  // its source text
+  void label_sizes(Diagnostic& d, DimId size);
+  void label_operand(Diagnostic& d, const Val& v, ExprId e);
+
+  // ---- types.cpp: type expressions, sizes, ranges
+  TypeId lower_type(TypeExprId t, int depth = 0);
+  DimId lower_size(ExprId e);               // must be a size expression; absent after an error
+  std::optional<DimId> as_size(const Val& v);
+  RangeDims lower_range(ExprId range, DimId whole, bool literals_count_from_end);
+  DimId size_too_large(DimId d, Span span); // d, after reporting an absent one
+
+  // ---- value.cpp: from Vals to instructions and types
+  Builder b() { return Builder(a_.m, func_, regions_.back().block()); }
+  DimTable& dims() { return a_.m.types.dims; }
+  TypeTable& types() { return a_.m.types; }
+  Loc loc(Span span) const { return {span}; }
+  Val value(ValueId id);
+  Val size_value(DimId d, Span span);
+  Val add_flex(Flex node);
+  Val number(double x, Span span);
+  Val integer(int64_t x, Span span);
+  const Flex& flex(const Val& v) const { return a_.flex[static_cast<size_t>(v.flex)]; }
+  Shape shape_of(const Val& v);
+  TypeId type_of(const Val& v);
+  std::string type_text(const Val& v);
+  /// Its instruction in the block being filled; ints become floats when `want` is one. Absent after an error.
+  ValueId make(const Val& v, Span span, std::optional<DType> want = std::nullopt);
+  ValueId make_flex(int32_t root, DType dtype);
+  ValueId make_flex_node(const Flex& node, DType dtype, const std::vector<ValueId>& operands);
+  ValueId make_size(DimId d, Loc l);
+  ValueId bring(ValueId id, BlockId block);
+  ValueId capture(Region& r, ValueId id);
+  /// As a value of exactly `want`, or an error that says what `context` wanted.
+  ValueId coerce(const Val& v, TypeId want, Span span, std::string_view context, bool fills = false);
+  ValueId coerce_value(ValueId id, TypeId want, Span span, std::string_view context);
+  bool has_binder(DimId d);
+
+  // ---- elementwise.cpp: operators and scalar functions
+  Val elementwise(OpId op, std::span<const Val> args, std::span<const ExprId> exprs, Span span);
+  bool join_shapes(std::span<const Val> args, std::span<const ExprId> exprs, Span span, std::vector<DimId>& out);
+  Val numeric(OpId op, std::span<const Val> args, std::span<const ExprId> exprs, Span span, bool compares);
+  Val int_arithmetic(OpId op, std::span<const Val> args, std::vector<DimId> dims, Span span);
+  Val emit(OpId op, std::span<const Val> args, std::span<const std::optional<DType>> dtypes, Span span);
+  Val binary(const Expr& e, const Val& left, const Val& right);
+  Val float_power(const Val& base, const Val& exponent, std::span<const ExprId> exprs, Span span);
+  Val int_power(const Val& base, const Val& exponent, Span span);
+
+  // ---- expr.cpp
+  Val lower_binary(ExprId e, TypeId want);
+  Val lower_unary(const Expr& e, TypeId want);
+  Val lower_tuple(const Expr& e, TypeId want);
+  Val lower_array(const Expr& e, TypeId want);
+  Val stack_values(std::span<const Val> values, std::span<const ExprId> exprs, Span span);
+  Val lower_field(const Expr& e);
+  Val lower_if(ExprId e, TypeId want);
+  Val lower_literal_if(const Expr& e, const Val& condition);
+  Val lower_branch(ExprId branch, TypeId want);
+  bool is_literal(ExprId e) const;
+  TypeId join_branches(const Val& x, const Val& y, const Expr& e, TypeId want);
+
+  // ---- subscript.cpp
+  Val lower_subscript(const Expr& e);
+  struct Subscript {
+    enum class Kind : uint8_t { at, all, slice } kind = Kind::all;
+    DimId at;
+    RangeDims range;
+    Span span;
+  };
+  std::optional<Subscript> lower_one_subscript(const Arg& arg, DimId extent);
+  Val apply_subscripts(const Val& base, std::vector<Subscript> subs, Span span);
+  bool check_inside(DimId lo, DimId hi, DimId extent, Span span, bool& proven);
+  bool require(DimId nonnegative, DimId extent, Span span, bool& proven);
+  bool extremes(DimId d, Span span, DimId& lo, DimId& hi);
+  ValueId view_axis(ValueId x, int axis, const Subscript& s, bool guarded, Loc l);
+
+  // ---- index_notation.cpp
+  struct BinderSpec {
+    Name name;
+    ExprId range;
+    RangeDims dims;
+  };
+  bool infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span span);
+  bool range_from_uses(BinderSpec& binder, ExprId body);
+  void collect_uses(ExprId e, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
+  void collect_uses_in_block(const Expr& block, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
+  std::optional<std::vector<DimId>> dims_of(ExprId e);
+  Val lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span);
+  Val lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want);
+
+  // ---- call.cpp
+  Val lower_call(const Expr& e, TypeId want);
+  Val call_value(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
+  bool lower_arguments(const Expr& call, const Func* callee, std::vector<Argument>& out);
+  Val call_func(FuncId func, const Expr* sizes, std::span<const Argument> args, const Expr& call);
+  bool place_arguments(const Func& f, std::span<const Argument> args, const Expr& call, std::vector<const Argument*>& of_param);
+  bool fits_parameter(const Func& f, ValueId param, const Argument& arg);
+  void pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId, DimId>>& out);
+  bool bind_sizes(const Func& f, const Expr* sizes, std::span<const Argument* const> of_param, const Expr& call,
+                  std::map<StrId, DimId>& bound);
+  bool explicit_sizes(const Func& f, const Expr& sizes, std::map<StrId, DimId>& bound);
+  DType float_type_for(int32_t callable, std::span<const Argument> args, TypeId want);
+  Val call_elementwise(OpId op, std::string_view name, std::span<const Argument> args, const Expr& call);
+  Val convert(OpId op, const Argument& arg, Span span);
+  bool expect_positional(std::string_view name, std::span<const Argument> args);
+
+  // ---- builtin_arrays.cpp: what BuiltinRow::lower points to, and its tools
+  Val call_array(const BuiltinRow& row, const Expr* sizes, const Expr& call, TypeId want);
+  Val matmul(const Val& x, const Val& y, ExprId xe, ExprId ye, Span span);
+  /// Over `axes`, which are the leading ones unless there is only one.
+  Val reduce_value(std::string_view name, ValueId x, std::vector<int> axes, Span span);
+  ValueId reduce_leaf(std::string_view name, ValueId x, const std::vector<int>& axes, Span span);
+  bool require_elements(ValueId x, const std::vector<int>& axes, std::string_view name, Span span);
+  /// A prelude function of a vector applied along one axis.
+  ValueId over_axis(std::string_view prelude, ValueId x, int axis, Span span);
+  ValueId flatten(ValueId x, size_t n_leading, Span span);
+  DimId product_of(std::span<const DimId> sizes);
+
+  // ---- derivative_call.cpp
+  Val lower_derivative(DerivativeRequest::Kind kind, const Expr& call);
+
+  Analysis& a_;
+  const Ast& ast_;
+  FuncId func_;
+  DType float_type_;
+  bool failed_ = false;
+  bool stopped_ = false;  // something unsupported was met: what follows it would only give follow-up errors
+  TypeId result_type_;    // declared, or absent
+  std::vector<Region> regions_;
+  std::vector<Binding> bindings_;
+  std::unordered_map<StrId, int32_t> visible_;
+  std::vector<BoundIndex> indices_;
+  struct Made {
+    BlockId block;
+    ValueId id;
+  };
+  std::unordered_map<uint64_t, Made> made_;  // flex nodes made, by (node, dtype)
+};
+
+}  // namespace dlc::sema

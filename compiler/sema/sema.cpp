@@ -1,0 +1,368 @@
+// The file as a whole: which names are declared, in which order functions are lowered, what is exported, and the
+// prelude, whose functions are parsed one by one when somebody uses them.
+#include "sema/sema.h"
+
+#include <algorithm>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include "ops/table.h"
+#include "prelude/prelude.h"
+#include "sema/builtins.h"
+#include "sema/lowering.h"
+#include "syntax/parser.h"
+
+namespace dlc::sema {
+namespace {
+
+bool mentions_float(const Ast& ast, TypeExprId id, StrId word) {
+  if (!id) return false;
+  const TypeExpr& t = ast[id];
+  if (t.kind == TypeKind::named) return t.name.id == word;
+  for (const TypeField& f : ast[t.fields])
+    if (mentions_float(ast, f.type, word)) return true;
+  return t.kind == TypeKind::function && mentions_float(ast, t.result, word);
+}
+
+FnEntry make_entry(const Ast& ast, FnId fn, std::string doc, StrId float_word) {
+  FnEntry entry;
+  entry.ast = &ast, entry.fn = fn, entry.doc = std::move(doc);
+  entry.is_generic = mentions_float(ast, ast[fn].result, float_word);
+  for (const Param& p : ast[ast[fn].params]) entry.is_generic = entry.is_generic || mentions_float(ast, p.type, float_word);
+  return entry;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- declarations
+
+void Analysis::declare_fn(const Decl& d) {
+  functions.push_back(make_entry(main, d.fn, doc_text(main, d.doc, sources), m.strings.intern("float")));
+}
+
+void Analysis::declare(const Ast& ast) {
+  for (const Decl& d : ast.decls) {
+    TopLevel entry;
+    entry.span = d.name.span;
+    switch (d.kind) {
+      case DeclKind::export_:
+      case DeclKind::train:
+      case DeclKind::derivative: break;
+      case DeclKind::fn:
+        entry.kind = TopLevel::Kind::fn, entry.index = static_cast<int32_t>(functions.size());
+        break;
+      case DeclKind::const_:
+        entry.kind = TopLevel::Kind::constant, entry.index = static_cast<int32_t>(constants.size());
+        break;
+      case DeclKind::struct_:
+      case DeclKind::model: entry.kind = TopLevel::Kind::unsupported; break;
+    }
+    const char* later = d.kind == DeclKind::struct_      ? "`struct` declarations are"
+                        : d.kind == DeclKind::model      ? "`model` declarations are"
+                        : d.kind == DeclKind::train      ? "`train` declarations are"
+                        : d.kind == DeclKind::derivative ? "`derivative` declarations are"
+                                                         : nullptr;
+    if (later) diagnostics->error(sema_error("not-supported-yet"), d.name ? d.name.span : d.span, fmt::format("{} not supported yet", later));
+    if (d.kind == DeclKind::export_ || d.kind == DeclKind::train || d.kind == DeclKind::derivative) continue;
+    const auto [it, is_new] = top.emplace(d.name.id, entry);
+    if (!is_new) {
+      diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("`{}` is declared twice", m.strings[d.name.id]))
+          .label(it->second.span, "declared here");
+      continue;
+    }
+    if (d.kind == DeclKind::fn) declare_fn(d);
+    if (d.kind == DeclKind::const_) constants.push_back({&ast, &d, {}, {}});
+  }
+}
+
+Val Analysis::constant(int32_t index, Span use) {
+  ConstEntry& entry = constants[static_cast<size_t>(index)];
+  if (entry.state == ConstEntry::State::done) return entry.value;
+  constexpr int kDeepest = 200;
+  if (entry.state == ConstEntry::State::busy || instance_depth_ > kDeepest) {
+    diagnostics->error(sema_error("const-cycle"), entry.decl->name.span,
+                       entry.state == ConstEntry::State::busy ? fmt::format("`{}` is defined by itself", m.strings[entry.decl->name.id])
+                                                              : std::string("this chain of constants is too long; declare them in order of use"))
+        .label(use, "used here");
+    return {};
+  }
+  entry.state = ConstEntry::State::busy;
+  ++instance_depth_;
+  Lowering lowering(*this, *entry.ast, {}, options.real);
+  entry.value = lowering.lower_constant(*entry.decl);
+  --instance_depth_;
+  entry.state = ConstEntry::State::done;
+  return entry.value;
+}
+
+Val Lowering::lower_constant(const Decl& d) {
+  const TypeId type = d.type ? lower_type(d.type) : TypeId{};
+  Val v = lower(d.value, type);
+  if (!v || (d.type && !type)) return {};
+  if (v.kind != Val::Kind::flex) {
+    fail(sema_error("const-not-constant"), ast_[d.value].span, fmt::format("the value of `{}` is not a constant", str(d.name.id)));
+    return {};
+  }
+  if (!d.type) return v;
+  const Type t = types()[type];
+  const Shape s = shape_of(v);
+  const bool fits = s.is_flexible ? is_float(t.dtype) || (t.dtype == DType::i64 && !s.wants_float) : s.dtype == t.dtype;
+  if (!fits || (s.dims != t.dims && !s.dims.empty())) {
+    fail(sema_error("type-mismatch"), ast_[d.value].span, fmt::format("`{}` is declared {}, and this is {}", str(d.name.id), types().text(type), type_text(v)))
+        .label(ast_[d.type].span, "declared here");
+    return {};
+  }
+  if (s.dims != t.dims) {
+    Flex fill;
+    fill.kind = Flex::Kind::fill, fill.operands = {v.flex}, fill.dims = t.dims, fill.loc = loc(ast_[d.value].span);
+    fill.wants_float = s.wants_float, fill.fixed = flex(v).fixed;
+    v = add_flex(std::move(fill));
+  }
+  if (!s.is_flexible || t.dtype == DType::i64) return v;  // an int constant may be a size
+  Flex node;
+  node.kind = Flex::Kind::cast, node.fixed = t.dtype, node.operands = {v.flex}, node.dims = t.dims, node.loc = loc(ast_[d.value].span);
+  node.wants_float = true;
+  return add_flex(std::move(node));
+}
+
+// ------------------------------------------------------------------------------------------------- functions
+
+int32_t Analysis::find_function(StrId name) {
+  auto it = top.find(name);
+  return it != top.end() && it->second.kind == TopLevel::Kind::fn ? it->second.index : -1;
+}
+
+/// Finds `fn name` at the start of a line of a prelude file and parses that one declaration. The text before it becomes
+/// empty lines, so that places in it are those of the file.
+int32_t Analysis::prelude_function(StrId name) {
+  if (auto it = prelude_.find(name); it != prelude_.end()) return it->second;
+  int32_t& slot = prelude_[name] = -1;
+  const std::string_view word = m.strings[name];
+  for (const PreludeFile& file : prelude_files()) {
+    const std::string_view text = file.text;
+    for (size_t at = 0; (at = text.find("fn ", at)) != std::string_view::npos; at += 3) {
+      const size_t begin = at + 3, end = begin + word.size();
+      if (at != 0 && text[at - 1] != '\n') continue;
+      if (text.substr(begin, word.size()) != word || end >= text.size() || (text[end] != '(' && text[end] != '[')) continue;
+      size_t first = at;  // with the `///` lines above it
+      while (first > 1) {
+        const size_t line = text.rfind('\n', first - 2) + 1;
+        if (text.substr(line, 3) != "///") break;
+        first = line;
+      }
+      size_t next = text.find("\nfn ", at), doc = text.find("\n///", at);
+      next = std::min({next, doc, text.size()});
+      std::string own(static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(first), '\n')), '\n');
+      own += text.substr(first, next - first);
+      const FileId id = sources.add(fmt::format("prelude/{}", file.name), std::move(own));
+      prelude_asts_.push_back(parse(sources, id, m.strings, *diagnostics));
+      const Ast& ast = prelude_asts_.back();
+      if (ast.decls.empty() || ast.decls[0].kind != DeclKind::fn) return -1;
+      const Decl& d = ast.decls[0];
+      functions.push_back(make_entry(ast, d.fn, doc_text(ast, d.doc, sources), m.strings.intern("float")));
+      functions.back().is_prelude = true;
+      return slot = static_cast<int32_t>(functions.size()) - 1;
+    }
+  }
+  return -1;
+}
+
+Val Analysis::function_value(Callable callable) {
+  callables.push_back(std::move(callable));
+  Val v;
+  v.kind = Val::Kind::function, v.function = static_cast<int32_t>(callables.size()) - 1;
+  return v;
+}
+
+Val Analysis::function_named(StrId name, bool is_main) {
+  const uint64_t key = static_cast<uint64_t>(name.i) * 2 + is_main;
+  if (auto it = named_values_.find(key); it != named_values_.end()) {
+    Val v;
+    v.kind = Val::Kind::function, v.function = it->second;
+    return v;
+  }
+  Callable c;
+  const std::string_view text = m.strings[name];
+  auto op_named = [&]() -> OpId {
+    if (text == "ln") return "log"_op;
+    if (text == "real") return options.real == DType::f32 ? "to_f32"_op : "to_f64"_op;
+    return dlc::find_function(text);
+  };
+  if (c.declared = is_main ? find_function(name) : -1; c.declared >= 0) {
+    c.kind = Callable::Kind::declared;
+  } else if (c.row = find_builtin(text); c.row) {
+    c.kind = Callable::Kind::array;
+  } else if (c.op = op_named(); c.op) {
+    c.kind = Callable::Kind::elementwise;
+  } else if (c.declared = prelude_function(name); c.declared >= 0) {
+    c.kind = Callable::Kind::declared;
+  } else {
+    return {};
+  }
+  const Val v = function_value(std::move(c));
+  named_values_[key] = v.function;
+  return v;
+}
+
+std::vector<std::string_view> Analysis::function_names() const {
+  std::vector<std::string_view> names{"grad", "value_and_grad", "jvp", "vjp", "ln", "real"};
+  for (const auto& [name, entry] : top)
+    if (entry.kind == TopLevel::Kind::fn) names.push_back(m.strings[name]);
+  for (const BuiltinRow& row : builtin_rows()) names.push_back(row.name);
+  for (int k = 0; k < n_ops(); ++k) {
+    const Op& row = op_row(OpId{k});
+    if (!row.internal && row.kind == OpKind::elementwise) names.push_back(row.name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+FuncId Analysis::instance(int32_t index, DType float_type, Span use) {
+  FnEntry& entry = functions[static_cast<size_t>(index)];
+  FnEntry::Instance& slot = entry.instances[entry.is_generic && float_type == DType::f64 ? 1 : 0];
+  const Name name = (*entry.ast)[entry.fn].name;
+  switch (slot.state) {
+    case FnEntry::Instance::State::done: return slot.func;
+    case FnEntry::Instance::State::failed: return {};
+    case FnEntry::Instance::State::busy: {
+      const bool on_sizes = !(*entry.ast)[entry.fn].sizes.empty();
+      if (on_sizes) diagnostics->error(sema_error("not-supported-yet"), use, "recursion on sizes is not supported yet");
+      else diagnostics->error(sema_error("value-recursion"), use, fmt::format("`{}` calls itself", m.strings[name.id]))
+               .label(name.span, "declared here").help("use a `while` loop");
+      return {};
+    }
+    case FnEntry::Instance::State::none: break;
+  }
+  if (instance_depth_ >= kMaxInstances) {
+    diagnostics->error(sema_error("too-deep"), use, fmt::format("functions generic in `float` call each other more than {} deep", kMaxInstances));
+    return {};
+  }
+  slot.state = FnEntry::Instance::State::busy;
+  ++instance_depth_;
+  slot.func = lower_instance(entry, float_type);
+  --instance_depth_;
+  slot.state = slot.func ? FnEntry::Instance::State::done : FnEntry::Instance::State::failed;
+  return slot.func;
+}
+
+FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type) {
+  const Fn& fn = (*entry.ast)[entry.fn];
+  Func f;
+  f.name = std::string(m.strings[fn.name.id]);
+  if (entry.is_generic) f.name += fmt::format(".{}", dtype_name(float_type));
+  else if (entry.is_prelude && (m.find(f.name) || top.contains(fn.name.id))) f.name += ".prelude";
+  f.name = m.unique_name(f.name);
+  f.loc.span = fn.name.span;
+  f.doc = entry.doc;
+  f.blocks.emplace_back();
+  const FuncId id = m.add(std::move(f));
+  Lowering lowering(*this, *entry.ast, id, float_type);
+  if (lowering.lower_function(fn)) return id;
+  m.discard(id);
+  return {};
+}
+
+/// Declared functions in an order in which callees stand before callers, so that lowering never has to recurse through
+/// a long chain of calls. Cycles are cut somewhere; `instance` reports them.
+std::vector<int32_t> Analysis::callees_first() const {
+  const size_t n = functions.size();
+  std::vector<std::vector<int32_t>> uses(n);
+  // Expressions of one function are contiguous in no useful way; its source range tells whose a node is.
+  std::vector<std::pair<int32_t, int32_t>> starts;
+  for (size_t k = 0; k < n; ++k) starts.push_back({main[functions[k].fn].span.begin, static_cast<int32_t>(k)});
+  std::sort(starts.begin(), starts.end());
+  for (const Expr& e : main.exprs) {
+    if (e.kind != ExprKind::name) continue;
+    auto it = top.find(e.name);
+    if (it == top.end() || it->second.kind != TopLevel::Kind::fn) continue;
+    auto after = std::upper_bound(starts.begin(), starts.end(), std::pair{e.span.begin, INT32_MAX});
+    if (after == starts.begin()) continue;
+    const int32_t user = std::prev(after)->second;
+    if (e.span.end <= main[functions[static_cast<size_t>(user)].fn].span.end) uses[static_cast<size_t>(user)].push_back(it->second.index);
+  }
+  std::vector<int32_t> order;
+  std::vector<uint8_t> seen(n);
+  for (size_t root = 0; root < n; ++root) {
+    std::vector<std::pair<int32_t, size_t>> stack;
+    if (!seen[root]) stack.push_back({static_cast<int32_t>(root), 0}), seen[root] = 1;
+    while (!stack.empty()) {
+      auto& [at, next] = stack.back();
+      const auto& callees = uses[static_cast<size_t>(at)];
+      if (next == callees.size()) {
+        order.push_back(at);
+        stack.pop_back();
+      } else if (const int32_t callee = callees[next++]; !seen[static_cast<size_t>(callee)]) {
+        seen[static_cast<size_t>(callee)] = 1;
+        stack.push_back({callee, 0});
+      }
+    }
+  }
+  return order;
+}
+
+void Analysis::lower_all() {
+  for (size_t k = 0; k < constants.size(); ++k) constant(static_cast<int32_t>(k), constants[k].decl->span);
+  const std::vector<int32_t> order = callees_first();
+  for (int32_t k : order)
+    if (!functions[static_cast<size_t>(k)].is_generic) instance(k, options.real, main[functions[static_cast<size_t>(k)].fn].name.span);
+  // A generic function that nobody called is checked, and kept, for `real`.
+  for (int32_t k : order) {
+    const FnEntry& f = functions[static_cast<size_t>(k)];
+    const bool is_used = f.instances[0].state != FnEntry::Instance::State::none || f.instances[1].state != FnEntry::Instance::State::none;
+    if (f.is_generic && !is_used) instance(k, options.real, main[f.fn].name.span);
+  }
+}
+
+void Analysis::lower_exports() {
+  std::unordered_map<StrId, Span> exported;
+  for (const Decl& d : main.decls) {
+    if (d.kind != DeclKind::export_) continue;
+    const auto [it, is_new] = exported.emplace(d.name.id, d.name.span);
+    if (!is_new) {
+      diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("`{}` is exported twice", m.strings[d.name.id])).label(it->second, "exported here");
+      continue;
+    }
+    Lowering lowering(*this, main, {}, options.real);
+    const Val v = lowering.lower_export(d);
+    const FuncId f = v.kind == Val::Kind::function ? func_of(v.function, options.real, d.span) : FuncId{};
+    if (f) m.exports.push_back({std::string(m.strings[d.name.id]), f, d.name.span});
+  }
+}
+
+Val Lowering::lower_export(const Decl& d) {
+  if (!d.value) {
+    if (const TopLevel* top = top_level(d.name.id); top && top->kind == TopLevel::Kind::unsupported) return {};
+    if (a_.find_function(d.name.id) >= 0) return a_.function_named(d.name.id, true);
+    std::vector<std::string_view> names;
+    for (const auto& [name, entry] : a_.top)
+      if (entry.kind == TopLevel::Kind::fn) names.push_back(str(name));
+    Diagnostic& e = fail(sema_error("export-missing"), d.name.span, fmt::format("this file declares no function `{}`", str(d.name.id)));
+    if (const std::string_view near = nearest_name(str(d.name.id), names); !near.empty()) e.help(fmt::format("did you mean `{}`?", near));
+    return {};
+  }
+  const Expr& e = ast_[ast_.strip_parens(d.value)];
+  Val v = e.kind == ExprKind::name ? lookup_function(e.name, e.span) : lower(d.value);
+  const bool is_function = v.kind == Val::Kind::function && a_.callables[static_cast<size_t>(v.function)].kind != Callable::Kind::array;
+  if (!v || is_function) return v;
+  fail(sema_error("export-missing"), ast_[d.value].span, fmt::format("`{}` is not a function that can be exported", code(d.value)));
+  return {};
+}
+
+bool Analysis::run() {
+  const size_t before = diagnostics->n_errors();
+  declare(main);
+  lower_all();
+  lower_exports();
+  return diagnostics->n_errors() == before;
+}
+
+}  // namespace dlc::sema
+
+namespace dlc {
+
+bool analyse(const Ast& ast, Sources& sources, Module& module, const SemaOptions& options, Diagnostics& diagnostics) {
+  return sema::Analysis(ast, sources, module, options, diagnostics).run();
+}
+
+}  // namespace dlc

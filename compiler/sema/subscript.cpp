@@ -1,0 +1,252 @@
+// Subscripts and slices. A subscript is a polynomial in sizes and binders; where it has no binder the access is a
+// view, made here and now, else an `index` op in the body of a map. Whether it stays inside its array is decided on
+// symbols: proven, refuted (an error), or left to a check of sizes when the function is entered.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ops/table.h"
+#include "sema/lowering.h"
+
+namespace dlc::sema {
+
+std::optional<Lowering::Subscript> Lowering::lower_one_subscript(const Arg& arg, DimId extent) {
+  Subscript s;
+  s.span = arg.span;
+  if (arg.kind == ArgKind::all) return s;
+  if (arg.kind != ArgKind::value) {
+    fail(sema_error("subscript-not-int"), arg.span, "a subscript is an int, `:` or a range");
+    return std::nullopt;
+  }
+  const Expr& e = ast_[arg.value];
+  if (e.kind == ExprKind::range) {
+    s.kind = Subscript::Kind::slice;
+    s.range = lower_range(arg.value, extent, true);
+    if (!s.range) return std::nullopt;
+    if (has_binder(s.range.extent)) return unsupported(arg.span, "slices whose size depends on an index are"), std::nullopt;
+    return s;
+  }
+  const Val v = lower(arg.value);
+  if (!v) return std::nullopt;
+  s.kind = Subscript::Kind::at;
+  if (const auto d = as_size(v)) {
+    s.at = *d;
+    const Expr& inner = ast_[ast_.strip_parens(arg.value)];
+    if (const auto c = dims().as_constant(*d); c && *c < 0) {
+      if (inner.kind != ExprKind::unary) {
+        fail(sema_error("negative-index"), arg.span, fmt::format("the subscript `{}` is {}", code(arg.value), *c))
+            .rule("only a negative literal counts from the end");
+        return std::nullopt;
+      }
+      s.at = size_too_large(dims().add(extent, *d), arg.span);
+      if (!s.at) return std::nullopt;
+    }
+    return s;
+  }
+  const Shape shape = shape_of(v);
+  if (v.kind != Val::Kind::function && shape.dtype == DType::i64 && !shape.wants_float)
+    return unsupported(arg.span, shape.dims.empty() ? "subscripts that are not affine in indices and sizes are" : "gathers by an array of ints are"), std::nullopt;
+  fail(sema_error("subscript-not-int"), arg.span, fmt::format("a subscript is an int, and `{}` is {}", code(arg.value), type_text(v)));
+  return std::nullopt;
+}
+
+/// Smallest and largest value of `d` as the bound indices run over their ranges. False after an error.
+bool Lowering::extremes(DimId d, Span span, DimId& lo, DimId& hi) {
+  lo = hi = d;
+  if (!has_binder(d)) return true;
+  const auto not_affine = [&] { return unsupported(span, "subscripts that are not affine in indices and sizes are"), false; };
+  for (const BoundIndex& index : indices_) {
+    const std::vector<StrId> used = dims().variables(d);
+    if (std::find(used.begin(), used.end(), index.name) == used.end()) continue;
+    auto at = [&](int64_t x) { return dims().substitute(d, {{index.name, dims().constant(x)}}); };
+    const DimId slope = dims().sub(at(1), at(0));
+    const bool is_linear = slope && slope == dims().sub(at(2), at(1)) && !has_binder(slope) &&
+                           d == dims().add(at(0), dims().mul(slope, dims().variable(index.name)));
+    if (!is_linear) return not_affine();
+    const DimId last = dims().sub(index.extent, dims().constant(1)), first = dims().constant(0);
+    const bool rises = dims().is_provably_nonnegative(slope);
+    const bool falls = dims().is_provably_nonnegative(dims().mul(dims().constant(-1), slope));
+    if (!rises && !falls) return not_affine();
+    lo = dims().substitute(lo, {{index.name, rises ? first : last}});
+    hi = dims().substitute(hi, {{index.name, rises ? last : first}});
+  }
+  return lo && hi;
+}
+
+/// `nonnegative` must hold. False after an error; `proven` tells whether it holds for all sizes.
+bool Lowering::require(DimId nonnegative, DimId extent, Span span, bool& proven) {
+  if (!nonnegative) return size_too_large(nonnegative, span), false;
+  if (dims().is_provably_nonnegative(nonnegative)) return true;
+  proven = false;
+  for (const Region& r : regions_)
+    if (r.guarded) return true;
+  const DimId refuted = dims().sub(dims().constant(-1), nonnegative);
+  if (dims().is_provably_nonnegative(refuted)) return false;
+  auto& checks = a_.m[func_].checks;
+  for (const SizeCheck& c : checks)
+    if (c.nonnegative == nonnegative && c.extent == extent) return true;
+  checks.push_back({nonnegative, extent, loc(span)});
+  return true;
+}
+
+/// 0 ≤ lo and hi < extent.
+bool Lowering::check_inside(DimId lo, DimId hi, DimId extent, Span span, bool& proven) {
+  if (!require(lo, extent, span, proven) || !require(dims().sub(dims().sub(extent, dims().constant(1)), hi), extent, span, proven)) {
+    Diagnostic& d = fail(sema_error("index-out-of-range"), span,
+                         lo == hi ? fmt::format("subscript {} is outside of an axis of size {}", dims().text(lo), dims().text(extent))
+                                  : fmt::format("subscripts {} to {} are outside of an axis of size {}", dims().text(lo), dims().text(hi), dims().text(extent)));
+    label_sizes(d, extent);
+    return false;
+  }
+  return true;
+}
+
+/// Reads one position, or a range, of an axis. A guarded one reads 0 outside of the array.
+ValueId Lowering::view_axis(ValueId x, int axis, const Subscript& s, bool guarded, Loc l) {
+  if (!guarded) {
+    if (s.kind == Subscript::Kind::at) return b().pick(x, axis, s.at, l);
+    return b().slice(x, axis, s.range.lo, s.range.extent, s.range.step, l);
+  }
+  const Type t = b().type(x);
+  std::vector<int> axes;
+  std::vector<DimId> shape;
+  int at = -1;
+  for (int k = 0; k < t.rank(); ++k) {
+    if (k == axis && s.kind == Subscript::Kind::at) continue;
+    if (k == axis) at = static_cast<int>(axes.size());
+    axes.push_back(k);
+    shape.push_back(k == axis ? s.range.extent : t.dims[static_cast<size_t>(k)]);
+  }
+  ViewMap map = permute_map(a_.m, t, axes, std::move(shape));
+  map.guarded = true;
+  map.offsets[static_cast<size_t>(axis)] = at < 0 ? s.at : s.range.lo;
+  if (at >= 0) map.at(axis, at) = s.range.step;
+  return b().view(x, map, l);
+}
+
+Val Lowering::apply_subscripts(const Val& base, std::vector<Subscript> subs, Span span) {
+  const std::vector<DimId> shape = shape_of(base).dims;
+  bool guarded = false;
+  std::vector<bool> is_dynamic(subs.size());
+  for (size_t k = 0; k < subs.size(); ++k) {
+    const Subscript& s = subs[k];
+    if (s.kind == Subscript::Kind::all) continue;
+    bool proven = true;
+    const bool is_at = s.kind == Subscript::Kind::at;
+    is_dynamic[k] = has_binder(is_at ? s.at : s.range.lo);
+    DimId lo, hi;
+    if (!extremes(is_at ? s.at : s.range.lo, s.span, lo, hi)) return {};
+    if (!is_at) {
+      if (!require(s.range.extent, shape[k], s.span, proven)) {
+        fail(sema_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
+        return {};
+      }
+      const DimId reach = dims().mul(dims().sub(s.range.extent, dims().constant(1)), dims().constant(s.range.step));
+      const DimId last = dims().add(hi, reach);
+      // An empty range may stand right behind the last element.
+      if (dims().as_constant(s.range.extent) != 0 && !check_inside(lo, last, shape[k], s.span, proven)) return {};
+    } else if (!check_inside(lo, hi, shape[k], s.span, proven)) {
+      return {};
+    }
+    bool under_if = false;
+    for (const Region& r : regions_) under_if = under_if || r.guarded;
+    guarded = guarded || (!proven && under_if);
+  }
+  ValueId x = make(base, span);
+  if (!x) return {};
+  const Loc l = loc(span);
+  // Last axis first, so that the numbers of the remaining axes stay what they are.
+  std::vector<int> dynamic;      // axes of x that indices subscript
+  std::vector<Subscript> dynamic_subs;
+  int dropped = 0;
+  for (size_t k = subs.size(); k-- > 0;) {
+    if (subs[k].kind == Subscript::Kind::all) continue;
+    if (is_dynamic[k]) continue;
+    x = view_axis(x, static_cast<int>(k), subs[k], guarded, l);
+  }
+  for (size_t k = 0; k < subs.size(); ++k) {
+    const bool is_gone = subs[k].kind == Subscript::Kind::at && !is_dynamic[k];
+    if (is_dynamic[k]) dynamic.push_back(static_cast<int>(k) - dropped), dynamic_subs.push_back(subs[k]);
+    dropped += is_gone;
+  }
+  if (dynamic.empty()) return value(x);
+
+  const Type t = b().type(x);
+  std::vector<int> front = dynamic;
+  for (int axis = 0; axis < t.rank(); ++axis)
+    if (std::find(dynamic.begin(), dynamic.end(), axis) == dynamic.end()) front.push_back(axis);
+  if (!std::is_sorted(front.begin(), front.end())) x = b().transpose(x, front, l);
+  std::vector<ValueId> positions;
+  std::vector<DimId> extents;
+  for (const Subscript& s : dynamic_subs)
+    if (s.kind == Subscript::Kind::slice) extents.push_back(s.range.extent);
+  if (extents.empty()) {
+    for (const Subscript& s : dynamic_subs) positions.push_back(make_size(s.at, l));
+    return value(b().index(x, positions, guarded, l));
+  }
+  // A window x[i..i + 3] that moves with an index: a map of its own over the window.
+  std::vector<ValueId> starts;
+  for (const Subscript& s : dynamic_subs) starts.push_back(make_size(s.kind == Subscript::Kind::at ? s.at : s.range.lo, l));
+  const BlockId outer = regions_.back().block();
+  Region region;
+  region.first = b().begin_map(extents, {}, {}, l);
+  region.guarded = regions_.back().guarded;
+  const std::vector<ValueId> indices = a_.m[func_][region.first].params;
+  regions_.push_back(std::move(region));
+  size_t next = 0;
+  for (size_t k = 0; k < starts.size(); ++k) {
+    ValueId at = bring(starts[k], outer);
+    if (dynamic_subs[k].kind == Subscript::Kind::slice) {
+      ValueId step = indices[next++];
+      if (dynamic_subs[k].range.step != 1) step = b().op("mul"_op, {step, b().constant_int(dynamic_subs[k].range.step, l)}, l);
+      at = b().op("add"_op, {at, step}, l);
+    }
+    positions.push_back(at);
+  }
+  b().set_result(b().index(bring(x, outer), positions, guarded, l));
+  const std::vector<ValueId> captures = std::move(regions_.back().captures);
+  const BlockId body = regions_.back().first;
+  regions_.pop_back();
+  ValueId window = b().end_map(body, extents, captures, l);
+  // The windows' axes come first; put every axis where the source has it.
+  std::vector<std::pair<int, int>> order;  // (axis of the source, axis of the window)
+  int axis = 0;
+  for (size_t k = 0; k < dynamic.size(); ++k)
+    if (dynamic_subs[k].kind == Subscript::Kind::slice) order.push_back({dynamic[k], axis++});
+  for (size_t k = dynamic.size(); k < front.size(); ++k) order.push_back({front[k], axis++});
+  std::sort(order.begin(), order.end());
+  std::vector<int> axes;
+  for (auto [from, at] : order) axes.push_back(at);
+  if (!std::is_sorted(axes.begin(), axes.end())) window = b().transpose(window, axes, l);
+  return value(window);
+}
+
+Val Lowering::lower_subscript(const Expr& e) {
+  const Val base = lower(e.a);
+  const std::span<const Arg> args = ast_[e.args];
+  if (!base) return {};
+  if (base.kind == Val::Kind::function) {
+    fail(sema_error("function-as-value"), ast_[e.a].span, fmt::format("`{}` is a function, and only arrays have subscripts", code(e.a)))
+        .help("sizes given in a call are followed by its arguments: `f[n](x)`");
+    return {};
+  }
+  if (!func_) return fail(sema_error("const-not-constant"), e.span, "this is not a constant expression"), Val{};
+  const std::vector<DimId> shape = shape_of(base).dims;
+  if (args.size() > shape.size()) {
+    Diagnostic& d = fail(sema_error("too-many-subscripts"), e.mark,
+                         fmt::format("`{}` is {} and takes at most {} subscript{}, here are {}", code(e.a), type_text(base), shape.size(),
+                                     shape.size() == 1 ? "" : "s", args.size()));
+    label_operand(d, base, e.a);
+    return {};
+  }
+  std::vector<Subscript> subs;
+  bool ok = true;
+  for (size_t k = 0; k < args.size(); ++k) {
+    auto s = lower_one_subscript(args[k], shape[k]);
+    ok = ok && s;
+    if (s) subs.push_back(std::move(*s));
+  }
+  return ok ? apply_subscripts(base, std::move(subs), e.span) : Val{};
+}
+
+}  // namespace dlc::sema
