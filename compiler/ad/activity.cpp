@@ -13,6 +13,9 @@
 namespace dlc {
 namespace {
 
+/// An elementwise op that turns its int or bool operand into a float. (`select` only chooses by it.)
+bool makes_float_of_int(const Op& row) { return row.kind == OpKind::elementwise && row.type != TypeRule::select; }
+
 class Analysis {
  public:
   explicit Analysis(const Module& m) : m_(m) {}
@@ -64,13 +67,18 @@ class Analysis {
     return to;
   }
 
-  // A float depends through its float operands, unless the rule says 0; an int or bool through all of them.
+  // A float depends through its float operands, unless the rule says 0, and through an int that is converted to it
+  // (which is then reported); an int or bool depends through all of its operands.
   bool result_depends(const Func& f, ValueId v, const Activity& a) const {
     const Inst in = f[v];
     const bool is_float_result = is_float_leaf(f, v);
     for (int k = 0; k < in.n_operands; ++k) {
       const ValueId o = f.operand(v, k);
-      if (!a.depends[a.leaves.begin(o)] || (is_float_result && !is_float_leaf(f, o))) continue;
+      if (!a.depends[a.leaves.begin(o)]) continue;
+      if (is_float_result && !is_float_leaf(f, o)) {
+        if (makes_float_of_int(op_row(in.op))) return true;
+        continue;
+      }
       const bool is_flat = op_row(in.op).kind == OpKind::elementwise && is_float_result && diff_rule(in.op, k).zero;
       if (!is_flat) return true;
     }
@@ -178,7 +186,7 @@ Obstacle obstacle(const Module& m, const Func& f, ValueId v, const Activity& a) 
     const ValueId o = f.operand(v, k);
     if (!a.depends[a.leaves.begin(o)]) continue;
     if (!is_float(m.types[f[o].type].dtype)) {
-      if (row.kind == OpKind::elementwise && row.type != TypeRule::select) return {true, true};
+      if (makes_float_of_int(row)) return {true, true};
       continue;
     }
     const bool has_rule = row.kind == OpKind::elementwise ? !diff_rule(in.op, k).not_differentiable

@@ -43,7 +43,8 @@ bool root_is(const Rule& rule, OpId op) {
 
 bool is_gated_already(const Rule& rule) {
   if (!root_is(rule, "gated_mul"_op)) return false;
-  return rule.nodes[rule.nodes[rule.result].arg[0]].kind == RuleNode::Kind::carried;
+  const RuleNode& root = rule.nodes[rule.result];
+  return rule.nodes[root.arg[0]].kind == RuleNode::Kind::carried || rule.nodes[root.arg[1]].kind == RuleNode::Kind::carried;
 }
 
 }  // namespace
@@ -65,7 +66,8 @@ Carried carry(Builder& b, const Inst& self, std::span<const ValueId> operands, V
     const auto known = has_constant_factor(b, rule, operands) ? b.constant_value(h) : std::nullopt;
     result = known && std::isfinite(*known) ? plain(g.value) : b.op("gated_mul"_op, {g.value, h}, loc);
   }
-  return {b.convert(result, to, loc), g.is_sparse || routes};
+  // A factor of a gated_mul was gated because it may be zero by structure; then what is carried through the other is too.
+  return {b.convert(result, to, loc), g.is_sparse || routes || root_is(rule, "gated_mul"_op)};
 }
 
 Carried scaled(Builder& b, Carried g, ValueId h, Loc loc) {

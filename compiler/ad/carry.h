@@ -5,8 +5,9 @@
 // `max`. If the op there has an infinite derivative (log at 0), 0·inf would be nan and reach the parameters. The usual
 // cure, `select(g == 0, 0, rule(g))`, is wrong from the second order on, because its own derivative in g is 0 where
 // g happens to be 0: (log x)² at x = 1 would get a second derivative of 0 instead of 2. So the rule, linear in g, is
-// written gated_mul(g, rule(1)), and the row of `gated_mul` (0 where its first operand is 0, else the product) has the
-// derivatives gated_mul(dg, h) and gated_mul(g, dh): the same gate again, to every order.
+// written gated_mul(g, rule(1)), and the row of `gated_mul` (0 where either operand is 0, else the product) has the
+// derivatives gated_mul(dg, h) and gated_mul(g, dh): the same gate again, to every order. It is symmetric because reverse
+// over reverse meets the product from both sides: the derivative by g is h = inf, and meets factors that are 0.
 //
 // The gate stands where the row says `unbounded_diff`, and also, for any rule that multiplies g, where g is *sparse*:
 // came out of a select-like rule or a padded view, so that zeros in it are structural (then even g·exp(a) may meet

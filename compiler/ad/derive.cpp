@@ -77,10 +77,15 @@ class Deriver {
     const Type t = m_.types[part];
     const bool is_scalar = is_float(t.dtype) && t.rank() == 0;
     const bool is_gradient = request.kind == Kind::grad || request.kind == Kind::value_and_grad;
-    if (is_gradient ? !is_scalar : !has_float(m_.types, part)) {
+    if (!m_.types.all_float(part)) {
+      diagnostics_.error(find_kind<kAdErrors>("result-not-float"), span,
+                         fmt::format("`{}` returns {}, and only floats have a derivative", base.name, m_.types.text(part)))
+          .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())));
+      return false;
+    }
+    if (is_gradient && !is_scalar) {
       diagnostics_.error(find_kind<kAdErrors>("result-not-scalar"), span,
-                         fmt::format("`{}` returns {}, and {}", base.name, m_.types.text(part),
-                                     is_gradient ? "`grad` differentiates one float" : "that holds no float to differentiate"))
+                         fmt::format("`grad` differentiates one float, and `{}` returns {}", base.name, m_.types.text(part)))
           .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())));
       return false;
     }
@@ -117,6 +122,8 @@ class Deriver {
       for (int k : request.wrt) parts.push_back(b.get(all, 1 + static_cast<int>(rank_among_active(wrt, k)), loc));
     }
     b.set_result(assembled(b, request, value, parts, loc));
+    const TypeId declared = m_[id].declared_result;
+    DLC_CHECK(!declared || declared == m_[id].result_type(), "a derivative has the type its request declared");
     return true;
   }
 

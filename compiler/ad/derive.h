@@ -1,7 +1,7 @@
 // Fills in the functions that sema left as requests: grad, value_and_grad, jvp and vjp in every mode.
 //
 //   fn g = grad(f, wrt = x, mode = reverse)     request {grad, reverse, base f, wrt {0}}, parameters of f, no body
-//   after derive:   r = call f.grad(x…);  return get r, 1
+//   after derive:   r = call f.gradient(x…);  return get r, 1
 //
 // Every mode becomes an ordinary function with one of two signatures, and the request calls it:
 //

@@ -170,8 +170,8 @@ FuncId by_elements(Module& m, FuncId f, const Wrt& wrt, bool unit_seed, Along al
     if (!(jvps[k] = forward(m, f, only, diagnostics))) return {};
   }
 
-  const char* suffix = along == Along::tangent ? "forward" : "numeric";
-  const FuncId id = start_function(m, fmt::format("{}.{}.{}", source.name, unit_seed ? "grad" : "vjp", suffix), source);
+  const char* suffix = along == Along::tangent ? "by_tangents" : "by_differences";
+  const FuncId id = start_function(m, fmt::format("{}.{}.{}", source.name, unit_seed ? "gradient" : "reverse", suffix), source);
   Builder b(m, id, BlockId{0});
   const std::vector<ValueId> args = b.func().body().params;
   ValueId bar;
@@ -194,12 +194,12 @@ FuncId by_elements(Module& m, FuncId f, const Wrt& wrt, bool unit_seed, Along al
 }
 
 FuncId numeric_jvp(Module& m, FuncId f, const Wrt& wrt, Diagnostics&) {
-  const std::string key = fmt::format("numeric jvp {} {}", f.i, wrt.key());
+  const std::string key = fmt::format("forward by differences {} {}", f.i, wrt.key());
   if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
   const Func& source = m[f];
   const TypeId part = differentiated_type(m, source, wrt);
   const Loc loc = source.loc.because(Reason::numeric_of);
-  const FuncId id = start_function(m, source.name + ".jvp.numeric", source);
+  const FuncId id = start_function(m, source.name + ".forward.by_differences", source);
   Builder b(m, id, BlockId{0});
   const std::vector<ValueId> args = b.func().body().params;
   std::vector<ValueId> active, directions;

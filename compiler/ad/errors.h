@@ -22,6 +22,10 @@ inline constexpr DiagnosticKind kAdErrors[] = {
      "`grad` is the derivative of one number: the function must return a scalar float (or a tuple whose first element is "
      "one, or name it with `of =`). For a function with an array result use `jvp` (how the result changes along one "
      "direction), `vjp` (the gradient of one combination of its elements) or `jacobian`."},
+    {"result-not-float",
+     "Only floats have a derivative, and the part of the result that is to be differentiated holds something else. Return the "
+     "float as an element of its own; the rest is auxiliary and carries no derivative:\n\n"
+     "    fn f(x: real) -> (y: real, n: int) = …     // jvp(f, wrt = x, of = y)"},
     {"mode-not-possible",
      "The mode that was asked for cannot express this derivative. `symbolic` differentiates one number: a directional "
      "derivative (`jvp`, `vjp`) of a function with an array result needs mode = forward, reverse or numeric."},

@@ -26,6 +26,8 @@ class ForwardSweep : public Sweep {
     const Inst in = source[v];
     bool is_active = false;
     for (ValueId o : source.operands(v)) is_active = is_active || has_carried(o);
+    // Also without a tangent: inside, an int that depends may be converted, which is an error to be found.
+    if (in.n_blocks > 0 || in.op == "call"_op) is_active = is_active || activity.any_depends(v);
     if (is_active && in.n_blocks > 0) return step_region(b, v);
     if (is_active && in.op == "call"_op && has_float(m.types, in.type)) return step_call(b, v);
     copy(b, v);
@@ -221,14 +223,14 @@ void add_tangent_params(Builder& b, ForwardSweep& sweep, const Wrt& wrt) {
 }  // namespace
 
 FuncId forward(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
-  const std::string key = fmt::format("jvp {} {}", f.i, wrt.key());
+  const std::string key = fmt::format("forward {} {}", f.i, wrt.key());
   if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
   const Func& source = m[f];
   DLC_CHECK(has_float(m.types, differentiated_type(m, source, wrt)), "what is differentiated holds a float");
   const std::optional<Activity> activity = analyse_activity(m, source, wrt, diagnostics);
   if (!activity) return {};
 
-  const FuncId id = start_function(m, source.name + ".jvp", source);
+  const FuncId id = start_function(m, source.name + ".forward", source);
   ForwardSweep sweep(m, source, *activity, diagnostics);
   Builder b(m, id, BlockId{0});
   add_tangent_params(b, sweep, wrt);

@@ -230,7 +230,7 @@ void seed(Builder& b, ReverseSweep& sweep, const Wrt& wrt, TypeId part, ValueId 
 }
 
 FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, Diagnostics& diagnostics) {
-  const std::string key = fmt::format("{} {} {}", with_unit_seed ? "gradient" : "vjp", f.i, wrt.key());
+  const std::string key = fmt::format("{} {} {}", with_unit_seed ? "gradient" : "reverse", f.i, wrt.key());
   if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
   const Func& source = m[f];
   const TypeId part = differentiated_type(m, source, wrt);
@@ -238,7 +238,7 @@ FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, D
   const std::optional<Activity> activity = analyse_activity(m, source, wrt, diagnostics);
   if (!activity) return {};
 
-  const FuncId id = start_function(m, source.name + (with_unit_seed ? ".grad" : ".vjp"), source);
+  const FuncId id = start_function(m, source.name + (with_unit_seed ? ".gradient" : ".reverse"), source);
   ReverseSweep sweep(m, source, *activity, diagnostics);
   Builder b(m, id, BlockId{0});
   for (size_t k = 0; k < wrt.active.size(); ++k) sweep.at(source.body().params[k]) = b.func().body().params[k];

@@ -1,7 +1,7 @@
-// Reverse mode: f(x) becomes f.vjp(x, bar) = (y, x_bar…), x_bar = f'(x)ᵀ bar, in one pass over f and one back.
+// Reverse mode: f(x) becomes f.reverse(x, bar) = (y, x_bar…), x_bar = f'(x)ᵀ bar, in one pass over f and one back.
 //
-//   fn f(x) { v = mul x, x; return v }     fn f.vjp(x, bar) { v = mul x, x; s = mul bar, x; t = mul bar, x;
-//                                                             x_bar = add s, t; return tuple v, x_bar }
+//   fn f(x) { v = mul x, x; return v }     fn f.reverse(x, bar) { v = mul x, x; s = mul bar, x; t = mul bar, x;
+//                                                                 x_bar = add s, t; return tuple v, x_bar }
 //
 // Parameters: those of f, then `bar`, of the float part (ad/leaves.h) of what is differentiated (all of f's result, or
 // field `wrt.of`). Result: the whole value of f, then a cotangent of type float_part for each active parameter, in order.

@@ -109,13 +109,14 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
      .doc = "b where a holds, else c. Both are evaluated."},
 
     {.name = "gated_mul", .arity = 2, .type = TypeRule::same_float,
-     .meaning = [](Analytic auto a, Analytic auto b) { return a == decltype(a)(0) ? decltype(a)(0) : a * b; },
-     .diff = {"gated_mul(g, b)", "gated_mul(a, g)"},
-     .identity = {"gated_mul(1, a) => a", "gated_mul(a, 1) => a", "gated_mul(0, a) => 0", "gated_mul(-1, a) => -a", "gated_mul(a, -1) => -a"},
-     .latex = "$a \\cdot $b", .emit = expand("select(a == 0, 0, a * b)", "select(a == 0, 0, a * b)"), .special = {0, 1}, .max_ulp = 0, .internal = true,
+     .meaning = [](Analytic auto a, Analytic auto b) { return a == decltype(a)(0) || b == decltype(b)(0) ? decltype(a)(0) : a * b; },
+     .diff = {"gated_mul(g, b)", "gated_mul(g, a)"},
+     .identity = {"gated_mul(a, 1) => a", "gated_mul(a, 0) => 0", "gated_mul(a, -1) => -a"}, .latex = "$a \\cdot $b",
+     .emit = expand("select(a == 0 or b == 0, 0, a * b)", "select(a == 0 or b == 0, 0, a * b)"), .special = {0, 1}, .max_ulp = 0, .commutative = true,
+     .internal = true,
      .why = "the strong zero of differentiation (ad/carry.h). Its derivatives gate again; that of select(a == 0, 0, a * b) "
             "would be 0 where a happens to be 0, and a second derivative wrong",
-     .doc = "a * b, and 0 where a is 0, also for b = inf or nan."},
+     .doc = "a * b, and 0 where a or b is 0, whatever the other: also inf or nan."},
 
     // ---- magnitude, order, rounding
     {.name = "abs", .arity = 1, .type = TypeRule::same_number, .meaning = [](Number auto a) { return abs(a); }, .diff = {"g * sign(a)"},
