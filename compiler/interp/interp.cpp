@@ -1,0 +1,481 @@
+// The interpreter's control: functions, blocks, regions and the limits. Every value of a call is kept in its frame by
+// ValueId; a parameter is a pointer to what was passed, so a `map` body does not copy the arrays it captures. What
+// the array ops compute is in arrays.h, one element of an elementwise op in elementwise.h.
+#include "interp/interp.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "interp/arrays.h"
+#include "interp/elementwise.h"
+#include "ops/table.h"
+
+namespace dlc {
+namespace {
+
+using namespace interp;
+
+constexpr int kMaxDepth = 2000;  // calls and regions within one another: each takes about 1 KiB of this machine's stack
+
+template <class T>
+class Machine {
+ public:
+  using Value = InterpValue<T>;
+
+  Machine(const Module& m, const InterpOptions& options, const InterpObserver<T>& observer)
+      : m_(m), options_(options), observer_(observer) {}
+
+  bool run_function(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes, Value& out);
+  std::string take_error() { return std::move(error_); }
+
+ private:
+  struct Frame {
+    FuncId id;
+    const Func& f;
+    std::map<StrId, int64_t> sizes;
+    std::vector<Value> values;       // what instructions computed
+    std::vector<const Value*> at;    // by ValueId: into `values`, or to an argument or capture
+
+    const Value& operand(ValueId v, int k) const { return *at[static_cast<size_t>(f.operand(v, k).i)]; }
+  };
+
+  bool run_block(Frame& frame, BlockId block);
+  bool run_inst(Frame& frame, ValueId v);
+  bool run_array_op(Frame& frame, ValueId v, Value& out);
+  bool run_constant(const Frame& frame, const Inst& in, Value& out);
+  bool run_elementwise(const Frame& frame, ValueId v, Value& out);
+  bool run_reduction(const Frame& frame, ValueId v, Value& out);
+  bool run_fold(const Frame& frame, ValueId v, OpId fold, Value& out);
+  bool run_view(const Frame& frame, ValueId v, Value& out);
+  bool run_view_adjoint(const Frame& frame, ValueId v, Value& out);
+  bool run_index(const Frame& frame, ValueId v, Value& out);
+  bool run_call(Frame& frame, ValueId v, Value& out);
+  bool run_if(Frame& frame, ValueId v, Value& out);
+  bool run_map(Frame& frame, ValueId v, Value& out);
+
+  bool check_sizes(const Frame& frame);
+  bool size_of(const Frame& frame, DimId d, Loc loc, int64_t& out);
+  bool is_of_type(const Frame& frame, const Value& v, TypeId type) const;
+  bool make(const Frame& frame, TypeId type, Loc loc, Value& out);
+  bool index_map(const Frame& frame, ValueId v, IndexMap& out);
+  bool spend(int64_t steps, Loc loc) {
+    steps_ += std::min(steps, options_.max_steps);  // both are far from overflow: what a step visits is limited first
+    return steps_ <= options_.max_steps || fail(loc, "the interpreter's limit of {} steps is used up", options_.max_steps);
+  }
+  bool can_visit(const std::vector<int64_t>& a, std::span<const int64_t> b, Loc loc);
+
+  template <class... Args>
+  bool fail(Loc loc, fmt::format_string<Args...> format, Args&&... args) {
+    error_ = options_.sources && loc.span ? options_.sources->place(loc.span) + ": " : "";
+    error_ += fmt::format(format, std::forward<Args>(args)...);
+    return false;
+  }
+
+  const Module& m_;
+  const InterpOptions& options_;
+  const InterpObserver<T>& observer_;
+  int64_t steps_ = 0;
+  int depth_ = 0;
+  std::string error_;
+};
+
+// --------------------------------------------------------------------------------------------- functions, blocks
+
+template <class T>
+bool Machine<T>::run_function(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes, Value& out) {
+  const Func& f = m_[id];
+  if (!f.body().result) return fail(f.loc, "`{}` has no body yet", f.name);
+  Frame frame{id, f, std::move(sizes), std::vector<Value>(f.insts.size()), std::vector<const Value*>(f.insts.size())};
+  if (!spend(static_cast<int64_t>(f.insts.size()), f.loc) || !check_sizes(frame)) return false;
+  const auto& params = f.body().params;
+  for (size_t k = 0; k < params.size(); ++k) {
+    if (!is_of_type(frame, *args[k], f[params[k]].type)) return fail(f.loc, "argument {} of `{}` has not the type {}", k, f.name, m_.types.text(f[params[k]].type));
+    frame.at[static_cast<size_t>(params[k].i)] = args[k];
+    if (observer_) observer_(id, params[k], *args[k]);
+  }
+  if (!run_block(frame, BlockId{0})) return false;
+  out = *frame.at[static_cast<size_t>(f.body().result.i)];
+  return true;
+}
+
+template <class T>
+bool Machine<T>::check_sizes(const Frame& frame) {
+  for (const SizeCheck& c : frame.f.checks) {
+    int64_t value = 0;
+    if (!size_of(frame, c.nonnegative, c.loc, value)) return false;
+    if (value >= 0) continue;
+    const auto extent = m_.types.dims.evaluate(c.extent, frame.sizes);
+    return fail(c.loc, "a subscript leaves its array{}: `{}` is {}", extent ? fmt::format(" of size {}", *extent) : "",
+                m_.types.dims.text(c.nonnegative), value);
+  }
+  return true;
+}
+
+template <class T>
+bool Machine<T>::run_block(Frame& frame, BlockId block) {
+  for (ValueId v : frame.f[block].body)
+    if (!run_inst(frame, v)) return false;
+  return true;
+}
+
+template <class T>
+bool Machine<T>::run_inst(Frame& frame, ValueId v) {
+  const Inst& in = frame.f[v];
+  Value out;
+  if (!spend(1, in.loc)) return false;
+  bool is_done = false;
+  switch (in.op.i) {
+    case "call"_op.i: is_done = run_call(frame, v, out); break;
+    case "if"_op.i: is_done = run_if(frame, v, out); break;
+    case "map"_op.i: is_done = run_map(frame, v, out); break;
+    default: is_done = run_array_op(frame, v, out); break;
+  }
+  if (!is_done) return false;
+  frame.values[static_cast<size_t>(v.i)] = std::move(out);
+  frame.at[static_cast<size_t>(v.i)] = &frame.values[static_cast<size_t>(v.i)];
+  if (observer_) observer_(frame.id, v, frame.values[static_cast<size_t>(v.i)]);
+  return true;
+}
+
+template <class T>
+bool Machine<T>::run_call(Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  const Attr& a = m_[in.attr];
+  const Func& callee = m_[a.func];
+  if (depth_ >= kMaxDepth) return fail(in.loc, "calls are nested deeper than {}", kMaxDepth);
+  std::map<StrId, int64_t> sizes;
+  for (size_t k = 0; k < a.dims.size(); ++k)
+    if (!size_of(frame, a.dims[k], in.loc, sizes[callee.size_vars[k]])) return false;
+  std::vector<const Value*> args;
+  for (int k = 0; k < in.n_operands; ++k) args.push_back(&frame.operand(v, k));
+  ++depth_;
+  const bool is_done = run_function(a.func, args, std::move(sizes), out);
+  --depth_;
+  return is_done;
+}
+
+template <class T>
+bool Machine<T>::run_if(Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  if (depth_ >= kMaxDepth) return fail(in.loc, "regions are nested deeper than {}", kMaxDepth);
+  const BlockId block{in.first_block.i + (frame.operand(v, 0).ints[0] ? 0 : 1)};
+  const auto& params = frame.f[block].params;
+  for (size_t k = 0; k < params.size(); ++k) frame.at[static_cast<size_t>(params[k].i)] = &frame.operand(v, static_cast<int>(k) + 1);
+  ++depth_;
+  const bool is_done = run_block(frame, block);
+  --depth_;
+  if (is_done) out = *frame.at[static_cast<size_t>(frame.f[block].result.i)];
+  return is_done;
+}
+
+template <class T>
+bool Machine<T>::run_map(Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  const Block& block = frame.f[in.first_block];
+  if (depth_ >= kMaxDepth) return fail(in.loc, "regions are nested deeper than {}", kMaxDepth);
+  if (!make(frame, in.type, in.loc, out)) return false;
+  std::vector<int64_t> box;
+  for (DimId d : m_[in.attr].dims)
+    if (!size_of(frame, d, in.loc, box.emplace_back())) return false;
+  if (!can_visit(box, {}, in.loc)) return false;
+  for (int k = 0; k < in.n_operands; ++k)
+    frame.at[static_cast<size_t>(block.params[box.size() + static_cast<size_t>(k)].i)] = &frame.operand(v, k);
+  ++depth_;
+  const bool is_done = for_each_index(box, [&](int64_t n, const std::vector<int64_t>& index) {
+    for (size_t k = 0; k < index.size(); ++k) {
+      const auto param = static_cast<size_t>(block.params[k].i);
+      frame.values[param] = Value::of_int(index[k]);
+      frame.at[param] = &frame.values[param];
+    }
+    if (!spend(1, in.loc) || !run_block(frame, in.first_block)) return false;
+    copy_row(out, n, *frame.at[static_cast<size_t>(block.result.i)]);
+    return true;
+  });
+  --depth_;
+  return is_done;
+}
+
+// --------------------------------------------------------------------------------------------- sizes and memory
+
+template <class T>
+bool Machine<T>::size_of(const Frame& frame, DimId d, Loc loc, int64_t& out) {
+  const auto value = m_.types.dims.evaluate(d, frame.sizes);
+  if (!value) return fail(loc, "the size `{}` overflows or divides by zero", m_.types.dims.text(d));
+  out = *value;
+  return true;
+}
+
+/// Also that the elements are there: what follows indexes them without looking.
+template <class T>
+bool Machine<T>::is_of_type(const Frame& frame, const Value& v, TypeId type) const {
+  const Type& t = m_.types[type];
+  if (v.dtype != t.dtype || v.dims.size() != t.dims.size() || v.fields.size() != t.fields.size()) return false;
+  for (size_t k = 0; k < t.fields.size(); ++k)
+    if (!is_of_type(frame, v.fields[k], t.fields[k].type)) return false;
+  if (t.is_tuple()) return true;
+  int64_t count = 1, n_nonzero = 1;
+  for (size_t k = 0; k < t.dims.size(); ++k) {
+    if (v.dims[k] < 0 || m_.types.dims.evaluate(t.dims[k], frame.sizes) != v.dims[k]) return false;
+    if (__builtin_mul_overflow(n_nonzero, std::max<int64_t>(v.dims[k], 1), &n_nonzero)) return false;
+    count *= v.dims[k];
+  }
+  const int64_t n_ints = is_float(t.dtype) ? 0 : t.dtype == DType::key ? 2 * count : count;
+  return static_cast<int64_t>(v.floats.size()) == (is_float(t.dtype) ? count : 0) && static_cast<int64_t>(v.ints.size()) == n_ints;
+}
+
+/// Whether the product of all these sizes stays within the limit.
+template <class T>
+bool Machine<T>::can_visit(const std::vector<int64_t>& a, std::span<const int64_t> b, Loc loc) {
+  int64_t n = 1;
+  for (const std::span<const int64_t> sizes : {std::span<const int64_t>(a), b})
+    for (int64_t d : sizes)  // a 0 counts as 1, so that products of some of the sizes do not overflow either
+      if (__builtin_mul_overflow(n, std::max<int64_t>(d, 1), &n) || n > options_.max_elements)
+        return fail(loc, "more than {} elements", options_.max_elements);
+  return spend(n, loc);
+}
+
+/// A value of this type with zeros in it.
+template <class T>
+bool Machine<T>::make(const Frame& frame, TypeId type, Loc loc, Value& out) {
+  const Type& t = m_.types[type];
+  out.dtype = t.dtype;
+  for (const Field& f : t.fields)
+    if (!make(frame, f.type, loc, out.fields.emplace_back())) return false;
+  if (t.is_tuple()) return true;
+  for (DimId d : t.dims) {
+    int64_t& n = out.dims.emplace_back();
+    if (!size_of(frame, d, loc, n)) return false;
+    if (n < 0) return fail(loc, "the size `{}` is negative: {}", m_.types.dims.text(d), n);
+  }
+  if (!can_visit(out.dims, {}, loc)) return false;
+  const auto count = static_cast<size_t>(out.count());
+  if (is_float(t.dtype)) out.floats.assign(count, T(0.0));
+  else out.ints.assign(t.dtype == DType::key ? 2 * count : count, 0);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------------- instructions
+
+template <class T>
+bool Machine<T>::run_array_op(Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  if (in.op == "tuple"_op) {
+    out.dtype = DType::tuple;
+    for (int k = 0; k < in.n_operands; ++k) out.fields.push_back(frame.operand(v, k));
+    return true;
+  }
+  if (in.op == "get"_op) return out = frame.operand(v, 0).fields[static_cast<size_t>(m_[in.attr].ints[0])], true;
+  if (!make(frame, in.type, in.loc, out)) return false;
+  switch (in.op.i) {
+    case "const"_op.i: return run_constant(frame, in, out);
+    case "size"_op.i: return size_of(frame, m_[in.attr].dims[0], in.loc, out.ints[0]);
+    case "iota"_op.i:
+      for (size_t k = 0; k < out.ints.size(); ++k) out.ints[k] = static_cast<int64_t>(k);
+      return true;
+    case "reshape"_op.i:  // equal numbers of elements: the verifier compared the polynomials
+      return copy_elements(out, 0, frame.operand(v, 0), 0, out.count()), true;
+    case "stack"_op.i:
+      for (int k = 0; k < in.n_operands; ++k) copy_row(out, k, frame.operand(v, k));
+      return true;
+    case "view"_op.i: return run_view(frame, v, out);
+    case "view_adjoint"_op.i: return run_view_adjoint(frame, v, out);
+    case "index"_op.i: return run_index(frame, v, out);
+    case "matmul"_op.i: {
+      const MatmulRanks ranks = matmul_ranks(m_, in.attr);
+      const Value &a = frame.operand(v, 0), &b = frame.operand(v, 1);
+      if (!can_visit(a.dims, std::span(b.dims).subspan(static_cast<size_t>(ranks.batch + ranks.k)), in.loc)) return false;
+      matmul(a, b, ranks, out);
+      return true;
+    }
+    default: break;
+  }
+  const Op& row = op_row(in.op);
+  if (row.kind == OpKind::elementwise) return run_elementwise(frame, v, out);
+  if (row.kind == OpKind::reduction || in.op == "sum"_op || in.op == "cumsum"_op) return run_reduction(frame, v, out);
+  return fail(in.loc, "the interpreter does not know `{}`", row.name);
+}
+
+template <class T>
+bool Machine<T>::run_constant(const Frame&, const Inst& in, Value& out) {
+  const int64_t bits = m_[in.attr].ints[0];
+  if (is_float(out.dtype)) out.floats[0] = T(std::bit_cast<double>(bits));
+  else out.ints[0] = bits;
+  return true;
+}
+
+template <class T>
+bool Machine<T>::run_elementwise(const Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  const size_t count = is_float(out.dtype) ? out.floats.size() : out.ints.size();
+  const auto n = static_cast<size_t>(in.n_operands);
+  Element<T> operands[3];
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t k = 0; k < n; ++k) {
+      const Value& x = frame.operand(v, static_cast<int>(k));
+      const size_t at = out.dtype == DType::key && x.dtype != DType::key ? i / 2 : i;  // a key has two ints
+      operands[k].dtype = x.dtype;
+      if (is_float(x.dtype)) operands[k].real = x.floats[at];
+      else operands[k].integer = x.ints[at];
+    }
+    const auto y = evaluate(in.op, out.dtype, std::span<const Element<T>>(operands, n));
+    if (!y) return fail(in.loc, "`{}` has no complex step: it is not analytic", op_row(in.op).name);
+    if (is_float(out.dtype)) out.floats[i] = y->real;
+    else out.ints[i] = y->integer;
+  }
+  return true;
+}
+
+template <class T>
+bool Machine<T>::run_reduction(const Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  const std::vector<int64_t>& ints = m_[in.attr].ints;
+  const Value& x = frame.operand(v, 0);
+  if (!can_visit(x.dims, {}, in.loc)) return false;
+  switch (in.op.i) {
+    case "sum"_op.i: return sum(x, ints, out), true;
+    case "cumsum"_op.i: return cumsum(x, ints[0], ints[1] != 0, out), true;
+    case "prod"_op.i: return run_fold(frame, v, "mul"_op, out);
+    case "max_over"_op.i: return run_fold(frame, v, "max"_op, out);
+    case "min_over"_op.i: return run_fold(frame, v, "min"_op, out);
+    case "any"_op.i: return run_fold(frame, v, "or"_op, out);
+    case "all"_op.i: return run_fold(frame, v, "and"_op, out);
+    case "argmax"_op.i:
+    case "argmin"_op.i: break;
+    default: return fail(in.loc, "the interpreter does not know `{}`", op_row(in.op).name);
+  }
+  if (!out.ints.empty() && x.dims[static_cast<size_t>(ints[0])] == 0) return fail(in.loc, "`{}` of no elements", op_row(in.op).name);
+  arg_extreme(x, ints[0], in.op == "argmax"_op, out);
+  return true;
+}
+
+/// A reduction by a binary row, from the first element on.
+template <class T>
+bool Machine<T>::run_fold(const Frame& frame, ValueId v, OpId fold, Value& out) {
+  const Inst& in = frame.f[v];
+  const Value& x = frame.operand(v, 0);
+  const ReductionBox box = reduction_box(x.dims, m_[in.attr].ints);
+  const auto element = [&](int64_t at) {
+    const auto i = static_cast<size_t>(at);
+    return is_float(x.dtype) ? Element<T>{x.dtype, x.floats[i], 0} : Element<T>{x.dtype, T(0.0), x.ints[i]};
+  };
+  for (size_t k = 0; k < box.kept.size(); ++k) {
+    Element<T> y{x.dtype, T(1.0), in.op == "any"_op ? 0 : 1};  // of no elements: prod 1, any false, all true
+    const bool has_neutral = in.op != "max_over"_op && in.op != "min_over"_op;
+    if (box.reduced.empty() && !has_neutral) return fail(in.loc, "`{}` of no elements", op_row(in.op).name);
+    for (size_t r = 0; r < box.reduced.size(); ++r) {
+      const Element<T> pair[] = {y, element(box.kept[k] + box.reduced[r])};
+      if (r == 0) {
+        y = pair[1];
+        continue;
+      }
+      const auto next = evaluate(fold, x.dtype, std::span<const Element<T>>(pair));
+      if (!next) return fail(in.loc, "`{}` has no complex step: it is not analytic", op_row(in.op).name);
+      y = *next;
+    }
+    if (is_float(x.dtype)) out.floats[k] = y.real;
+    else out.ints[k] = y.integer;
+  }
+  return true;
+}
+
+// -------------------------------------------------------------------------------------------------- views, subscripts
+
+template <class T>
+bool Machine<T>::index_map(const Frame& frame, ValueId v, IndexMap& out) {
+  const Inst& in = frame.f[v];
+  const ViewMap map = view_map(m_, in.attr);
+  for (DimId d : map.dims)
+    if (!size_of(frame, d, in.loc, out.dims.emplace_back())) return false;
+  for (DimId d : map.offsets)
+    if (!size_of(frame, d, in.loc, out.offsets.emplace_back())) return false;
+  out.coefficients = map.coefficients;
+  return true;
+}
+
+template <class T>
+bool Machine<T>::run_view(const Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  const Value& x = frame.operand(v, 0);
+  const bool is_guarded = m_[in.attr].ints[2] != 0;
+  IndexMap map;
+  if (!index_map(frame, v, map)) return false;
+  return for_each_index(map.dims, [&](int64_t n, const std::vector<int64_t>& j) {
+    size_t axis = 0;
+    int64_t index = 0;
+    const int64_t at = map.position(j, x.dims, axis, index);
+    if (at >= 0) copy_elements(out, n, x, at, 1);
+    else if (!is_guarded) return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, x.dims[axis]);
+    return true;
+  });
+}
+
+/// Adds each element to where the view had read it, in row-major order.
+template <class T>
+bool Machine<T>::run_view_adjoint(const Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  const Value& y_bar = frame.operand(v, 0);
+  const bool is_guarded = m_[in.attr].ints[2] != 0;
+  IndexMap map;
+  if (!index_map(frame, v, map) || !can_visit(map.dims, {}, in.loc)) return false;
+  bool is_inside = true;
+  in_arithmetic_of<T>(y_bar.dtype, [&](auto zero) {
+    using N = decltype(zero);
+    is_inside = for_each_index(map.dims, [&](int64_t n, const std::vector<int64_t>& j) {
+      size_t axis = 0;
+      int64_t index = 0;
+      const int64_t at = map.position(j, out.dims, axis, index);
+      if (at >= 0) store(out, at, load<N>(out, at) + load<N>(y_bar, n));
+      else if (!is_guarded) return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, out.dims[axis]);
+      return true;
+    });
+  });
+  return is_inside;
+}
+
+/// A guarded subscript that leaves its array reads 0, as the guarded view does that it becomes.
+template <class T>
+bool Machine<T>::run_index(const Frame& frame, ValueId v, Value& out) {
+  const Inst& in = frame.f[v];
+  const Value& x = frame.operand(v, 0);
+  int64_t at = 0;
+  for (int k = 1; k < in.n_operands; ++k) {
+    const int64_t subscript = frame.operand(v, k).ints[0], extent = x.dims[static_cast<size_t>(k - 1)];
+    if (subscript < 0 || subscript >= extent)
+      return m_[in.attr].ints[0] != 0 || fail(in.loc, "subscript {} leaves axis {} of size {}", subscript, k - 1, extent);
+    at = at * extent + subscript;
+  }
+  copy_elements(out, 0, x, at * out.count(), out.count());
+  return true;
+}
+
+}  // namespace
+
+template <class T>
+Result<InterpValue<T>> interpret(const Module& m, FuncId f, std::span<const InterpValue<T>> args,
+                                 const std::map<StrId, int64_t>& sizes, const InterpOptions& options,
+                                 const InterpObserver<T>& observer) {
+  std::vector<Shape> shapes;
+  std::vector<const InterpValue<T>*> pointers;
+  for (const InterpValue<T>& a : args) shapes.push_back(shape_of(a)), pointers.push_back(&a);
+  auto bound = bind_sizes(m, m[f], shapes, sizes);
+  if (!bound) return bound.error();
+  Machine<T> machine(m, options, observer);
+  InterpValue<T> out;
+  if (!machine.run_function(f, pointers, std::move(*bound), out)) return Error{machine.take_error()};
+  return out;
+}
+
+template Result<InterpValue<double>> interpret(const Module&, FuncId, std::span<const InterpValue<double>>,
+                                               const std::map<StrId, int64_t>&, const InterpOptions&,
+                                               const InterpObserver<double>&);
+template Result<InterpValue<Big>> interpret(const Module&, FuncId, std::span<const InterpValue<Big>>,
+                                            const std::map<StrId, int64_t>&, const InterpOptions&,
+                                            const InterpObserver<Big>&);
+template Result<InterpValue<std::complex<double>>> interpret(const Module&, FuncId,
+                                                             std::span<const InterpValue<std::complex<double>>>,
+                                                             const std::map<StrId, int64_t>&, const InterpOptions&,
+                                                             const InterpObserver<std::complex<double>>&);
+
+}  // namespace dlc

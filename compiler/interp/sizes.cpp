@@ -1,0 +1,127 @@
+// Binding of size variables: rounds of solving linear occurrences until nothing more is found, then one check of all.
+#include "interp/sizes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace dlc {
+namespace {
+
+/// One size of one parameter: what its type says and what the argument has.
+struct Occurrence {
+  DimId dim;
+  int64_t actual = 0;
+  size_t param = 0;
+  size_t axis = 0;
+};
+
+class Binder {
+ public:
+  Binder(const Module& m, const Func& f, const std::map<StrId, int64_t>& given) : m_(m), f_(f), known_(given) {}
+
+  Result<std::map<StrId, int64_t>> bind(std::span<const Shape> args) {
+    const auto& params = f_.body().params;
+    if (args.size() != params.size())
+      return Error{fmt::format("`{}` takes {} arguments, not {}", f_.name, params.size(), args.size())};
+    for (size_t k = 0; k < args.size(); ++k)
+      if (!collect(k, f_[params[k]].type, args[k]))
+        return Error{fmt::format("argument {} is {}, but its type is {}", param_name(k), shape_text(args[k]), m_.types.text(f_[params[k]].type))};
+    solve();
+    for (StrId name : f_.size_vars)
+      if (!known_.contains(name)) return Error{unbound_text(name)};
+    for (const auto& [name, value] : known_)
+      if (value < 0) return Error{fmt::format("{} is negative", value_text(name))};
+    for (const Occurrence& o : occurrences_)
+      if (m_.types.dims.evaluate(o.dim, known_) != o.actual) return Error{mismatch_text(o)};
+    return known_;
+  }
+
+ private:
+  // Shapes come from outside, so their nesting follows the type's or they do not fit it.
+  bool collect(size_t param, TypeId id, const Shape& s) {
+    const Type& t = m_.types[id];
+    if (t.dtype != s.dtype || t.dims.size() != s.dims.size() || t.fields.size() != s.fields.size()) return false;
+    for (size_t k = 0; k < t.dims.size(); ++k) occurrences_.push_back({t.dims[k], s.dims[k], param, k});
+    for (size_t k = 0; k < t.fields.size(); ++k)
+      if (!collect(param, t.fields[k].type, s.fields[k])) return false;
+    return true;
+  }
+
+  void solve() {
+    for (bool is_progress = true; is_progress;) {
+      is_progress = false;
+      for (const Occurrence& o : occurrences_) {
+        const auto found = m_.types.dims.solve(o.dim, o.actual, known_);
+        if (!found || known_.contains(found->first)) continue;
+        known_[found->first] = found->second;
+        source_[found->first] = o.param;
+        is_progress = true;
+      }
+    }
+  }
+
+  std::string param_name(size_t k) const {
+    const ValueId p = f_.body().params[k];
+    const StrId name = f_[p].attr ? m_[f_[p].attr].name : StrId{};
+    return name ? fmt::format("`{}`", m_.strings[name]) : fmt::format("{}", k);
+  }
+
+  /// "n = 4 (from `w`)".
+  std::string value_text(StrId name) const {
+    std::string text = fmt::format("{} = {}", m_.strings[name], known_.at(name));
+    if (auto it = source_.find(name); it != source_.end()) text += fmt::format(" (from {})", param_name(it->second));
+    return text;
+  }
+
+  std::string values_text(DimId d) const {
+    std::string text;
+    for (StrId name : m_.types.dims.variables(d))
+      if (known_.contains(name)) text += (text.empty() ? "" : ", ") + value_text(name);
+    return text;
+  }
+
+  std::string mismatch_text(const Occurrence& o) const {
+    const auto expected = m_.types.dims.evaluate(o.dim, known_);
+    const std::string values = values_text(o.dim);
+    return fmt::format("size {} of argument {} is {}, but `{}` is {}{}{}", o.axis, param_name(o.param), o.actual,
+                       m_.types.dims.text(o.dim), expected ? std::to_string(*expected) : "not a number",
+                       values.empty() ? "" : " with ", values);
+  }
+
+  std::string unbound_text(StrId name) const {
+    for (const Occurrence& o : occurrences_) {
+      const auto names = m_.types.dims.variables(o.dim);
+      if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+      const std::string values = values_text(o.dim);
+      return fmt::format("no {} fits argument {}: its size {} is {}, and should be `{}`{}{}", m_.strings[name],
+                         param_name(o.param), o.axis, o.actual, m_.types.dims.text(o.dim), values.empty() ? "" : " with ", values);
+    }
+    return fmt::format("no argument of `{}` says what the size {} is", f_.name, m_.strings[name]);
+  }
+
+  const Module& m_;
+  const Func& f_;
+  std::map<StrId, int64_t> known_;
+  std::map<StrId, size_t> source_;  // the parameter that told a size
+  std::vector<Occurrence> occurrences_;
+};
+
+}  // namespace
+
+std::string shape_text(const Shape& s) {
+  std::string out;
+  if (s.dtype == DType::tuple) {
+    for (const Shape& f : s.fields) out += (out.empty() ? "" : ", ") + shape_text(f);
+    return "(" + out + ")";
+  }
+  for (int64_t d : s.dims) out += (out.empty() ? "[" : ", ") + std::to_string(d);
+  return dtype_name(s.dtype) + (out.empty() ? out : out + "]");
+}
+
+Result<std::map<StrId, int64_t>> bind_sizes(const Module& m, const Func& f, std::span<const Shape> args,
+                                            const std::map<StrId, int64_t>& given) {
+  return Binder(m, f, given).bind(args);
+}
+
+}  // namespace dlc
