@@ -292,7 +292,7 @@ class BatchPass {
     const std::vector<Lifted> operands = lifted_operands(v);
     const Block& then_block = old_[in.first_block];
     const Block& else_block = old_[BlockId{in.first_block.i + 1}];
-    if (operands[0].axes == 0) return lift_uniform_if(b, in, operands, then_block, else_block);
+    if (operands[0].axes == 0) return lift_uniform_if(b, v, in, operands, then_block, else_block);
     for (const Block* side : {&then_block, &else_block})
       for (size_t k = 1; k < operands.size(); ++k) bind_capture(v, static_cast<int>(k), side->params[k - 1], operands[k]);
     const Lifted yes = block(b, then_block);
@@ -320,7 +320,7 @@ class BatchPass {
   }
 
   // The condition is the same for every index: the `if` stays, its blocks are lifted inside it.
-  Lifted lift_uniform_if(Builder& b, const Inst& in, std::span<const Lifted> operands, const Block& then_block, const Block& else_block) {
+  Lifted lift_uniform_if(Builder& b, ValueId v, const Inst& in, std::span<const Lifted> operands, const Block& then_block, const Block& else_block) {
     std::vector<ValueId> captures;
     for (size_t k = 1; k < operands.size(); ++k) flatten(operands[k], captures);
     const Builder::IfBlocks blocks = b.begin_if(captures, in.loc);
@@ -330,8 +330,7 @@ class BatchPass {
       Builder inner = b.in(side == 0 ? blocks.then_block : blocks.else_block);
       size_t next = 0;
       for (size_t k = 1; k < operands.size(); ++k) {
-        at(source.params[k - 1]) = unflatten(operands[k], inner.func()[inner.block()].params, next);
-        affine(source.params[k - 1]) = {};
+        bind_capture(v, static_cast<int>(k), source.params[k - 1], unflatten(operands[k], inner.func()[inner.block()].params, next));
       }
       sides[side] = block(inner, source);
       if (failed_) return {};
