@@ -217,7 +217,7 @@ Big expm1(const Big& x) { return apply(mpfr_expm1, x); }
 Big log(const Big& x) { return apply(mpfr_log, x); }
 Big log1p(const Big& x) { return apply(mpfr_log1p, x); }
 Big sqrt(const Big& x) { return apply(mpfr_sqrt, x); }
-Big rsqrt(const Big& x) { return apply(mpfr_rec_sqrt, x); }
+Big rsqrt(const Big& x) { return x == 0 ? 1 / x : apply(mpfr_rec_sqrt, x); }  // -inf at -0, as IEEE 754
 Big cbrt(const Big& x) { return apply(mpfr_cbrt, x); }
 Big sin(const Big& x) { return apply(mpfr_sin, x); }
 Big cos(const Big& x) { return apply(mpfr_cos, x); }
@@ -272,6 +272,8 @@ Big polygamma(int64_t n, const Big& x) {
 
 Big abs(const Big& x) { return x.signbit() ? -x : x; }
 Big sign(const Big& x) { return x > 0 ? Big(1) : x < 0 ? Big(-1) : isnan(x) ? x : Big(0); }
+Big max(const Big& a, const Big& b) { return a > b || isnan(a) ? a : b; }
+Big min(const Big& a, const Big& b) { return a < b || isnan(a) ? a : b; }
 Big copysign(const Big& magnitude, const Big& sign) { return magnitude.signbit() == sign.signbit() ? magnitude : -magnitude; }
 Big ldexp(const Big& x, int64_t exponent) {
   return apply([&](mpfr_ptr r, mpfr_srcptr v, mpfr_rnd_t mode) { return mpfr_mul_2si(r, v, exponent, mode); }, x);

@@ -95,6 +95,8 @@ Big fma(const Big& a, const Big& b, const Big& c);
 Big fmod(const Big& a, const Big& b);  // exact, sign of a
 Big abs(const Big&);
 Big sign(const Big&);  // -1, 0, 1; nan stays
+Big max(const Big& a, const Big& b);  // nan if one is
+Big min(const Big& a, const Big& b);
 Big floor(const Big&);
 Big ceil(const Big&);
 Big trunc(const Big&);

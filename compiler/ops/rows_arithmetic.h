@@ -43,14 +43,15 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
      .why = "rounds down, so that div(-1, 2) is -1; div(a, 0) is 0, where the machine would trap",
      .doc = "Quotient of ints, rounded down."},
     {.name = "mod", .arity = 2, .type = TypeRule::same_number, .meaning = [](Number auto a, Number auto b) { return mod(a, b); },
-     .diff = {"g", "-g * floor(a / b)"}, .latex = "$a \\bmod $b", .symbol = "%", .precedence = 6,
+     .diff = {"g", "g * round((y - a) / b)"}, .latex = "$a \\bmod $b", .symbol = "%", .precedence = 6,
      .emit = expand(kModF64, kModF32,
                     "let safe = select(b == 0 or b == -1, 1, b)\n"
                     "let r = a - quotient(a, safe) * safe\n"
                     "let floored = r + select(r != 0 and ((r < 0) != (safe < 0)), safe, 0)\n"
                     "select(b == 0, a, select(b == -1, 0, floored))"),
      .special = {1, -1, 3, -3}, .analytic = false, .unbounded_diff = true,
-     .why = "the remainder of the floored quotient, with the sign of b; mod(a, 0) of ints is a", .doc = "Remainder with the sign of b."},
+     .why = "the remainder of the floored quotient, with the sign of b; mod(a, 0) of ints is a. By b it is -floor(a / b), but a / b may "
+            "round up to the next whole number, as 1 / 0.1 does, where (y - a) / b cannot", .doc = "Remainder with the sign of b."},
 
     // ---- powers. powi stands first: `a^2` with a whole exponent is a powi.
     {.name = "powi", .arity = 2, .type = TypeRule::float_int,
@@ -61,9 +62,9 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
      .unbounded_diff = true, .why = "pow(x, 0)' = 0 and pow(0, 0) = 1", .doc = "A float to the power of an int."},
     {.name = "pow", .arity = 2, .type = TypeRule::same_float, .meaning = [](Analytic auto a, Analytic auto b) { return pow(a, b); },
      .diff = {"let q = y / a\n"
-              "let p = select(b < 0.5 and q == q, q, a^(b - 1))\n"
+              "let p = select(b < 0.5 and (q == q or y != y), q, a^(b - 1))\n"
               "select(a == 0 and b == 0, 0, g * b * p)",
-              "select(y == 0 or (a == 0 and b == 0), 0, g * y * log(a))"},
+              "select((a >= 0 and y == 0) or (a == 0 and b == 0), 0, g * y * log(a))"},
      .identity = {"pow(a, 0) => 1", "pow(a, 1) => a", "pow(1, a) => 1", "pow(a, -1) => 1 / a", "pow(a, 2) => a * a"},
      .fast = {"pow(a, 0.5) => sqrt(a)", "pow(a, -0.5) => rsqrt(a)"}, .latex = "{$a}^{$b}", .symbol = "^", .precedence = 8,
      .emit = expand(kPowF64, kPowF32), .domain = {0.01, 10}, .special = {0, 1, 2, -1, 0.5, 0.3}, .unbounded_diff = true,
