@@ -165,7 +165,6 @@ class Decider {
       const bool made_here = std::find(block.body.begin(), block.body.end(), v) != block.body.end();
       if (made_here && is_compute(f_[v].op) && buffer(leaf) < 0 && !type_of(leaf).dims.empty()) {
         set_buffer(leaf, destinations[k]);
-        if (f_[v].op == "view"_op || is_inlinable(f_[v].op)) uses_[index(v)].stored = true;
       } else {
         note_leaf(results[k], tag_of(f_.body().result, k), false);
       }
@@ -294,8 +293,7 @@ class Decider {
     }
   }
 
-  // The reshape of a scalar or to one is a register; any other shares the memory of its operand. `give_destinations`
-  // may have placed the operand already.
+  // The reshape of a scalar needs no memory; any other is read from the memory of its operand.
   void decide_reshape(ValueId v) {
     const ValueId o = f_.operand(v, 0);
     if (m_.types[f_[o].type].rank() == 0) return;
@@ -307,6 +305,7 @@ class Decider {
   /// Once all operands are placed, forwards: a reshape takes its operand's buffer.
   void place_reshapes(LoopProgram& p) const {
     for (auto it = reshapes_.rbegin(); it != reshapes_.rend(); ++it) {
+      if (m_.types[f_[*it].type].rank() == 0) continue;
       const int32_t from = p.leaves_of[index(f_.operand(*it, 0))][0];
       p.leaves[static_cast<size_t>(p.leaves_of[index(*it)][0])].buffer = p.leaves[static_cast<size_t>(from)].buffer;
     }
