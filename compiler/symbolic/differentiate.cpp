@@ -1,0 +1,139 @@
+// Derivatives one scalar parameter at a time, see differentiate.h.
+#include "symbolic/differentiate.h"
+
+#include <fmt/format.h>
+
+#include "ad/carry.h"
+#include "ad/reverse.h"
+#include "base/check.h"
+#include "ops/table.h"
+#include "symbolic/straight_line.h"
+
+namespace dlc {
+namespace {
+
+/// ∂/∂x of the values of one straight-line function; the derivative of an instruction from those of its operands.
+class Tangents {
+ public:
+  Tangents(Builder& b, ValueId x, ValueId one, size_t n_values) : b_(b), carried_(n_values) { at(x) = {one}; }
+
+  Carried& at(ValueId v) { return carried_[static_cast<size_t>(v.i)]; }
+
+  void step(ValueId v) {
+    const Inst in = b_.func()[v];
+    operands_.assign(b_.func().operands(v).begin(), b_.func().operands(v).end());
+    bool is_active = false;
+    for (ValueId o : operands_) is_active = is_active || at(o);
+    if (!is_active || !is_float(b_.type(v).dtype)) return;
+    const Loc loc = in.loc.because(Reason::symbolic_of);
+    switch (op_row(in.op).kind) {
+      case OpKind::elementwise: at(v) = of_elementwise(v, in, loc); return;
+      case OpKind::linear: at(v) = of_linear(in, loc); return;
+      case OpKind::bilinear: at(v) = of_bilinear(in, loc); return;
+      case OpKind::reduction: at(v) = of_reduction(v, in, loc); return;
+      default: DLC_CHECK(false, "a straight-line function computes by ops with a derivative");
+    }
+  }
+
+ private:
+  Carried of_elementwise(ValueId v, const Inst& in, Loc loc) {
+    Carried dy;
+    for (int k = 0; k < in.n_operands; ++k)
+      if (const Carried dx = at(operands_[static_cast<size_t>(k)]))
+        dy = added(b_, dy, carry(b_, in, operands_, v, k, dx, b_.types()[in.type].dtype, loc), loc);
+    return dy;
+  }
+
+  // The op of the tangents. Only `stack` has several operands, some of which may have none.
+  Carried of_linear(const Inst& in, Loc loc) {
+    bool is_sparse = false;
+    std::vector<ValueId> tangents;
+    for (ValueId o : operands_) {
+      const Carried dx = at(o);
+      is_sparse = is_sparse || !dx || dx.is_sparse;
+      tangents.push_back(dx ? dx.value : b_.zeros(b_.type_id(o), loc));
+    }
+    return after_linear(b_, b_.rebuild(in, tangents, loc), is_sparse);
+  }
+
+  // d(a·b) = da·b + a·db
+  Carried of_bilinear(const Inst& in, Loc loc) {
+    Carried dy;
+    for (size_t k = 0; k < 2; ++k) {
+      const Carried dx = at(operands_[k]);
+      if (!dx) continue;
+      std::vector<ValueId> factors = operands_;
+      factors[k] = dx.value;
+      dy = added(b_, dy, {b_.rebuild(in, factors, loc), dx.is_sparse}, loc);
+    }
+    return dy;
+  }
+
+  // dy = Σ w·dx over the reduced axes
+  Carried of_reduction(ValueId v, const Inst& in, Loc loc) {
+    const ValueId w = op_row(in.op).weight(b_, in, operands_[0], v, loc);
+    const Carried terms = scaled(b_, at(operands_[0]), w, loc);
+    const std::vector<int64_t> axes = b_.module()[in.attr].ints;
+    return {b_.sum(terms.value, {axes.begin(), axes.end()}, loc), terms.is_sparse};
+  }
+
+  Builder& b_;
+  std::vector<Carried> carried_;
+  std::vector<ValueId> operands_;
+};
+
+/// The position of each parameter's derivative among those that `gradient` computed for `in_adjoint_order`.
+ValueId adjoint_of(Builder& b, ValueId results, const std::vector<bool>& in_adjoint_order, size_t param, Loc loc) {
+  int field = 1;
+  for (size_t k = 0; k < param; ++k) field += in_adjoint_order[k] ? 1 : 0;
+  return b.get(results, field, loc);
+}
+
+}  // namespace
+
+FuncId symbolic(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
+  const std::string key = fmt::format("symbolic {} {}", f.i, wrt.key());
+  if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
+  const std::string name = m[f].name;
+  FuncId source = straight_line(m, f, name + ".line", diagnostics);
+  if (!source || !analyse_activity(m, m[source], wrt, diagnostics)) return {};
+
+  Wrt rest = wrt;  // what is not a scalar
+  bool any_in_rest = false;
+  const std::vector<ValueId> source_params = m[source].body().params;
+  for (size_t k = 0; k < source_params.size(); ++k) {
+    const Type& t = m.types[m[source][source_params[k]].type];
+    rest.active[k] = wrt.active[k] && (t.is_tuple() || t.rank() > 0);
+    any_in_rest = any_in_rest || rest.active[k];
+  }
+  if (any_in_rest && !(source = gradient(m, source, rest, diagnostics))) return {};
+  const FuncId id = straight_line(m, source, name + ".symbolic", diagnostics);
+  if (!id) return {};
+
+  Builder b(m, id, BlockId{0});
+  const ValueId all = m[id].body().result;
+  const Loc loc = m[id][all].loc.because(Reason::symbolic_of);
+  const ValueId value = any_in_rest ? b.get(all, 0, loc) : all;
+  const ValueId y = wrt.of < 0 ? value : b.get(value, wrt.of, loc);
+  DLC_CHECK(is_float(b.type(y).dtype) && b.type(y).rank() == 0, "symbolic mode differentiates one float");
+  const std::vector<ValueId> needed = needed_values(m[id], std::span(&y, 1));
+  const std::vector<ValueId> params = m[id].body().params;
+  const size_t n_values = m[id].insts.size();
+  std::vector<ValueId> results{value};
+  for (size_t k = 0; k < params.size(); ++k) {
+    if (!wrt.active[k]) continue;
+    if (rest.active[k]) {
+      results.push_back(adjoint_of(b, all, rest.active, k, loc));
+      continue;
+    }
+    Tangents tangents(b, params[k], b.constant(1, b.type(params[k]).dtype, loc), n_values);
+    for (ValueId v : needed)
+      if (m[id][v].n_operands > 0) tangents.step(v);
+    const Carried dy = tangents.at(y);
+    results.push_back(dy ? dy.value : b.zeros(b.type_id(params[k]), loc));
+  }
+  b.set_result(b.tuple(results, loc));
+  return m.derived[key] = id;
+}
+
+}  // namespace dlc
