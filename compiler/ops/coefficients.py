@@ -6,7 +6,7 @@
     python3 coefficients.py exp log    # those whose name starts with one of the words
 
 Each entry of FITS is a function, an interval, a weight and the number of coefficients. The fit is minimax, by
-Lawson's reweighted least squares at 60 digits (slower than Remez exchange, but it cannot lose its footing). Coefficients are rounded to the target format one after the other, lowest first,
+Lawson's reweighted least squares at 100 digits (slower than Remez exchange, but it cannot lose its footing). Coefficients are rounded to the target format one after the other, lowest first,
 and the rest is fitted again after each rounding, so that the printed decimals (not the ideal ones) are
 near-optimal. The last column is the largest weighted error, as a power of two.
 """
@@ -15,11 +15,14 @@ import sys
 
 from mpmath import mp, mpf
 
-mp.dps = 60
+mp.dps = 100
 
 
 def to_format(value, bits):
     """The nearest float (24 bits) or double (53 bits), as an exact mpf."""
+    if bits in (48, 106):  # a pair
+        high = to_format(value, bits // 2)
+        return high + to_format(value - high, bits // 2)
     if bits == 53:
         return mpf(float(value))
     return mpf(struct.unpack("f", struct.pack("f", float(value)))[0])
@@ -57,7 +60,8 @@ def minimax(f, weight, powers, lo, hi, rounds):
     return [best_c[i] for i in range(n)], best
 
 
-def fit(f, weight, powers, lo, hi, bits):
+def fit(f, weight, powers, lo, hi, bits, pair=None):
+    """`pair` names a power whose coefficient is the sum of two floats."""
     cache = {}
 
     def cached(x):
@@ -71,14 +75,14 @@ def fit(f, weight, powers, lo, hi, bits):
         c, worst = minimax(lambda x: cached(x) - sum(v * x**p for p, v in known.items()), weight, rest, lo, hi,
                            40 if ideal is None else 8)
         ideal = worst if ideal is None else ideal
-        fixed[rest[0]] = to_format(c[0], bits)
+        fixed[rest[0]] = to_format(c[0], bits if rest[0] != pair else 2 * bits)
         rest = rest[1:]
     worst = max(abs(weight(x) * (cached(x) - sum(v * x**p for p, v in fixed.items()))) for x in list(cache))
     return fixed, ideal, worst
 
 
 def near(z):  # avoids 0/0 at the end of an interval
-    return z if abs(z) > mpf(10) ** -12 else mpf(10) ** -12
+    return z if abs(z) > mpf(10) ** -30 else mpf(10) ** -30
 
 
 LN2 = mp.log(2)
@@ -113,6 +117,23 @@ def cos_tail(z):
     return (mp.cos(x) - 1 + x * x / 2) / x**4
 
 
+def erfcx(x):
+    return mp.exp(x * x) * mp.erfc(x)
+
+
+def erfcx_mapped(k):  # (x + k) erfcx(x) in t = (x - k)/(x + k)
+    def mapped(t):
+        x = k * (1 + t) / (1 - t)
+        return (x + k) * erfcx(x)
+
+    return mapped
+
+
+def erf_even(z):  # erf(x)/x - 1 in x^2
+    x = mp.sqrt(near(z))
+    return mp.erf(x) / x - 1
+
+
 def odd_tail(function):  # (function(x) - x) / x^3 in x^2
     def tail(z):
         x = mp.sqrt(near(z))
@@ -145,18 +166,25 @@ FITS = {
     "asin_f32": (odd_tail(mp.asin), lambda z: z, range(5), mpf(0), mpf("0.25"), 24),
     "sinh_f64": (odd_tail(mp.sinh), lambda z: z, range(7), mpf(0), mpf(1), 53),
     "sinh_f32": (odd_tail(mp.sinh), lambda z: z, range(4), mpf(0), mpf(1), 24),
+    "erfcx_f64": (erfcx_mapped(4), lambda t: 1 / erfcx_mapped(4)(t), range(24), mpf(-1), mpf("0.75"), 53, 0),
+    "erfcx_slope": (lambda t: mp.diff(erfcx_mapped(4), t), one, range(5), mpf("-0.9999"), mpf("0.75"), 53),
+    "erfcx_f32": (erfcx_mapped(4), lambda t: 1 / erfcx_mapped(4)(t), range(11), mpf(-1), mpf("0.5"), 24, 0),
+    "log_erfc_f32": (lambda t: mp.log(mp.erfc(t)) / t, lambda t: t * mp.erfc(t), range(7), mpf(1), mpf(4), 24),
+    "erf_f64": (erf_even, one, range(12), mpf(0), mpf(1), 53),
+    "erf_f32": (erf_even, one, range(7), mpf(0), mpf(1), 24),
 }
 
 
 def main(words):
-    for name, (f, weight, powers, lo, hi, bits) in FITS.items():
+    for name, (f, weight, powers, lo, hi, bits, *pair) in FITS.items():
         if words and not any(name.startswith(w) for w in words):
             continue
-        coefficients, ideal, worst = fit(f, weight, list(powers), mpf(lo), mpf(hi), bits)
+        coefficients, ideal, worst = fit(f, weight, list(powers), mpf(lo), mpf(hi), bits, *pair)
         digits = 17 if bits == 53 else 9
         print(f"{name}  error 2^{float(mp.log(worst, 2)):.1f} (2^{float(mp.log(ideal, 2)):.1f} before rounding)")
         for p, v in coefficients.items():
-            print(f"  {p:2d} {mp.nstr(v, digits)}")
+            low = v - to_format(v, bits)
+            print(f"  {p:2d} {mp.nstr(to_format(v, bits), digits)}", f"+ {mp.nstr(low, digits)}" if low else "")
 
 
 main(sys.argv[1:])

@@ -17,6 +17,7 @@
 //   f64(x) f32(x) int(x)        conversions; int truncates, saturates, and nan gives 0
 // Other functions may be called: their expansions are inlined in turn, which must come to an end.
 #pragma once
+#include "ops/expansions_erf.h"
 #include "ops/expansions_exact.h"
 #include "ops/expansions_exp.h"
 #include "ops/expansions_inverse.h"
@@ -27,14 +28,6 @@
 namespace dlc {
 
 // Until a family has its file, its texts are loud: nan everywhere.
-inline constexpr char kErfF64[] = "a * nan";
-inline constexpr char kErfF32[] = "a * nan";
-inline constexpr char kErfcF64[] = "a * nan";
-inline constexpr char kErfcF32[] = "a * nan";
-inline constexpr char kExpNegSquareF64[] = "a * nan";
-inline constexpr char kExpNegSquareF32[] = "a * nan";
-inline constexpr char kGeluF64[] = "a * nan";
-inline constexpr char kGeluF32[] = "a * nan";
 inline constexpr char kLgammaF64[] = "a * nan";
 inline constexpr char kLgammaF32[] = "a * nan";
 inline constexpr char kDigammaF64[] = "a * nan";
