@@ -1,0 +1,184 @@
+// The C header and the JSON signature of an object.
+#include "codegen/header.h"
+
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "codegen/abi_text.h"
+
+namespace dlc {
+
+namespace {
+
+const char* c_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "float";
+    case DType::f64: return "double";
+    case DType::b1: return "uint8_t";
+    default: return "int64_t";
+  }
+}
+
+std::string shape_text(const Module& m, const std::vector<DimId>& dims) {
+  std::string s = "[";
+  for (size_t k = 0; k < dims.size(); ++k) s += (k ? ", " : "") + m.types.dims.text(dims[k]);
+  return s + "]";
+}
+
+/// Collects the leaves of a value by the names of its fields.
+class Leaves {
+ public:
+  Leaves(const Module& m, std::set<std::string>& used) : m_(m), used_(used) {}
+
+  void add(TypeId type, const std::string& path, const std::string& otherwise, std::vector<SignatureLeaf>& out) {
+    const Type& t = m_.types[type];
+    if (!t.is_tuple()) {
+      out.push_back({unique(ascii_name(path.empty() ? otherwise : path)), path, t.dtype, t.dims});
+      return;
+    }
+    for (size_t k = 0; k < t.fields.size(); ++k) {
+      const std::string field(m_.strings[t.fields[k].name]);
+      const std::string name = field.empty() ? std::to_string(k) : field;
+      if (path.empty() && field.empty()) add(t.fields[k].type, "", otherwise + std::to_string(k), out);
+      else add(t.fields[k].type, path.empty() ? name : path + "." + name, otherwise, out);
+    }
+  }
+  std::string unique(const std::string& wanted) {
+    std::string name = wanted;
+    for (int n = 2; !used_.insert(name).second; ++n) name = fmt::format("{}_{}", wanted, n);
+    return name;
+  }
+
+ private:
+  const Module& m_;
+  std::set<std::string>& used_;
+};
+
+/// A text that is safe inside a C comment.
+std::string in_comment(std::string text) {
+  for (size_t at; (at = text.find("*/")) != std::string::npos;) text.replace(at, 2, "* /");
+  return text;
+}
+
+std::string parameters(const Signature& s, const Module& m) {
+  std::string out = "const dlc_ctx* ctx";
+  for (const std::string& name : s.sizes) out += ", int64_t " + name;
+  for (const SignatureLeaf& l : s.inputs)
+    out += l.is_array() ? fmt::format(", const {}* {} /* {} */", c_type(l.dtype), l.name, in_comment(shape_text(m, l.dims)))
+                        : fmt::format(", {} {}", c_type(l.dtype), l.name);
+  for (const SignatureLeaf& l : s.outputs)
+    out += fmt::format(", {}* {}{}", c_type(l.dtype), l.name, l.is_array() ? " /* " + in_comment(shape_text(m, l.dims)) + " */" : "");
+  return out + ", void* workspace";
+}
+
+void declare(const HeaderInput& in, size_t k, std::string& out) {
+  const Signature s = signature_of(in.module, in.entries[k]);
+  out += fmt::format("\n/* {}\n", in_comment(in.module[in.entries[k].func].name));
+  size_t at = 0;
+  while (at < s.doc.size()) {
+    const size_t end = std::min(s.doc.find('\n', at), s.doc.size());
+    out += " * " + in_comment(s.doc.substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
+  for (const SignatureLeaf& l : s.inputs)
+    if (!l.path.empty() && l.path != l.name) out += fmt::format(" * {} is {}\n", l.name, in_comment(l.path));
+  out += " * Returns DLC_OK or one of dlc_code. */\n";
+  out += fmt::format("int32_t {}({});\n", s.symbol, parameters(s, in.module));
+  std::string sizes;
+  for (const std::string& name : s.sizes) sizes += (sizes.empty() ? "int64_t " : ", int64_t ") + name;
+  out += fmt::format("int64_t {}_ws({});\n", s.symbol, sizes.empty() ? "void" : sizes);
+  out += fmt::format("int32_t {}_packed(const dlc_ctx* ctx, void* const* args);\n", s.symbol);
+  if (!in.object.has_direct[k]) return;
+  std::string args;
+  for (const SignatureLeaf& l : s.inputs) args += fmt::format("{}{} {}", args.empty() ? "" : ", ", c_type(l.dtype), l.name);
+  out += fmt::format("{} {}_direct({});\n", c_type(s.outputs[0].dtype), s.symbol, args.empty() ? "void" : args);
+}
+
+std::string site_text(const HeaderInput& in, const CodeSite& site) {
+  std::string text = in.sources.place(site.loc.span);
+  if (text.empty()) text = in.module[site.func].name;
+  else text += ": " + std::string(in.sources.text(site.loc.span).substr(0, 80));
+  return text + (site.is_size ? " (a size is negative)" : " (a subscript leaves its array)");
+}
+
+nlohmann::ordered_json leaf_json(const Module& m, const SignatureLeaf& l) {
+  nlohmann::ordered_json j;
+  j["name"] = l.name;
+  if (!l.path.empty()) j["path"] = l.path;
+  j["dtype"] = dtype_name(l.dtype);
+  auto shape = nlohmann::ordered_json::array();
+  for (DimId d : l.dims) {
+    if (const auto n = m.types.dims.as_constant(d)) shape.push_back(*n);
+    else shape.push_back(m.types.dims.text(d));
+  }
+  j["shape"] = std::move(shape);
+  return j;
+}
+
+}  // namespace
+
+Signature signature_of(const Module& m, const Entry& entry) {
+  const Func& f = m[entry.func];
+  Signature s;
+  s.symbol = entry.symbol;
+  s.doc = f.doc;
+  std::set<std::string> used;
+  Leaves leaves(m, used);
+  for (StrId name : f.size_vars) s.sizes.push_back(leaves.unique(ascii_name(m.strings[name])));
+  for (size_t k = 0; k < f.body().params.size(); ++k) {
+    const Inst& p = f[f.body().params[k]];
+    leaves.add(p.type, std::string(m.strings[m[p.attr].name]), "x" + std::to_string(k), s.inputs);
+  }
+  // A result's name may be an input's (the gradient by W is W): results get a prefix then.
+  std::vector<SignatureLeaf> results;
+  std::set<std::string> own;
+  Leaves(m, own).add(f.result_type(), "", "out", results);
+  for (SignatureLeaf& l : results) {
+    l.name = leaves.unique(used.contains(l.name) ? "out_" + l.name : l.name);
+    s.outputs.push_back(std::move(l));
+  }
+  return s;
+}
+
+std::string c_header(const HeaderInput& in) {
+  const std::string prefix = ascii_name(in.name);
+  const std::string guard = "DLC_GENERATED_" + prefix + "_H";
+  std::string out = fmt::format("/* {}.h: made by dlc. Depends on nothing but stdint.h. */\n#ifndef {}\n#define {}\n", prefix, guard, guard);
+  out += kAbiText;
+  out += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+  for (size_t k = 0; k < in.entries.size(); ++k) declare(in, k, out);
+  out += "\n#ifdef __cplusplus\n}\n#endif\n";
+  out += fmt::format("\n/* What dlc_error::site counts: const char* const sites[] = {}_SITES; */\n#define {}_SITES {{", prefix, prefix);
+  // JSON's escapes are C's, as long as only ASCII is left as it is and no digit follows an escape.
+  for (const CodeSite& site : in.object.sites)
+    out += fmt::format(" \\\n  {},", nlohmann::json(site_text(in, site)).dump());
+  out += " 0 }\n#endif\n";
+  return out;
+}
+
+std::string json_signature(const HeaderInput& in) {
+  nlohmann::ordered_json j;
+  j["abi_version"] = kAbiVersion;
+  j["functions"] = nlohmann::ordered_json::array();
+  for (size_t k = 0; k < in.entries.size(); ++k) {
+    const Signature s = signature_of(in.module, in.entries[k]);
+    nlohmann::ordered_json f;
+    f["symbol"] = s.symbol;
+    f["name"] = in.module[in.entries[k].func].name;
+    if (!s.doc.empty()) f["doc"] = s.doc;
+    f["sizes"] = s.sizes;
+    f["inputs"] = nlohmann::ordered_json::array();
+    f["outputs"] = nlohmann::ordered_json::array();
+    for (const SignatureLeaf& l : s.inputs) f["inputs"].push_back(leaf_json(in.module, l));
+    for (const SignatureLeaf& l : s.outputs) f["outputs"].push_back(leaf_json(in.module, l));
+    f["direct"] = static_cast<bool>(in.object.has_direct[k]);
+    j["functions"].push_back(std::move(f));
+  }
+  j["sites"] = nlohmann::ordered_json::array();
+  for (const CodeSite& site : in.object.sites) j["sites"].push_back(site_text(in, site));
+  return j.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace dlc
