@@ -139,8 +139,8 @@ Val Lowering::matmul(const Val& x, const Val& y, ExprId xe, ExprId ye, Span span
   if (a.dims.back() != c.dims.front()) {
     Diagnostic& d = fail(sema_error("matmul-inner-size"), span,
                          fmt::format("inner sizes of `{} @ {}` differ: {} and {}", code(xe), code(ye), dims().text(a.dims.back()), dims().text(c.dims.front())));
-    labelled(d).rule("`@` contracts the last size of the left with the first of the right");
-    label_sizes(d, a.dims.back()), label_sizes(d, c.dims.front());
+    label_pair(d, x, xe, a.dims.back(), y, ye, c.dims.front());
+    d.rule("`@` contracts the last size of the left with the first of the right");
     if (a.dims.size() == 2 && a.dims.front() == c.dims.front()) d.help(fmt::format("write `transpose({})`", code(xe)));
     return {};
   }
@@ -214,8 +214,7 @@ struct Builtins {
     if (n != m) {
       Diagnostic& d = w.fail(sema_error("size-mismatch"), c.call.span,
                              fmt::format("sizes of `{}` and `{}` differ: {} and {}", w.code(c.args[0].expr), w.code(c.args[1].expr), w.dims().text(n), w.dims().text(m)));
-      w.label_operand(d, x, c.args[0].expr), w.label_operand(d, y, c.args[1].expr);
-      w.label_sizes(d, n), w.label_sizes(d, m);
+      w.label_pair(d, x, c.args[0].expr, n, y, c.args[1].expr, m);
       return {};
     }
     return w.matmul(x, y, c.args[0].expr, c.args[1].expr, c.call.span);

@@ -38,10 +38,7 @@ bool Lowering::join_shapes(std::span<const Val> args, std::span<const ExprId> ex
     Diagnostic& d = fail(kind, span,
                          fmt::format("sizes of `{}` and `{}` differ: {} and {}", code(exprs[left]), code(exprs[right]),
                                      dims().text(x), dims().text(y)));
-    label_operand(d, args[left], exprs[left]);
-    label_operand(d, args[right], exprs[right]);
-    label_sizes(d, x);
-    label_sizes(d, y);
+    label_pair(d, args[left], exprs[left], x, args[right], exprs[right], y);
     d.rule("only a scalar, and an array whose shape is the trailing part of the other's, is repeated");
     return false;
   }
@@ -74,6 +71,8 @@ Val Lowering::int_arithmetic(OpId op, std::span<const Val> args, std::vector<Dim
       else known = false;
       if (known && all_flex) {
         if (const auto c = dims().as_constant(d)) return integer(*c, span);
+        fail(sema_error("literal-out-of-range"), span, "the value of this expression of literals does not fit an int");
+        return {};
       } else if (known) {
         return size_value(d, span);
       }

@@ -53,7 +53,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"branches-differ", "The branches of an `if` used as a value have different types or shapes, so the `if` would have none."},
     {"pattern-arity", "A pattern `(a, b)` takes apart a tuple with as many fields, and this value has another number of them or is no tuple."},
     {"no-such-field", "A tuple is read by a field that it does not have. A plain tuple `(A, B)` has none; take it apart by `let (a, b) = t`."},
-    {"array-elements-differ", "The elements of `[a, b, c]` must have one type and shape."},
+    {"array-elements-differ",
+     "The elements of `[a, b, c]` must have one type and shape, for they become the rows of one array. Literals adapt to the others; an int does beside floats."},
 
     // ---- sizes
     {"size-mismatch",
@@ -71,24 +72,29 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"reshape-count", "`reshape` keeps the elements and their order, so the product of the new sizes must equal that of the old ones, as symbols."},
     {"bad-axis", "An `axis` is not an axis of the array. Axes count from 0; negative ones count from the last; the value must be a literal."},
     {"rank-mismatch", "A function or an operator wants an array of another rank: `@` wants at least one axis on both sides, `dot` two vectors."},
-    {"rank-too-large", "An array would have more than 32 axes."},
+    {"rank-too-large",
+     "An array would have more than 32 axes. No program needs that many; look for an index that should be summed."},
     {"empty-reduction", "`max`, `min`, `mean`, `argmax`, `argmin` of no elements have no value. Only `sum` (0), `prod` (1), `any` (false), `all` (true) have one."},
 
     // ---- subscripts and index notation
     {"too-many-subscripts", "An array is subscripted by more subscripts than it has axes, or a scalar is subscripted at all."},
-    {"subscript-not-int", "A subscript is neither an int, `:`, nor a range of ints."},
+    {"subscript-not-int",
+     "A subscript is neither an int, `:`, nor a range of ints. `x[1.0]` is not `x[1]`: convert by `int(…)` if that is meant."},
     {"index-out-of-range", "A subscript leaves its array whatever the sizes are. Indices count from 0, ranges exclude their end, and a negative literal counts from the end."},
     {"negative-index", "A computed subscript is negative. Only a negative literal counts from the end: write `x[-1]`, or `x[n - 1]`."},
-    {"bad-step", "The step of a range must be a positive integer literal."},
+    {"bad-step",
+     "The step of a range must be a positive integer literal or constant: `x[0..n step 2]`. To go backwards, write `flip(x)`."},
     {"binder-range-unknown",
      "The range of an index follows from the arrays that it alone subscripts, and there is none. `x[i + 1]` infers nothing. Give it: `sum[i in 0..n](…)`."},
     {"binder-range-conflict", "An index subscripts two axes of different sizes, so its range is ambiguous. Give the range if that is meant: `sum[i in 0..n](…)`."},
-    {"binder-unused", "An index is bound without a range and never used."},
+    {"binder-unused",
+     "An index is bound without a range and never used, so nothing says how often its body counts. Remove it, or give its range."},
     {"binder-reuses-name", "An index of index notation must be a new name; this one is in scope already, or bound twice."},
     {"bad-binder", "In `sum[…](body)` and `let t[…] = e` the brackets hold names of indices, each with an optional range: `i` or `i in 0..n`."},
 
     // ---- calls
-    {"argument-count", "A function is called with too many or too few arguments."},
+    {"argument-count",
+     "A function is called with too many or too few arguments. Every parameter takes exactly one, by position or by name."},
     {"unknown-argument", "A named argument is not a parameter of the function that is called."},
     {"duplicate-argument", "A parameter is given twice, by position and by name or twice by name."},
     {"bad-argument", "A built-in function got an argument of a form it cannot use: an `axis` that is no literal, a list where a single value is meant."},
@@ -103,7 +109,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"unknown-output", "`of` names the field of the function's result that is differentiated; the result has no such field, or is no named tuple."},
     {"bad-derivative", "`grad(f, wrt = x, mode = m)` takes one function and the named arguments `wrt`, `mode`, `of` and `value`."},
 
-    {"not-supported-yet", "This part of the language is read but not compiled yet."},
+    {"not-supported-yet",
+     "This part of the language is read but not compiled yet. Functions that do not use it are compiled."},
 };
 
 /// A row of the table above, found while compiling.

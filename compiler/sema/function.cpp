@@ -67,13 +67,22 @@ bool Lowering::lower_signature(const Fn& fn) {
   return ok && !failed_;
 }
 
+/// What a message about the result of a body points to.
+Span Lowering::result_span(ExprId body) const {
+  const Expr& e = ast_[body];
+  if (e.kind != ExprKind::block) return e.span;
+  if (e.a) return ast_[e.a].span;
+  for (StmtId id : ast_[e.stmts])
+    if (ast_[id].kind == StmtKind::return_) return ast_[ast_[id].value].span;
+  return e.stmts.empty() ? e.span : ast_[ast_[e.stmts].back()].span;
+}
+
 bool Lowering::lower_function(const Fn& fn) {
   if (!lower_signature(fn)) return false;
   const Expr& body = ast_[fn.body];
   const Val v = body.kind == ExprKind::block ? lower_block(fn.body, result_type_) : lower(fn.body, result_type_);
   if (!v || stopped_) return failed_ = true, false;
-  const ExprId last = body.kind == ExprKind::block && body.a ? body.a : fn.body;
-  const Span span = ast_[last].kind == ExprKind::block && fn.name ? fn.name.span : ast_[last].span;
+  const Span span = result_span(fn.body);
   ValueId result;
   if (!result_type_) {
     result = make(v, span);

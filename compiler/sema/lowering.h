@@ -186,6 +186,7 @@ class Lowering {
   void bind_pattern(PatternId pattern, Val value, Binding::Kind kind, TypeId type, ExprId source);
   bool bind_tuple_literal(const Stmt& s, Binding::Kind kind);
   bool all_branches_return(ExprId if_expr) const;
+  Span result_span(ExprId body) const;
 
   // ---- scope.cpp: names, errors
   Diagnostic& fail(const DiagnosticKind& kind, Span span, std::string message);
@@ -205,6 +206,7 @@ class Lowering {
   std::string code(ExprId e) const;  // its source text
   void label_sizes(Diagnostic& d, DimId size);
   void label_operand(Diagnostic& d, const Val& v, ExprId e);
+  void label_pair(Diagnostic& d, const Val& left, ExprId left_expr, DimId x, const Val& right, ExprId right_expr, DimId y);
 
   // ---- types.cpp: type expressions, sizes, ranges
   TypeId lower_type(TypeExprId t, int depth = 0);

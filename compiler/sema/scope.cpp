@@ -129,4 +129,12 @@ void Lowering::label_operand(Diagnostic& d, const Val& v, ExprId e) {
   if (v.origin && v.origin != here) d.label(v.origin, fmt::format("`{}` is declared here: {}", code(e), type_text(v)));
 }
 
+/// Two operands whose sizes x and y should agree: their types, and where these come from.
+void Lowering::label_pair(Diagnostic& d, const Val& left, ExprId left_expr, DimId x, const Val& right, ExprId right_expr, DimId y) {
+  label_operand(d, left, left_expr);
+  label_operand(d, right, right_expr);
+  if (!left.origin) label_sizes(d, x);
+  if (!right.origin) label_sizes(d, y);
+}
+
 }  // namespace dlc::sema

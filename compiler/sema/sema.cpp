@@ -27,6 +27,7 @@ bool mentions_float(const Ast& ast, TypeExprId id, StrId word) {
 
 FnEntry make_entry(const Ast& ast, FnId fn, std::string doc, StrId float_word) {
   FnEntry entry;
+  while (!doc.empty() && doc.back() == '\n') doc.pop_back();
   entry.ast = &ast, entry.fn = fn, entry.doc = std::move(doc);
   entry.is_generic = mentions_float(ast, ast[fn].result, float_word);
   for (const Param& p : ast[ast[fn].params]) entry.is_generic = entry.is_generic || mentions_float(ast, p.type, float_word);

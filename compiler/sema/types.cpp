@@ -54,6 +54,10 @@ TypeId Lowering::lower_type(TypeExprId id, int depth) {
   bool ok = true;
   for (ExprId e : ast_[t.sizes]) {
     sizes.push_back(lower_size(e));
+    if (const auto c = dims().as_constant(sizes.back()); c && *c < 0) {
+      fail(sema_error("not-a-size"), ast_[e].span, fmt::format("a size is not negative, and this is {}", *c));
+      ok = false;
+    }
     ok = ok && sizes.back();
   }
   if (sizes.size() > kMaxRank) {

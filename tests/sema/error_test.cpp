@@ -1,0 +1,227 @@
+// Every message of sema/errors.h, with its place, and that one cause gives one message.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "analysed.h"
+#include "sema/errors.h"
+
+namespace dlc {
+namespace {
+
+/// `source` marks the primary range of its only error by << >>.
+struct Case {
+  const char* slug;
+  const char* source;
+};
+
+constexpr Case kCases[] = {
+    // ---- names
+    {"unknown-name", "fn f(x: real) = x + <<y>>"},
+    {"unknown-function", "fn f(x: real) = grad(<<g>>, wrt = x)(1)\nfn h(x: real) { let g = 1  return x }"},
+    {"unknown-function", "fn f(x: real) = <<sine>>(x)"},
+    {"unknown-function", "fn f(x: real[3]) = <<foo>>[3](x)"},
+    {"unknown-type", "fn f(x: <<double>>) = x"},
+    {"not-a-function", "fn f(x: real) = <<x>>(1)"},
+    {"not-a-function", "const K = 3\nfn f(x: real) = <<K>>(x)"},
+    {"function-as-value", "fn f(x: real) = x + <<sin>>"},
+    {"function-as-value", "fn g(x: real) = x\nfn f(x: real) -> real = g(<<g>>)"},
+    {"function-as-value", "fn f(x: real) = <<sin>>[0]"},
+    {"duplicate-name", "fn f(x: real) = x\nfn <<f>>(y: real) = y"},
+    {"duplicate-name", "fn f(x: real, <<x>>: real) = x"},
+    {"duplicate-name", "fn f[n, <<n>>](x: real[n]) = x"},
+    {"duplicate-name", "fn f[n](<<n>>: real) = n"},
+    {"duplicate-name", "fn f(x: real) = (a = x, <<a>> = x)"},
+    {"duplicate-name", "fn f(x: real) = x\nexport f\nexport <<f>>"},
+    {"missing-parameter-type", "fn f(<<x>>) = 1"},
+    {"unset-variable", "fn f(x: real) { var v: real  return x + <<v>> }"},
+    {"assignment-to-let", "fn f(x: real) { let a = x  <<a>> = 2  return a }"},
+    {"assignment-to-let", "fn f(x: real) { <<x>> = 2  return x }"},
+    {"assignment-to-let", "const K = 1\nfn f(x: real) { <<K>> = 2  return x }"},
+    {"export-missing", "fn f(x: real) = x\nexport <<g>>"},
+    {"export-missing", "export g = <<1 + 2>>"},
+    {"const-not-constant", "fn f(x: real) = x\nconst A = <<f(1)>>"},
+    {"const-not-constant", "const A = <<1 < 2>>"},
+    {"const-cycle", "const <<A>> = B + 1\nconst B = A"},
+    {"value-recursion", "fn f(x: real) -> real = <<f(x - 1)>>"},
+    {"value-recursion", "fn f(x: real) -> real = <<g(x)>>\nfn g(x: real) -> real = f(x)"},
+
+    // ---- types
+    {"type-mismatch", "fn f(x: bool) = <<x>> + 1"},
+    {"type-mismatch", "fn g(x: real[3]) = x\nfn f(x: real) = g(<<x>>)"},
+    {"type-mismatch", "fn f(x: real) { let a: int = <<x>>  return a }"},
+    {"type-mismatch", "fn f(x: real[3]) = <<all(x)>>"},
+    {"return-type", "fn f(x: real) -> int = <<x>>"},
+    {"return-type", "fn f[n](x: real[n]) -> real[n + 1] = <<x>>"},
+    {"return-type", "fn f(x: real) -> (real, real) { return <<(x, x, x)>> }"},
+    {"mixed-floats", "fn f(x: f32, y: f64) = <<x * y>>"},
+    {"mixed-floats", "fn g(x: f32) = x\nfn f(y: f64) = g(<<y>>)"},
+    {"mixed-floats", "fn f(x: f32[3], y: f64[3]) = <<dot(x, y)>>"},
+    {"int-division", "fn f(n: int) -> real = <<n / 2>>"},
+    {"int-division", "fn f[n](x: real[n]) = sum(x) * (<<1 / n>>)"},
+    {"literal-not-int", "fn f(n: int) -> int { let k: int = <<0.5>>  return k }"},
+    {"literal-not-int", "fn g(n: int) = n\nfn f(x: real) = g(<<1 / 2>>)"},
+    {"literal-out-of-range", "fn f(x: f32) = x * <<1e300>>"},
+    {"literal-out-of-range", "fn f(n: int) = n + <<9223372036854775807 * 2>>"},
+    {"condition-not-bool", "fn f(x: real) = if <<x>> { 1.0 } else { x }"},
+    {"condition-not-bool", "fn f(x: real) = x > 0 and <<x>>"},
+    {"condition-not-scalar", "fn f(x: real[3]) = if <<x > 0>> { 1.0 } else { 2.0 }"},
+    {"branches-differ", "fn f(x: real[3]) = <<if x[0] > 0 { x } else { 0 }>>"},
+    {"pattern-arity", "fn f(x: real) { let <<(a, b, c)>> = (x, x)  return a }"},
+    {"pattern-arity", "fn f(x: real) { let <<(a, b)>> = x  return a }"},
+    {"no-such-field", "fn f(x: real) { let t = (alpha = x, b = x)  return t.<<alpa>> }"},
+    {"no-such-field", "fn f(x: real) = x.<<a>>"},
+    {"array-elements-differ", "fn f(x: real, y: real[2]) = [x, <<y>>]"},
+
+    // ---- sizes
+    {"size-mismatch", "fn f[n, m](x: real[n], y: real[m]) = <<x + y>>"},
+    {"size-mismatch", "fn g[n](x: real[n], y: real[n]) = dot(x, y)\nfn f(x: real[3], y: real[4]) = g(x, <<y>>)"},
+    {"size-mismatch", "fn f[n, m](x: real[n], y: real[m]) = <<dot(x, y)>>"},
+    {"size-mismatch", "fn g(x: real[3]) = x\nfn f(x: real[4]) = g(<<x>>)"},
+    {"shape-mismatch", "fn f[n, d](X: real[n, d], y: real[n]) = <<X + y>>"},
+    {"shape-mismatch", "fn f(x: real[2, 3], y: real[2, 4]) = concat(x, <<y>>)"},
+    {"matmul-inner-size", "fn f[H, K, D](W1: real[H, K], x: real[D]) = sigmoid(<<W1 @ x>>)"},
+    {"no-such-size", "fn f[n](x: real[<<m>>]) = x"},
+    {"not-a-size", "fn f(x: real[<<1.5>>]) = x"},
+    {"not-a-size", "fn f(k: int) = zeros(<<k>>)"},
+    {"not-a-size", "fn f(x: real[<<-1>>]) = x"},
+    {"size-not-inferred", "fn g[n](x: real) = zeros(n) + x\nfn f(x: real) = <<g(x)>>"},
+    {"size-count", "fn g[n](x: real) = zeros(n) + x\nfn f(x: real) = g[1, <<2>>](x)"},
+    {"size-count", "fn f(x: real) = sin<<[3]>>(x)"},
+    {"size-too-large", "fn f[n](x: real[n], y: real[<<div(n, 0)>>]) = x"},
+    {"size-too-large", "fn f[n](x: real[n]) = zeros(<<n * 9223372036854775807 * 2>>)"},
+    {"reshape-count", "fn f(x: real[6]) = <<reshape(x, [4, 2])>>"},
+    {"bad-axis", "fn f(x: real[2, 3]) = sum(x, <<axis = 2>>)"},
+    {"bad-axis", "fn f(x: real[2, 3]) = transpose(x, <<[0, 0]>>)"},
+    {"bad-axis", "fn f(x: real[2, 3]) = <<cumsum(x)>>"},
+    {"rank-mismatch", "fn f(x: real, y: real) = <<x @ y>>"},
+    {"rank-mismatch", "fn f(x: real[2, 2], y: real[2]) = dot(<<x>>, y)"},
+    {"rank-mismatch", "fn f(x: real) = sum(<<x>>)"},
+    {"rank-too-large",
+     "fn f(x: <<real[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]>>) = x"},
+    {"empty-reduction", "fn f(x: real[0]) = <<max(x)>>"},
+
+    // ---- subscripts and index notation
+    {"too-many-subscripts", "fn f(x: real[3]) = x<<[0, 1]>>"},
+    {"too-many-subscripts", "fn f(x: real) = x<<[0]>>"},
+    {"subscript-not-int", "fn f(x: real[3]) = x[<<1.5>>]"},
+    {"index-out-of-range", "fn f(x: real[3]) = x[<<3>>]"},
+    {"index-out-of-range", "fn f(x: real[3]) = x[<<-4>>]"},
+    {"index-out-of-range", "fn f[n](x: real[n]) = x[<<n>>]"},
+    {"index-out-of-range", "fn f[n](x: real[n]) = sum[i in 0..n](x[<<i + 1>>])"},
+    {"index-out-of-range", "fn f(x: real[3]) = x[<<1..5>>]"},
+    {"negative-index", "fn f(x: real[3]) = x[<<1 - 2>>]"},
+    {"bad-step", "fn f(x: real[6]) = x[0..6 step <<0>>]"},
+    {"binder-range-unknown", "fn f(x: real[3]) = sum[<<i>>](x[i + 1])"},
+    {"binder-range-conflict", "fn f[n, m](x: real[n], y: real[m]) = sum[<<i>>](x[i] * y[i])"},
+    {"binder-unused", "fn f(x: real) = sum[<<i>>](x)"},
+    {"binder-reuses-name", "fn f(x: real[3]) { let i = 1  return sum[<<i>>](x[i]) }"},
+    {"binder-reuses-name", "fn f(x: real[3, 3]) = sum[i, <<i>>](x[i, i])"},
+    {"bad-binder", "fn f(x: real[3]) = sum[<<i + 1>>](x[i])"},
+    {"bad-binder", "fn f(x: real[3, 3]) = argmax<<[i, j]>>(x[i, j])"},
+
+    // ---- calls
+    {"argument-count", "fn g(x: real) = x\nfn f(x: real) = g<<(x, x)>>"},
+    {"argument-count", "fn g(x: real, y: real) = x\nfn f(x: real) = g<<(x)>>"},
+    {"argument-count", "fn f(x: real) = atan2<<(x)>>"},
+    {"argument-count", "fn f(x: real[3]) = dot<<(x)>>"},
+    {"unknown-argument", "fn g(x: real) = x\nfn f(x: real) = g(<<y>> = x)"},
+    {"unknown-argument", "fn f(x: real) = sin(<<angle>> = x)"},
+    {"unknown-argument", "fn f(x: real[3]) = sum(x, <<axes>> = 0)"},
+    {"duplicate-argument", "fn g(x: real) = x\nfn f(x: real) = g(x, <<x = 1>>)"},
+    {"bad-argument", "fn g(x: real) = x\nfn f(x: real) = g(<<0..3>>)"},
+    {"bad-argument", "fn f(x: real[3]) = max(x, x, <<axis = 0>>)"},
+
+    // ---- derivatives
+    {"no-derivative", "fn g(n: int, x: real) = n * x\nexport d = grad(g, wrt = <<n>>)"},
+    {"no-derivative", "fn g(x: real) = x > 0\nexport d = <<grad(g)>>"},
+    {"wrt-missing", "fn g(x: real, y: real) = x * y\nexport d = <<grad(g)>>"},
+    {"unknown-wrt", "fn g(x: real, y: real) = x * y\nexport d = grad(g, wrt = <<z>>)"},
+    {"unknown-mode", "fn g(x: real) = x\nexport d = grad(g, mode = <<revers>>)"},
+    {"grad-of-array", "fn g(x: real[3]) = 2 * x\nexport d = <<grad(g)>>"},
+    {"unknown-output", "fn g(x: real) = (a = x, b = x)\nexport d = grad(g, of = <<c>>)"},
+    {"bad-derivative", "fn g(x: real) = x\nfn f(x: real) = grad(g, <<x>>)"},
+    {"bad-derivative", "fn g(x: real) = x\nexport d = grad(g, <<wtr = x>>)"},
+
+    // ---- later stages of the language: one message each, whatever depends on it
+    {"not-supported-yet", "fn f[n](x: real[n]) { var s = 0.0  <<for>> i in 0..n { s = s + x[i] }  return s }"},
+    {"not-supported-yet", "fn f(x: real) { var s: real  <<while>> s < x { s = s + 1 }  return s }"},
+    {"not-supported-yet", "fn f(x: real) { var s: real  <<if>> x > 0 { s = 1 } else { s = 2 }\n return s }"},
+    {"not-supported-yet", "struct <<State>> { h: real }\nfn f(s: State) = s.h\nfn g(x: real) = f(State(h = x))"},
+    {"not-supported-yet", "model <<M>> { param w: real  loss(x: real) = w * x }"},
+    {"not-supported-yet", "fn f(x: real, g: <<fn(real) -> real>>) = g(x)"},
+    {"not-supported-yet", "fn f(x: real) { <<fn g(y: real)>> = x * y  return g(x) }"},
+    {"not-supported-yet", "fn f(x: real[3]) = <<map>>(sin, x)"},
+    {"not-supported-yet", "fn f(x: real[3], i: int) = x[<<i>>]"},
+    {"not-supported-yet", "fn f(x: real[3], i: int[2]) = x[<<i>>]"},
+    {"not-supported-yet", "fn f(x: real[9]) = sum[i in 0..3, j in 0..3](x[<<i * j>>])"},
+    {"not-supported-yet", "fn f(L: real[3, 3]) { let z[a] = sum[b in <<0..a>>](L[a, b])  return z }"},
+    {"not-supported-yet", "fn f(x: real[3]) { var v = x  <<v[0]>> = 1  return v }"},
+    {"not-supported-yet", "fn f(x: real) = <<hessian>>(g)(x)\nfn g(x: real) = x"},
+    {"not-supported-yet", "fn det[n](A: real[n, n]) -> real = <<det(A[1..n, 1..n])>>"},
+};
+
+TEST(SemaErrors, HavePlaceAndSlugAndComeAlone) {
+  for (const Case& c : kCases) {
+    std::string text = c.source;
+    const size_t begin = text.find("<<");
+    text.erase(begin, 2);
+    const size_t end = text.find(">>");
+    text.erase(end, 2);
+    const Analysed a(text);
+    SCOPED_TRACE(std::string(c.source) + "\n" + a.messages());
+    ASSERT_EQ(a.diagnostics.all().size(), 1u);
+    const Diagnostic& d = a.diagnostics.all()[0];
+    EXPECT_STREQ(d.kind->slug, c.slug);
+    EXPECT_EQ(std::string(a.sources.text(d.span)), text.substr(begin, end - begin));
+    EXPECT_FALSE(a.ok);
+    EXPECT_EQ(a.violations(), "");
+  }
+}
+
+TEST(SemaErrors, AreAllTested) {
+  std::set<std::string> tested;
+  for (const Case& c : kCases) tested.insert(c.slug);
+  tested.insert("too-deep");  // scale_test.cpp
+  for (const DiagnosticKind& kind : kSemaErrors) EXPECT_TRUE(tested.contains(kind.slug)) << kind.slug;
+}
+
+TEST(SemaErrors, ExplainThemselves) {
+  for (const DiagnosticKind& kind : kSemaErrors) EXPECT_GT(std::string_view(kind.explanation).size(), 60u) << kind.slug;
+}
+
+TEST(SemaErrors, SuggestTheNearestName) {
+  EXPECT_EQ(Analysed("fn f(x: real) = sigmod(x)").diagnostics.all()[0].help_text, "did you mean `sigmoid`?");
+  EXPECT_EQ(Analysed("fn f(theta: real) = thta").diagnostics.all()[0].help_text, "did you mean `theta`?");
+  EXPECT_EQ(Analysed("fn f(x: real) = pi * x").diagnostics.all()[0].help_text, "write `π`");
+}
+
+TEST(SemaErrors, OneFunctionsErrorsDoNotStopTheOthers) {
+  const Analysed a("fn f(x: real) = y\nfn g(x: real) = f(x) + z\nfn h(x: real) = 2 * x\nfn k(x: real) = f(x)");
+  EXPECT_EQ(a.diagnostics.n_errors(), 2u) << a.messages();
+  EXPECT_FALSE(a.has("f"));
+  EXPECT_FALSE(a.has("g"));
+  EXPECT_FALSE(a.has("k"));
+  EXPECT_TRUE(a.has("h"));
+}
+
+TEST(SemaErrors, TellWhereBothSizesCameFrom) {
+  const Analysed a("fn f[H, K, D](W: real[H, K], x: real[D]) =\n  W @ x");
+  ASSERT_EQ(a.diagnostics.all().size(), 1u);
+  EXPECT_EQ(render_text(a.diagnostics.all()[0], a.sources), R"(error[matmul-inner-size]: inner sizes of `W @ x` differ: K and D
+  --> in.dl:2:3
+   |
+ 1 | fn f[H, K, D](W: real[H, K], x: real[D]) =
+   |               -------------  ---------- `x` is declared here: f64[D]
+   |               |
+   |               `W` is declared here: f64[H, K]
+ 2 |   W @ x
+   |   ^   ^ f64[D]
+   |   |
+   |   f64[H, K]
+   = rule: `@` contracts the last size of the left with the first of the right
+)");
+}
+
+}  // namespace
+}  // namespace dlc
