@@ -86,10 +86,11 @@ struct Element {
     const ValueId x = leaf_values(b, args[param], loc)[static_cast<size_t>(leaf)];
     const ValueId scale = b.op("max"_op, {b.constant(1, dtype, loc), b.op("abs"_op, {x}, loc)}, loc);
     const ValueId h_everywhere = b.op("mul"_op, {b.constant(cube_root_of_epsilon(dtype), dtype, loc), scale}, loc);
+    const auto moved = [&](ValueId by, OpId add_or_sub) { return b.op(add_or_sub, {x, by}, loc); };
+    const ValueId taken = b.op("sub"_op, {moved(h_everywhere, "add"_op), moved(h_everywhere, "sub"_op)}, loc);
+    const ValueId step = b.index(taken, indices, false, loc);
     const ValueId h = placed_at(b, leaf_type, indices, h_everywhere, loc);
-    const ValueId above = b.op("add"_op, {x, h}, loc), below = b.op("sub"_op, {x, h}, loc);
-    const ValueId taken = b.op("sub"_op, {above, below}, loc);
-    const ValueId step = sum_of_all(b, placed_at(b, leaf_type, indices, taken, loc), loc);
+    const ValueId above = moved(h, "add"_op), below = moved(h, "sub"_op);
     const std::vector<ValueId> y_above = result_at(b, args, above), y_below = result_at(b, args, below);
     std::vector<ValueId> dy;
     for (size_t k = 0; k < y_above.size(); ++k) {
