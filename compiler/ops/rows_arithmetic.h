@@ -62,14 +62,14 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
      .unbounded_diff = true, .why = "pow(x, 0)' = 0 and pow(0, 0) = 1", .doc = "A float to the power of an int."},
     {.name = "pow", .arity = 2, .type = TypeRule::same_float, .meaning = [](Analytic auto a, Analytic auto b) { return pow(a, b); },
      .diff = {"let q = y / a\n"
-              "let p = select(b < 0.5 and (q == q or y != y), q, a^(b - 1))\n"
+              "let p = select((b < 0.5 or b > 16777216) and (q == q or y != y), q, a^(b - 1))\n"
               "select(a == 0 and b == 0, 0, g * b * p)",
               "select((a >= 0 and y == 0) or (a == 0 and b == 0), 0, g * y * log(a))"},
      .identity = {"pow(a, 0) => 1", "pow(a, 1) => a", "pow(1, a) => 1", "pow(a, -1) => 1 / a", "pow(a, 2) => a * a"},
      .fast = {"pow(a, 0.5) => sqrt(a)", "pow(a, -0.5) => rsqrt(a)"}, .latex = "{$a}^{$b}", .symbol = "^", .precedence = 8,
      .emit = expand(kPowF64, kPowF32), .domain = {0.01, 10}, .special = {0, 1, 2, -1, 0.5, 0.3}, .unbounded_diff = true,
-     .why = "pow(x, 0)' = 0 and pow(0, 0) = 1. By a: b - 1 is exact only from 1/2 on; below, its rounding error times log a would "
-            "show, so y / a, which overflows nowhere there. By b, where y is 0, a^b log a goes to 0; of a < 0 it is nan.",
+     .why = "pow(x, 0)' = 0 and pow(0, 0) = 1. By a: b - 1 is exact only from 1/2 to 2^24 (in f32); elsewhere its rounding error "
+            "times log a would show, or its parity be lost, so y / a, which overflows nowhere there. By b, where y is 0, a^b log a goes to 0; of a < 0 it is nan.",
      .doc = "A float to the power of a float."},
 
     // ---- comparisons and logic
@@ -125,18 +125,18 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
      .emit = llvm_intrinsic("llvm.fabs", "select(a < 0, 0 - a, a)"), .max_ulp = 0, .analytic = false, .why = "abs'(0) = 0",
      .doc = "Absolute value."},
     {.name = "sign", .arity = 1, .type = TypeRule::same_number, .meaning = [](Number auto a) { return sign(a); }, .diff = {"0"},
-     .identity = {"sign(-a) => -sign(a)"}, .latex = "\\operatorname{sign}($a)",
+     .latex = "\\operatorname{sign}($a)",
      .emit = expand("select(a > 0, 1, select(a < 0, -1, a))", "select(a > 0, 1, select(a < 0, -1, a))",
                     "select(a > 0, 1, select(a < 0, -1, 0))"),
      .max_ulp = 0, .analytic = false, .why = "sign(0) = 0, and its derivative is 0 everywhere", .doc = "-1, 0 or 1."},
     {.name = "max", .arity = 2, .type = TypeRule::same_number, .meaning = [](Number auto a, Number auto b) { return max(a, b); },
      .diff = {"select(a < b, 0, select(a == b, 0.5 * g, g))", "select(b < a, 0, select(a == b, 0.5 * g, g))"},
-     .identity = {"max(a, a) => a", "max(-a, -b) => -min(a, b)"}, .latex = "\\max($a, $b)",
+     .identity = {"max(a, a) => a"}, .latex = "\\max($a, $b)",
      .emit = expand("select(a > b or a != a, a, b)", "select(a > b or a != a, a, b)", "select(a > b, a, b)"), .max_ulp = 0,
      .commutative = true, .analytic = false, .why = "a tie shares the derivative evenly; nan wins, as in NumPy", .doc = "The larger of two."},
     {.name = "min", .arity = 2, .type = TypeRule::same_number, .meaning = [](Number auto a, Number auto b) { return min(a, b); },
      .diff = {"select(a > b, 0, select(a == b, 0.5 * g, g))", "select(b > a, 0, select(a == b, 0.5 * g, g))"},
-     .identity = {"min(a, a) => a", "min(-a, -b) => -max(a, b)"}, .latex = "\\min($a, $b)",
+     .identity = {"min(a, a) => a"}, .latex = "\\min($a, $b)",
      .emit = expand("select(a < b or a != a, a, b)", "select(a < b or a != a, a, b)", "select(a < b, a, b)"), .max_ulp = 0,
      .commutative = true, .analytic = false, .why = "a tie shares the derivative evenly; nan wins, as in NumPy", .doc = "The smaller of two."},
     {.name = "clamp", .arity = 3, .type = TypeRule::same_number,

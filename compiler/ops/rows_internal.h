@@ -74,7 +74,7 @@ inline constexpr OpRow<M> kInternalRows[] = {
     {.name = "rare", .arity = 3, .type = TypeRule::select, .meaning = [](auto c, auto a, auto b) { return select(c, a, b); },
      .diff = {"", "select(a, g, 0)", "select(a, 0, g)"},
      .latex = "\\begin{cases} $b & $a \\\\ $c & \\text{else} \\end{cases}", .emit = inst("select", "select"), .max_ulp = 0,
-     .internal = true, .doc = "select(a, b, c) where b costs much and a hardly ever holds: native code may jump over b."},
+     .internal = true, .why = "routes g as select does", .doc = "select(a, b, c) where b costs much and a hardly ever holds: native code may jump over b."},
     {.name = "sum_error", .arity = 2, .type = TypeRule::same_float, .meaning = [](Real auto a, Real auto b) { return sum_error(a, b); },
      .diff = {"", ""}, .latex = "\\mathrm{err}($a + $b)", .emit = expand(kSumErrorF64, kSumErrorF32), .max_ulp = 0,
      .analytic = false, .internal = true, .doc = "a + b minus its rounded value."},

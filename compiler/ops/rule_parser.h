@@ -552,4 +552,7 @@ constexpr ParsedPattern parse_pattern(const OpIndex& ops, const char* text, std:
   return pattern;
 }
 
+/// The rows of the op table (ops/rules.cpp), for texts that are parsed at run time.
+const OpIndex& op_index();
+
 }  // namespace dlc

@@ -224,8 +224,8 @@ size_t at(OpId op) { return static_cast<size_t>(op.i); }
 constexpr uint64_t kEmpty64 = 0xFFF8'DEAD'BEEF'0001;
 constexpr uint32_t kEmpty32 = 0xFFC0'DEAD;
 struct Slot {
-  std::atomic<uint64_t> wide{kEmpty64};  // f64 or i64: a literal is always one of the two
-  std::atomic<uint32_t> narrow{kEmpty32};
+  std::atomic<uint64_t> f64{kEmpty64}, i64{kEmpty64};
+  std::atomic<uint32_t> f32{kEmpty32};
 };
 constinit std::array<Slot, static_cast<size_t>(kAll.n_literals) + 1> literal_slots{};
 
@@ -251,14 +251,14 @@ T cached(std::atomic<Bits>& slot, Bits empty, std::string_view text) {
 }  // namespace
 
 double Literal::as_f64() const {
-  return slot < 0 ? convert<double>(text) : cached<double>(literal_slots[static_cast<size_t>(slot)].wide, kEmpty64, text);
+  return slot < 0 ? convert<double>(text) : cached<double>(literal_slots[static_cast<size_t>(slot)].f64, kEmpty64, text);
 }
 float Literal::as_f32() const {
-  return slot < 0 ? convert<float>(text) : cached<float>(literal_slots[static_cast<size_t>(slot)].narrow, kEmpty32, text);
+  return slot < 0 ? convert<float>(text) : cached<float>(literal_slots[static_cast<size_t>(slot)].f32, kEmpty32, text);
 }
 int64_t Literal::as_i64() const {
   if (text == "true" || text == "false") return text == "true";
-  return slot < 0 ? convert<int64_t>(text) : cached<int64_t>(literal_slots[static_cast<size_t>(slot)].wide, kEmpty64, text);
+  return slot < 0 ? convert<int64_t>(text) : cached<int64_t>(literal_slots[static_cast<size_t>(slot)].i64, kEmpty64, text);
 }
 
 const OpIndex& op_index() { return kIndex; }

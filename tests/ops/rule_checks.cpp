@@ -48,9 +48,12 @@ constexpr Kink kKinks[] = {
     {"pow", 0, {0, 0.75}, kInf},
     {"pow", 1, {0, 0}, 0},
     {"pow", 1, {0, 2}, 0},
+    {"pow", 1, {0, -1}, -kInf},
     {"pow", 1, {kInf, -1}, 0},
     {"pow", 0, {kInf, 0.25}, 0},
     {"pow", 0, {-2, 3}, 12},
+    {"pow", 0, {-1, 16777218}, -16777218},
+    {"pow", 0, {0x1p-100, 2}, 0x1p-99},
     {"powi", 0, {2, 0}, 0},
     {"powi", 0, {0, 0}, 0},
     {"powi", 0, {0, 1}, 1},
@@ -69,7 +72,26 @@ constexpr Kink kKinks[] = {
     {"select", 2, {0, 5, kInf}, 1},
 };
 
+// Points where a rule decides by a condition although the op is smooth there: its second derivative must be right too.
+struct SmoothPoint {
+  const char* op;
+  double x[3];
+};
+constexpr SmoothPoint kSmoothPoints[] = {
+    {"pow", {2, 0}}, {"powi", {2, 0}}, {"powi", {0, 3}}, {"xlogy", {0, 2}}, {"gated_mul", {0, 2}}, {"hypot", {3, 0}},
+    {"hypot", {0, 3}}, {"atan2", {0, 2}}, {"atan2", {2, 0}}, {"clamp", {2, 1, 3}}, {"clamp", {0, 1, 3}}, {"clamp", {4, 1, 3}},
+    {"clamp", {0, 3, 1}}, {"clamp", {2, 3, 1}}, {"silu", {0}}, {"gelu", {0}}, {"tanh", {0}}, {"softplus", {0}},
+};
+
 Scalar typed(DType dtype, double v) { return Scalar::of(v).converted(dtype); }
+
+Point typed_point(OpId op, DType self, const double* x) {
+  Point p;
+  p.n = op_row(op).arity;
+  const RuleType own = self == DType::f32 ? RuleType::f32 : RuleType::f64;
+  for (int k = 0; k < p.n; ++k) p.x[static_cast<size_t>(k)] = typed(resolve(operand_type(op_row(op).type, k, own), self), x[k]);
+  return p;
+}
 
 std::vector<Big> to_bigs(const Point& p) {
   std::vector<Big> x;
@@ -160,7 +182,10 @@ std::string check_exact(OpId op, int operand, const Rule& rule, int n_points) {
   const Big g = Big(7) / 4;
   const auto meaning = [&](const std::vector<Big>& x) { return evaluate_meaning(op, x); };
   const auto text_value = [&](const std::vector<Big>& x) { return walk_rule(BigMath{}, rule, DType::f64, x, meaning(x), g); };
-  for (const Point& p : domain_points(op, DType::f64, n_points)) {
+  std::vector<Point> points = domain_points(op, DType::f64, n_points);
+  for (const SmoothPoint& s : kSmoothPoints)
+    if (op_row(op).name == std::string_view(s.op)) points.push_back(typed_point(op, DType::f64, s.x));
+  for (const Point& p : points) {
     const std::vector<Big> x = to_bigs(p);
     const Big got = text_value(x), wanted = g * difference(meaning, x, operand);
     if (!is_close(got, wanted)) return failure("rule", p, got.text(25), wanted.text(25));
@@ -210,13 +235,11 @@ std::string check_kinks(OpId op, int operand, const Rule& rule) {
   for (const Kink& kink : kKinks) {
     if (op_row(op).name != std::string_view(kink.op) || kink.operand != operand) continue;
     for (DType self : {DType::f64, DType::f32}) {
-      Point p;
-      p.n = op_row(op).arity;
-      const RuleType own = self == DType::f32 ? RuleType::f32 : RuleType::f64;
-      for (int k = 0; k < p.n; ++k)
-        p.x[static_cast<size_t>(k)] = typed(resolve(operand_type(op_row(op).type, k, own), self), kink.x[k]);
-      const Scalar got = walk_rule(NativeMath{}, rule, self, p.span(), evaluate_native(op, p.span()), typed(self, 1));
-      if (got.as_f64() != kink.derivative) return failure("kink", p, text(got), std::to_string(kink.derivative));
+      const Point p = typed_point(op, self, kink.x);
+      for (double g : {1.0, 2.0}) {
+        const Scalar got = walk_rule(NativeMath{}, rule, self, p.span(), evaluate_native(op, p.span()), typed(self, g));
+        if (got.as_f64() != g * kink.derivative) return failure("kink", p, text(got), std::to_string(g * kink.derivative));
+      }
     }
   }
   return "";
