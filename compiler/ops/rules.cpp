@@ -145,7 +145,7 @@ constexpr void compile_row(C& c, int i) {
   RowRules& out = c.rows[static_cast<size_t>(i)];
   const auto room = [&] { return std::span(c.nodes).subspan(c.n_nodes); };
   for (int k = 0; k < shape.arity && shape.kind == OpKind::elementwise; ++k) {
-    if (texts.diff[k] == nullptr) c.fail(shape.name, "no derivative is stated", "abc" + k);
+    if (texts.diff[k] == nullptr) c.fail(shape.name, "no derivative is stated", &"abc"[k]);
     else out.diff[k] = take(c, i, parse_diff(kIndex, shape, k, texts.diff[k], room(), c.n_literals));
   }
   const bool ints_only = operand_type(shape.type, 0, RuleType::self) == RuleType::i64 && shape.type == TypeRule::integer;

@@ -29,6 +29,9 @@ constexpr Equivalent kEquivalent[] = {
     {"atan2", 0, "negate 2 hypot", "h enters as its square and in h == 0"},
     {"atan2", 1, "negate 2 hypot", "h enters as its square and in h == 0"},
     {"pow", 0, "double 4 literal", "for b in [0.5, 1) both y / a and a^(b - 1) are accurate", true},
+    {"gelu", 0, "negate 0 literal", "exp_neg_square is even"},
+    {"gelu", 0, "negate 2 mul", "exp_neg_square is even"},
+    {"gelu", 0, "negate 3 exp_neg_square", "q enters as its square"},
     {"asinh", 0, "negate 2 literal", "hypot(a, -1) is hypot(a, 1)"},
 };
 
