@@ -15,9 +15,11 @@ template <class T>
 void copy_elements(InterpValue<T>& out, int64_t to, const InterpValue<T>& x, int64_t from, int64_t n) {
   const int64_t width = x.dtype == DType::key ? 2 : 1;
   for (int64_t k = 0; k < n; ++k) {
-    if (is_float(x.dtype)) out.floats[static_cast<size_t>(to + k)] = x.floats[static_cast<size_t>(from + k)];
+    if (is_float(x.dtype))
+      out.floats[static_cast<size_t>(to + k)] = x.floats[static_cast<size_t>(from + k)];
     else
-      for (int64_t w = 0; w < width; ++w) out.ints[static_cast<size_t>((to + k) * width + w)] = x.ints[static_cast<size_t>((from + k) * width + w)];
+      for (int64_t w = 0; w < width; ++w)
+        out.ints[static_cast<size_t>((to + k) * width + w)] = x.ints[static_cast<size_t>((from + k) * width + w)];
   }
 }
 
@@ -84,8 +86,10 @@ void matmul(const InterpValue<T>& a, const InterpValue<T>& b, MatmulRanks ranks,
     return box_positions(part(dims, begin, n), part(strides, begin, n));
   };
   const auto a_batch = positions(a.dims, sa, 0, ranks.batch), b_batch = positions(b.dims, sb, 0, ranks.batch);
-  const auto a_rows = positions(a.dims, sa, ranks.batch, ranks.m), a_inner = positions(a.dims, sa, ranks.batch + ranks.m, ranks.k);
-  const auto b_inner = positions(b.dims, sb, ranks.batch, ranks.k), b_columns = positions(b.dims, sb, ranks.batch + ranks.k, ranks.n);
+  const auto a_rows = positions(a.dims, sa, ranks.batch, ranks.m),
+             a_inner = positions(a.dims, sa, ranks.batch + ranks.m, ranks.k);
+  const auto b_inner = positions(b.dims, sb, ranks.batch, ranks.k),
+             b_columns = positions(b.dims, sb, ranks.batch + ranks.k, ranks.n);
   if (a_inner.empty()) return;  // an empty inner size gives +0
   const bool has_lanes = ranks.n == 0;
   const size_t last_extent = ranks.k > 0 ? static_cast<size_t>(a.dims.back()) : 1;
@@ -157,7 +161,8 @@ struct IndexMap {
 
   /// The position in an array of sizes `source` that index `j` reads; -1 when it leaves the array, then at `bad_axis`
   /// it reads `bad_index`. Saturates: an index that overflows has left the array.
-  int64_t position(const std::vector<int64_t>& j, const std::vector<int64_t>& source, size_t& bad_axis, int64_t& bad_index) const {
+  int64_t position(const std::vector<int64_t>& j, const std::vector<int64_t>& source, size_t& bad_axis,
+                   int64_t& bad_index) const {
     int64_t at = 0;
     for (size_t s = 0; s < source.size(); ++s) {
       __int128 index = offsets[s];
@@ -173,19 +178,24 @@ struct IndexMap {
   }
 };
 
+/// The index after `j` in row-major order; false, and all zeros, after the last.
+inline bool next_index(const std::vector<int64_t>& dims, std::vector<int64_t>& j) {
+  for (size_t axis = dims.size(); axis-- > 0;) {
+    if (++j[axis] < dims[axis]) return true;
+    j[axis] = 0;
+  }
+  return false;
+}
+
 /// Calls `f(n, j)` for each index of a box in row-major order, n = 0, 1, …; stops when it returns false.
 template <class F>
 bool for_each_index(const std::vector<int64_t>& dims, F&& f) {
-  int64_t total = 1;
-  for (int64_t d : dims) total *= d;
+  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return true;
   std::vector<int64_t> j(dims.size(), 0);
-  for (int64_t n = 0; n < total; ++n) {
-    if (!f(n, j)) return false;
-    for (size_t axis = dims.size(); axis-- > 0;) {
-      if (++j[axis] < dims[axis]) break;
-      j[axis] = 0;
-    }
-  }
+  int64_t n = 0;
+  do {
+    if (!f(n++, j)) return false;
+  } while (next_index(dims, j));
   return true;
 }
 

@@ -26,8 +26,12 @@ inline Scalar to_scalar(const Element<double>& e) {
   return e.dtype == DType::b1 ? Scalar::of(e.integer != 0) : Scalar::of(e.integer);
 }
 /// Rounded to the element's own type, for what is about bits or dtypes and not about numbers.
-inline Scalar to_scalar(const Element<Big>& e) { return to_scalar(Element<double>{e.dtype, static_cast<double>(e.real), e.integer}); }
-inline Scalar to_scalar(const Element<std::complex<double>>& e) { return to_scalar(Element<double>{e.dtype, e.real.real(), e.integer}); }
+inline Scalar to_scalar(const Element<Big>& e) {
+  return to_scalar(Element<double>{e.dtype, static_cast<double>(e.real), e.integer});
+}
+inline Scalar to_scalar(const Element<std::complex<double>>& e) {
+  return to_scalar(Element<double>{e.dtype, e.real.real(), e.integer});
+}
 
 template <class T>
 Element<T> from_scalar(const Scalar& s) {
@@ -46,9 +50,12 @@ Element<T> evaluate_as_scalars(OpId op, std::span<const Element<T>> operands) {
 template <class T>
 void as_numbers(std::span<const Element<T>> operands, T (&out)[3]) {
   for (size_t k = 0; k < operands.size(); ++k) {
-    if (is_float(operands[k].dtype)) out[k] = operands[k].real;
-    else if constexpr (std::is_same_v<T, Big>) out[k] = Big(operands[k].integer);
-    else out[k] = T(static_cast<double>(operands[k].integer));
+    if (is_float(operands[k].dtype))
+      out[k] = operands[k].real;
+    else if constexpr (std::is_same_v<T, Big>)
+      out[k] = Big(operands[k].integer);
+    else
+      out[k] = T(static_cast<double>(operands[k].integer));
   }
 }
 
@@ -83,7 +90,8 @@ inline std::optional<Element<Big>> evaluate(OpId op, DType result, std::span<con
   return Element<Big>{result, {}, static_cast<int64_t>(y)};
 }
 
-inline std::optional<Element<std::complex<double>>> evaluate(OpId op, DType result, std::span<const Element<std::complex<double>>> operands) {
+inline std::optional<Element<std::complex<double>>> evaluate(OpId op, DType result,
+                                                             std::span<const Element<std::complex<double>>> operands) {
   using Complex = std::complex<double>;
   if (const auto exact = evaluate_exact(op, result, operands)) return exact;
   bool is_real = true;

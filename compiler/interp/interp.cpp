@@ -1,12 +1,14 @@
 // The interpreter's control: functions, blocks, regions and the limits. Every value of a call is kept in its frame by
-// ValueId; a parameter is a pointer to what was passed, so a `map` body does not copy the arrays it captures. What
-// the array ops compute is in arrays.h, one element of an elementwise op in elementwise.h.
+// ValueId; a parameter is a pointer to what was passed, so a `map` body does not copy the arrays it captures. Blocks
+// wait for the ones they entered on an explicit stack. What the array ops compute is in arrays.h, one element of an
+// elementwise op in elementwise.h.
 #include "interp/interp.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
+#include <deque>
 
 #include "interp/arrays.h"
 #include "interp/elementwise.h"
@@ -17,7 +19,8 @@ namespace {
 
 using namespace interp;
 
-constexpr int kMaxDepth = 2000;  // calls and regions within one another: each takes about 1 KiB of this machine's stack
+constexpr size_t kMaxDepth = 10000;                  // calls and regions within one another
+constexpr size_t kMaxFrameValues = size_t{1} << 22;  // instructions of all calls in progress but the outermost
 
 template <class T>
 class Machine {
@@ -27,22 +30,45 @@ class Machine {
   Machine(const Module& m, const InterpOptions& options, const InterpObserver<T>& observer)
       : m_(m), options_(options), observer_(observer) {}
 
-  bool run_function(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes, Value& out);
+  bool run(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes);
+  Value take_result() { return std::move(result_); }
   std::string take_error() { return std::move(error_); }
 
  private:
+  /// One call of a function.
   struct Frame {
     FuncId id;
     const Func& f;
     std::map<StrId, int64_t> sizes;
-    std::vector<Value> values;       // what instructions computed
-    std::vector<const Value*> at;    // by ValueId: into `values`, or to an argument or capture
+    std::vector<Value> values;     // what instructions computed
+    std::vector<const Value*> at;  // by ValueId: into `values`, or to an argument or capture
 
     const Value& operand(ValueId v, int k) const { return *at[static_cast<size_t>(f.operand(v, k).i)]; }
   };
 
-  bool run_block(Frame& frame, BlockId block);
+  /// A block that is being run: a function's body, a branch, the body of a map at one of its points.
+  struct Activation {
+    Frame* frame;
+    BlockId block;
+    ValueId owner;    // the region in `frame`; of a body the call in the caller's frame, absent outermost
+    size_t next = 0;  // in Block::body
+    Value out;        // of a map: what is done so far
+    std::vector<int64_t> box, index;  // of a map
+    int64_t point = 0;                // `index` in row-major order
+  };
+
+  // Each is false after an error.
+  bool step();
   bool run_inst(Frame& frame, ValueId v);
+  void finish_block();
+  void finish_point(Activation& a);
+  bool enter_function(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes, ValueId owner);
+  bool enter_call(Frame& frame, ValueId v);
+  bool enter_if(Frame& frame, ValueId v);
+  bool enter_map(Frame& frame, ValueId v);
+  void set_indices(Activation& a);
+  void set(Frame& frame, ValueId v, Value value);
+
   bool run_array_op(Frame& frame, ValueId v, Value& out);
   bool run_constant(const Frame& frame, const Inst& in, Value& out);
   bool run_elementwise(const Frame& frame, ValueId v, Value& out);
@@ -51,20 +77,21 @@ class Machine {
   bool run_view(const Frame& frame, ValueId v, Value& out);
   bool run_view_adjoint(const Frame& frame, ValueId v, Value& out);
   bool run_index(const Frame& frame, ValueId v, Value& out);
-  bool run_call(Frame& frame, ValueId v, Value& out);
-  bool run_if(Frame& frame, ValueId v, Value& out);
-  bool run_map(Frame& frame, ValueId v, Value& out);
 
   bool check_sizes(const Frame& frame);
   bool size_of(const Frame& frame, DimId d, Loc loc, int64_t& out);
   bool is_of_type(const Frame& frame, const Value& v, TypeId type) const;
   bool make(const Frame& frame, TypeId type, Loc loc, Value& out);
   bool index_map(const Frame& frame, ValueId v, IndexMap& out);
+  bool can_visit(const std::vector<int64_t>& a, std::span<const int64_t> b, Loc loc);
+  bool can_enter(Loc loc) {
+    return activations_.size() < kMaxDepth || fail(loc, "calls and regions are nested deeper than {}", kMaxDepth);
+  }
   bool spend(int64_t steps, Loc loc) {
     steps_ += std::min(steps, options_.max_steps);  // both are far from overflow: what a step visits is limited first
-    return steps_ <= options_.max_steps || fail(loc, "the interpreter's limit of {} steps is used up", options_.max_steps);
+    return steps_ <= options_.max_steps ||
+           fail(loc, "the interpreter's limit of {} steps is used up", options_.max_steps);
   }
-  bool can_visit(const std::vector<int64_t>& a, std::span<const int64_t> b, Loc loc);
 
   template <class... Args>
   bool fail(Loc loc, fmt::format_string<Args...> format, Args&&... args) {
@@ -76,27 +103,111 @@ class Machine {
   const Module& m_;
   const InterpOptions& options_;
   const InterpObserver<T>& observer_;
+  std::deque<Frame> frames_;            // deques: references into them outlive further pushes
+  std::deque<Activation> activations_;  // instead of recursion, so that no program can use up the stack
+  size_t n_frame_values_ = 0;
   int64_t steps_ = 0;
-  int depth_ = 0;
+  Value result_;
   std::string error_;
 };
 
 // --------------------------------------------------------------------------------------------- functions, blocks
 
 template <class T>
-bool Machine<T>::run_function(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes, Value& out) {
+bool Machine<T>::run(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes) {
+  if (!enter_function(id, args, std::move(sizes), {})) return false;
+  while (!activations_.empty())
+    if (!step()) return false;
+  return true;
+}
+
+template <class T>
+bool Machine<T>::step() {
+  Activation& a = activations_.back();
+  const Block& block = a.frame->f[a.block];
+  if (a.next < block.body.size()) return run_inst(*a.frame, block.body[a.next++]);
+  finish_block();
+  return true;
+}
+
+/// Computes the instruction, or enters the block that does.
+template <class T>
+bool Machine<T>::run_inst(Frame& frame, ValueId v) {
+  const Inst& in = frame.f[v];
+  if (!spend(1, in.loc)) return false;
+  switch (in.op.i) {
+    case "call"_op.i: return enter_call(frame, v);
+    case "if"_op.i: return enter_if(frame, v);
+    case "map"_op.i: return enter_map(frame, v);
+    default: break;
+  }
+  Value out;
+  if (!run_array_op(frame, v, out)) return false;
+  set(frame, v, std::move(out));
+  return true;
+}
+
+template <class T>
+void Machine<T>::set(Frame& frame, ValueId v, Value value) {
+  const auto i = static_cast<size_t>(v.i);
+  frame.values[i] = std::move(value);
+  frame.at[i] = &frame.values[i];
+  if (observer_) observer_(frame.id, v, frame.values[i]);
+}
+
+/// Hands the result of the innermost block to the instruction that owns it.
+template <class T>
+void Machine<T>::finish_block() {
+  Activation& a = activations_.back();
+  const bool is_body = a.block == BlockId{0};
+  if (!is_body && a.frame->f[a.owner].op == "map"_op) return finish_point(a);
+  const ValueId owner = a.owner;
+  Value out = *a.frame->at[static_cast<size_t>(a.frame->f[a.block].result.i)];
+  activations_.pop_back();
+  if (is_body) {
+    n_frame_values_ -= frames_.back().f.insts.size();
+    frames_.pop_back();
+  }
+  if (activations_.empty())
+    result_ = std::move(out);
+  else
+    set(*activations_.back().frame, owner, std::move(out));
+}
+
+template <class T>
+void Machine<T>::finish_point(Activation& a) {
+  Frame& frame = *a.frame;
+  copy_row(a.out, a.point++, *frame.at[static_cast<size_t>(frame.f[a.block].result.i)]);
+  if (next_index(a.box, a.index)) {
+    a.next = 0;
+    return set_indices(a);
+  }
+  const ValueId owner = a.owner;
+  Value out = std::move(a.out);
+  activations_.pop_back();
+  set(frame, owner, std::move(out));
+}
+
+template <class T>
+bool Machine<T>::enter_function(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes,
+                                ValueId owner) {
   const Func& f = m_[id];
   if (!f.body().result) return fail(f.loc, "`{}` has no body yet", f.name);
-  Frame frame{id, f, std::move(sizes), std::vector<Value>(f.insts.size()), std::vector<const Value*>(f.insts.size())};
-  if (!spend(static_cast<int64_t>(f.insts.size()), f.loc) || !check_sizes(frame)) return false;
+  if (!spend(static_cast<int64_t>(f.insts.size()), f.loc)) return false;
+  n_frame_values_ += f.insts.size();
+  if (!frames_.empty() && n_frame_values_ - frames_.front().f.insts.size() > kMaxFrameValues)
+    return fail(f.loc, "the calls in progress hold more than {} values", kMaxFrameValues);
+  Frame& frame = frames_.emplace_back(
+      Frame{id, f, std::move(sizes), std::vector<Value>(f.insts.size()), std::vector<const Value*>(f.insts.size())});
+  if (!check_sizes(frame)) return false;
   const auto& params = f.body().params;
   for (size_t k = 0; k < params.size(); ++k) {
-    if (!is_of_type(frame, *args[k], f[params[k]].type)) return fail(f.loc, "argument {} of `{}` has not the type {}", k, f.name, m_.types.text(f[params[k]].type));
+    if (!is_of_type(frame, *args[k], f[params[k]].type))
+      return fail(f.loc, "argument {} of `{}` has not the type {}", k, f.name, m_.types.text(f[params[k]].type));
     frame.at[static_cast<size_t>(params[k].i)] = args[k];
     if (observer_) observer_(id, params[k], *args[k]);
   }
-  if (!run_block(frame, BlockId{0})) return false;
-  out = *frame.at[static_cast<size_t>(f.body().result.i)];
+  activations_.push_back({&frame, BlockId{0}, owner, 0, {}, {}, {}, 0});
   return true;
 }
 
@@ -114,87 +225,56 @@ bool Machine<T>::check_sizes(const Frame& frame) {
 }
 
 template <class T>
-bool Machine<T>::run_block(Frame& frame, BlockId block) {
-  for (ValueId v : frame.f[block].body)
-    if (!run_inst(frame, v)) return false;
-  return true;
-}
-
-template <class T>
-bool Machine<T>::run_inst(Frame& frame, ValueId v) {
-  const Inst& in = frame.f[v];
-  Value out;
-  if (!spend(1, in.loc)) return false;
-  bool is_done = false;
-  switch (in.op.i) {
-    case "call"_op.i: is_done = run_call(frame, v, out); break;
-    case "if"_op.i: is_done = run_if(frame, v, out); break;
-    case "map"_op.i: is_done = run_map(frame, v, out); break;
-    default: is_done = run_array_op(frame, v, out); break;
-  }
-  if (!is_done) return false;
-  frame.values[static_cast<size_t>(v.i)] = std::move(out);
-  frame.at[static_cast<size_t>(v.i)] = &frame.values[static_cast<size_t>(v.i)];
-  if (observer_) observer_(frame.id, v, frame.values[static_cast<size_t>(v.i)]);
-  return true;
-}
-
-template <class T>
-bool Machine<T>::run_call(Frame& frame, ValueId v, Value& out) {
+bool Machine<T>::enter_call(Frame& frame, ValueId v) {
   const Inst& in = frame.f[v];
   const Attr& a = m_[in.attr];
   const Func& callee = m_[a.func];
-  if (depth_ >= kMaxDepth) return fail(in.loc, "calls are nested deeper than {}", kMaxDepth);
+  if (!can_enter(in.loc)) return false;
   std::map<StrId, int64_t> sizes;
   for (size_t k = 0; k < a.dims.size(); ++k)
     if (!size_of(frame, a.dims[k], in.loc, sizes[callee.size_vars[k]])) return false;
   std::vector<const Value*> args;
   for (int k = 0; k < in.n_operands; ++k) args.push_back(&frame.operand(v, k));
-  ++depth_;
-  const bool is_done = run_function(a.func, args, std::move(sizes), out);
-  --depth_;
-  return is_done;
+  return enter_function(a.func, args, std::move(sizes), v);
 }
 
 template <class T>
-bool Machine<T>::run_if(Frame& frame, ValueId v, Value& out) {
+bool Machine<T>::enter_if(Frame& frame, ValueId v) {
   const Inst& in = frame.f[v];
-  if (depth_ >= kMaxDepth) return fail(in.loc, "regions are nested deeper than {}", kMaxDepth);
+  if (!can_enter(in.loc)) return false;
   const BlockId block{in.first_block.i + (frame.operand(v, 0).ints[0] ? 0 : 1)};
   const auto& params = frame.f[block].params;
-  for (size_t k = 0; k < params.size(); ++k) frame.at[static_cast<size_t>(params[k].i)] = &frame.operand(v, static_cast<int>(k) + 1);
-  ++depth_;
-  const bool is_done = run_block(frame, block);
-  --depth_;
-  if (is_done) out = *frame.at[static_cast<size_t>(frame.f[block].result.i)];
-  return is_done;
+  for (size_t k = 0; k < params.size(); ++k)
+    frame.at[static_cast<size_t>(params[k].i)] = &frame.operand(v, static_cast<int>(k) + 1);
+  activations_.push_back({&frame, block, v, 0, {}, {}, {}, 0});
+  return true;
 }
 
 template <class T>
-bool Machine<T>::run_map(Frame& frame, ValueId v, Value& out) {
+bool Machine<T>::enter_map(Frame& frame, ValueId v) {
   const Inst& in = frame.f[v];
-  const Block& block = frame.f[in.first_block];
-  if (depth_ >= kMaxDepth) return fail(in.loc, "regions are nested deeper than {}", kMaxDepth);
-  if (!make(frame, in.type, in.loc, out)) return false;
-  std::vector<int64_t> box;
+  if (!can_enter(in.loc)) return false;
+  Activation a{&frame, in.first_block, v, 0, {}, {}, {}, 0};
   for (DimId d : m_[in.attr].dims)
-    if (!size_of(frame, d, in.loc, box.emplace_back())) return false;
-  if (!can_visit(box, {}, in.loc)) return false;
+    if (!size_of(frame, d, in.loc, a.box.emplace_back())) return false;
+  if (!make(frame, in.type, in.loc, a.out) || !can_visit(a.box, {}, in.loc)) return false;
+  const auto& params = frame.f[in.first_block].params;
   for (int k = 0; k < in.n_operands; ++k)
-    frame.at[static_cast<size_t>(block.params[box.size() + static_cast<size_t>(k)].i)] = &frame.operand(v, k);
-  ++depth_;
-  const bool is_done = for_each_index(box, [&](int64_t n, const std::vector<int64_t>& index) {
-    for (size_t k = 0; k < index.size(); ++k) {
-      const auto param = static_cast<size_t>(block.params[k].i);
-      frame.values[param] = Value::of_int(index[k]);
-      frame.at[param] = &frame.values[param];
-    }
-    if (!spend(1, in.loc) || !run_block(frame, in.first_block)) return false;
-    copy_row(out, n, *frame.at[static_cast<size_t>(block.result.i)]);
-    return true;
-  });
-  --depth_;
-  return is_done;
+    frame.at[static_cast<size_t>(params[a.box.size() + static_cast<size_t>(k)].i)] = &frame.operand(v, k);
+  if (std::find(a.box.begin(), a.box.end(), 0) != a.box.end()) return set(frame, v, std::move(a.out)), true;
+  a.index.assign(a.box.size(), 0);
+  activations_.push_back(std::move(a));
+  set_indices(activations_.back());
+  return true;
+}
+
+template <class T>
+void Machine<T>::set_indices(Activation& a) {
+  for (size_t k = 0; k < a.index.size(); ++k) {
+    const auto param = static_cast<size_t>(a.frame->f[a.block].params[k].i);
+    a.frame->values[param] = Value::of_int(a.index[k]);
+    a.frame->at[param] = &a.frame->values[param];
+  }
 }
 
 // --------------------------------------------------------------------------------------------- sizes and memory
@@ -222,7 +302,8 @@ bool Machine<T>::is_of_type(const Frame& frame, const Value& v, TypeId type) con
     count *= v.dims[k];
   }
   const int64_t n_ints = is_float(t.dtype) ? 0 : t.dtype == DType::key ? 2 * count : count;
-  return static_cast<int64_t>(v.floats.size()) == (is_float(t.dtype) ? count : 0) && static_cast<int64_t>(v.ints.size()) == n_ints;
+  return static_cast<int64_t>(v.floats.size()) == (is_float(t.dtype) ? count : 0) &&
+         static_cast<int64_t>(v.ints.size()) == n_ints;
 }
 
 /// Whether the product of all these sizes stays within the limit.
@@ -251,8 +332,10 @@ bool Machine<T>::make(const Frame& frame, TypeId type, Loc loc, Value& out) {
   }
   if (!can_visit(out.dims, {}, loc)) return false;
   const auto count = static_cast<size_t>(out.count());
-  if (is_float(t.dtype)) out.floats.assign(count, T(0.0));
-  else out.ints.assign(t.dtype == DType::key ? 2 * count : count, 0);
+  if (is_float(t.dtype))
+    out.floats.assign(count, T(0.0));
+  else
+    out.ints.assign(t.dtype == DType::key ? 2 * count : count, 0);
   return true;
 }
 
@@ -285,7 +368,8 @@ bool Machine<T>::run_array_op(Frame& frame, ValueId v, Value& out) {
     case "matmul"_op.i: {
       const MatmulRanks ranks = matmul_ranks(m_, in.attr);
       const Value &a = frame.operand(v, 0), &b = frame.operand(v, 1);
-      if (!can_visit(a.dims, std::span(b.dims).subspan(static_cast<size_t>(ranks.batch + ranks.k)), in.loc)) return false;
+      if (!can_visit(a.dims, std::span(b.dims).subspan(static_cast<size_t>(ranks.batch + ranks.k)), in.loc))
+        return false;
       matmul(a, b, ranks, out);
       return true;
     }
@@ -300,8 +384,10 @@ bool Machine<T>::run_array_op(Frame& frame, ValueId v, Value& out) {
 template <class T>
 bool Machine<T>::run_constant(const Frame&, const Inst& in, Value& out) {
   const int64_t bits = m_[in.attr].ints[0];
-  if (is_float(out.dtype)) out.floats[0] = T(std::bit_cast<double>(bits));
-  else out.ints[0] = bits;
+  if (is_float(out.dtype))
+    out.floats[0] = T(std::bit_cast<double>(bits));
+  else
+    out.ints[0] = bits;
   return true;
 }
 
@@ -316,13 +402,17 @@ bool Machine<T>::run_elementwise(const Frame& frame, ValueId v, Value& out) {
       const Value& x = frame.operand(v, static_cast<int>(k));
       const size_t at = out.dtype == DType::key && x.dtype != DType::key ? i / 2 : i;  // a key has two ints
       operands[k].dtype = x.dtype;
-      if (is_float(x.dtype)) operands[k].real = x.floats[at];
-      else operands[k].integer = x.ints[at];
+      if (is_float(x.dtype))
+        operands[k].real = x.floats[at];
+      else
+        operands[k].integer = x.ints[at];
     }
     const auto y = evaluate(in.op, out.dtype, std::span<const Element<T>>(operands, n));
     if (!y) return fail(in.loc, "`{}` has no complex step: it is not analytic", op_row(in.op).name);
-    if (is_float(out.dtype)) out.floats[i] = y->real;
-    else out.ints[i] = y->integer;
+    if (is_float(out.dtype))
+      out.floats[i] = y->real;
+    else
+      out.ints[i] = y->integer;
   }
   return true;
 }
@@ -345,7 +435,8 @@ bool Machine<T>::run_reduction(const Frame& frame, ValueId v, Value& out) {
     case "argmin"_op.i: break;
     default: return fail(in.loc, "the interpreter does not know `{}`", op_row(in.op).name);
   }
-  if (!out.ints.empty() && x.dims[static_cast<size_t>(ints[0])] == 0) return fail(in.loc, "`{}` of no elements", op_row(in.op).name);
+  if (!out.ints.empty() && x.dims[static_cast<size_t>(ints[0])] == 0)
+    return fail(in.loc, "`{}` of no elements", op_row(in.op).name);
   arg_extreme(x, ints[0], in.op == "argmax"_op, out);
   return true;
 }
@@ -374,8 +465,10 @@ bool Machine<T>::run_fold(const Frame& frame, ValueId v, OpId fold, Value& out) 
       if (!next) return fail(in.loc, "`{}` has no complex step: it is not analytic", op_row(in.op).name);
       y = *next;
     }
-    if (is_float(x.dtype)) out.floats[k] = y.real;
-    else out.ints[k] = y.integer;
+    if (is_float(x.dtype))
+      out.floats[k] = y.real;
+    else
+      out.ints[k] = y.integer;
   }
   return true;
 }
@@ -405,8 +498,10 @@ bool Machine<T>::run_view(const Frame& frame, ValueId v, Value& out) {
     size_t axis = 0;
     int64_t index = 0;
     const int64_t at = map.position(j, x.dims, axis, index);
-    if (at >= 0) copy_elements(out, n, x, at, 1);
-    else if (!is_guarded) return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, x.dims[axis]);
+    if (at >= 0)
+      copy_elements(out, n, x, at, 1);
+    else if (!is_guarded)
+      return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, x.dims[axis]);
     return true;
   });
 }
@@ -426,8 +521,10 @@ bool Machine<T>::run_view_adjoint(const Frame& frame, ValueId v, Value& out) {
       size_t axis = 0;
       int64_t index = 0;
       const int64_t at = map.position(j, out.dims, axis, index);
-      if (at >= 0) store(out, at, load<N>(out, at) + load<N>(y_bar, n));
-      else if (!is_guarded) return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, out.dims[axis]);
+      if (at >= 0)
+        store(out, at, load<N>(out, at) + load<N>(y_bar, n));
+      else if (!is_guarded)
+        return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, out.dims[axis]);
       return true;
     });
   });
@@ -443,7 +540,8 @@ bool Machine<T>::run_index(const Frame& frame, ValueId v, Value& out) {
   for (int k = 1; k < in.n_operands; ++k) {
     const int64_t subscript = frame.operand(v, k).ints[0], extent = x.dims[static_cast<size_t>(k - 1)];
     if (subscript < 0 || subscript >= extent)
-      return m_[in.attr].ints[0] != 0 || fail(in.loc, "subscript {} leaves axis {} of size {}", subscript, k - 1, extent);
+      return m_[in.attr].ints[0] != 0 ||
+             fail(in.loc, "subscript {} leaves axis {} of size {}", subscript, k - 1, extent);
     at = at * extent + subscript;
   }
   copy_elements(out, 0, x, at * out.count(), out.count());
@@ -462,9 +560,8 @@ Result<InterpValue<T>> interpret(const Module& m, FuncId f, std::span<const Inte
   auto bound = bind_sizes(m, m[f], shapes, sizes);
   if (!bound) return bound.error();
   Machine<T> machine(m, options, observer);
-  InterpValue<T> out;
-  if (!machine.run_function(f, pointers, std::move(*bound), out)) return Error{machine.take_error()};
-  return out;
+  if (!machine.run(f, pointers, std::move(*bound))) return Error{machine.take_error()};
+  return machine.take_result();
 }
 
 template Result<InterpValue<double>> interpret(const Module&, FuncId, std::span<const InterpValue<double>>,

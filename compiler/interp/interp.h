@@ -43,8 +43,10 @@ extern template Result<InterpValue<double>> interpret(const Module&, FuncId, std
 extern template Result<InterpValue<Big>> interpret(const Module&, FuncId, std::span<const InterpValue<Big>>,
                                                    const std::map<StrId, int64_t>&, const InterpOptions&,
                                                    const InterpObserver<Big>&);
-extern template Result<InterpValue<std::complex<double>>> interpret(
-    const Module&, FuncId, std::span<const InterpValue<std::complex<double>>>, const std::map<StrId, int64_t>&,
-    const InterpOptions&, const InterpObserver<std::complex<double>>&);
+extern template Result<InterpValue<std::complex<double>>> interpret(const Module&, FuncId,
+                                                                    std::span<const InterpValue<std::complex<double>>>,
+                                                                    const std::map<StrId, int64_t>&,
+                                                                    const InterpOptions&,
+                                                                    const InterpObserver<std::complex<double>>&);
 
 }  // namespace dlc

@@ -1,5 +1,5 @@
-// The arithmetic of sums and products by dtype: the same loop runs over `float`, `double`, Big, complex and ints. An f32 element
-// is stored as a double; its arithmetic must happen in float, and an int's must wrap.
+// The arithmetic of sums and products by dtype: the same loop runs over `float`, `double`, Big, complex and ints. An
+// f32 element is stored as a double; its arithmetic must happen in float, and an int's must wrap.
 #pragma once
 #include <cmath>
 #include <complex>
@@ -13,7 +13,10 @@ struct Int {
   uint64_t bits = 0;
   Int() = default;
   explicit Int(double v) : bits(static_cast<uint64_t>(static_cast<int64_t>(v))) {}  // 0, -0 and 1 of the loops
-  static Int of(int64_t v) { Int i; return i.bits = static_cast<uint64_t>(v), i; }
+  static Int of(int64_t v) {
+    Int i;
+    return i.bits = static_cast<uint64_t>(v), i;
+  }
   friend Int operator+(Int a, Int b) { return a.bits += b.bits, a; }
   friend Int operator*(Int a, Int b) { return a.bits *= b.bits, a; }
   int64_t value() const { return static_cast<int64_t>(bits); }
@@ -22,24 +25,34 @@ struct Int {
 inline float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
 inline double multiply_add(double a, double b, double c) { return std::fma(a, b, c); }
 inline Big multiply_add(const Big& a, const Big& b, const Big& c) { return fma(a, b, c); }
-inline std::complex<double> multiply_add(std::complex<double> a, std::complex<double> b, std::complex<double> c) { return a * b + c; }
+inline std::complex<double> multiply_add(std::complex<double> a, std::complex<double> b, std::complex<double> c) {
+  return a * b + c;
+}
 inline Int multiply_add(Int a, Int b, Int c) { return a * b + c; }
 
 /// What makes no difference on the left of a sum: 0 would turn a sum of -0 into 0.
 template <class N>
-N minus_zero() { return N(-0.0); }
+N minus_zero() {
+  return N(-0.0);
+}
 template <>
-inline std::complex<double> minus_zero() { return {-0.0, -0.0}; }
+inline std::complex<double> minus_zero() {
+  return {-0.0, -0.0};
+}
 
 template <class N, class T>
 N load(const InterpValue<T>& x, int64_t at) {
-  if constexpr (std::is_same_v<N, Int>) return Int::of(x.ints[static_cast<size_t>(at)]);
-  else return static_cast<N>(x.floats[static_cast<size_t>(at)]);
+  if constexpr (std::is_same_v<N, Int>)
+    return Int::of(x.ints[static_cast<size_t>(at)]);
+  else
+    return static_cast<N>(x.floats[static_cast<size_t>(at)]);
 }
 template <class N, class T>
 void store(InterpValue<T>& x, int64_t at, const N& value) {
-  if constexpr (std::is_same_v<N, Int>) x.ints[static_cast<size_t>(at)] = value.value();
-  else x.floats[static_cast<size_t>(at)] = static_cast<T>(value);
+  if constexpr (std::is_same_v<N, Int>)
+    x.ints[static_cast<size_t>(at)] = value.value();
+  else
+    x.floats[static_cast<size_t>(at)] = static_cast<T>(value);
 }
 
 /// Calls `f(N())` with the type that numbers of this dtype are computed in.

@@ -26,7 +26,8 @@ class Binder {
       return Error{fmt::format("`{}` takes {} arguments, not {}", f_.name, params.size(), args.size())};
     for (size_t k = 0; k < args.size(); ++k)
       if (!collect(k, f_[params[k]].type, args[k]))
-        return Error{fmt::format("argument {} is {}, but its type is {}", param_name(k), shape_text(args[k]), m_.types.text(f_[params[k]].type))};
+        return Error{fmt::format("argument {} is {}, but its type is {}", param_name(k), shape_text(args[k]),
+                                 m_.types.text(f_[params[k]].type))};
     solve();
     for (StrId name : f_.size_vars)
       if (!known_.contains(name)) return Error{unbound_text(name)};
@@ -95,7 +96,8 @@ class Binder {
       if (std::find(names.begin(), names.end(), name) == names.end()) continue;
       const std::string values = values_text(o.dim);
       return fmt::format("no {} fits argument {}: its size {} is {}, and should be `{}`{}{}", m_.strings[name],
-                         param_name(o.param), o.axis, o.actual, m_.types.dims.text(o.dim), values.empty() ? "" : " with ", values);
+                         param_name(o.param), o.axis, o.actual, m_.types.dims.text(o.dim),
+                         values.empty() ? "" : " with ", values);
     }
     return fmt::format("no argument of `{}` says what the size {} is", f_.name, m_.strings[name]);
   }

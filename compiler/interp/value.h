@@ -19,10 +19,10 @@ namespace dlc {
 template <class T>
 struct InterpValue {
   DType dtype = DType::f64;
-  std::vector<int64_t> dims;         // empty: a scalar (or a tuple)
-  std::vector<T> floats;             // f32, f64: the elements, row-major
-  std::vector<int64_t> ints;         // int, bool; a key has two per element
-  std::vector<InterpValue> fields;   // tuple
+  std::vector<int64_t> dims;        // empty: a scalar (or a tuple)
+  std::vector<T> floats;            // f32, f64: the elements, row-major
+  std::vector<int64_t> ints;        // int, bool; a key has two per element
+  std::vector<InterpValue> fields;  // tuple
 
   static InterpValue scalar(T value, DType dtype = DType::f64) { return {dtype, {}, {value}, {}, {}}; }
   static InterpValue array(std::vector<int64_t> dims, std::vector<T> elements, DType dtype = DType::f64) {

@@ -10,20 +10,60 @@
 namespace dlc {
 
 enum class Form : uint8_t {
-  plain, param, constant, size, tuple, get, call, if_region, map, index, view, view_adjoint,
-  sum, prod, extreme, truth, arg_extreme, reshape, cumsum, stack, matmul, iota,
+  plain,
+  param,
+  constant,
+  size,
+  tuple,
+  get,
+  call,
+  if_region,
+  map,
+  index,
+  view,
+  view_adjoint,
+  sum,
+  prod,
+  extreme,
+  truth,
+  arg_extreme,
+  reshape,
+  cumsum,
+  stack,
+  matmul,
+  iota,
 };
 
 constexpr Form form_of(const Op& row) {
   if (row.kind == OpKind::elementwise) return Form::plain;
-  struct Named { std::string_view name; Form form; };
-  constexpr Named kForms[] = {
-      {"param", Form::param}, {"const", Form::constant}, {"size", Form::size}, {"tuple", Form::tuple},
-      {"get", Form::get}, {"call", Form::call}, {"if", Form::if_region}, {"map", Form::map}, {"index", Form::index},
-      {"view", Form::view}, {"view_adjoint", Form::view_adjoint}, {"sum", Form::sum}, {"prod", Form::prod},
-      {"max_over", Form::extreme}, {"min_over", Form::extreme}, {"any", Form::truth}, {"all", Form::truth},
-      {"argmax", Form::arg_extreme}, {"argmin", Form::arg_extreme}, {"reshape", Form::reshape},
-      {"cumsum", Form::cumsum}, {"stack", Form::stack}, {"matmul", Form::matmul}, {"iota", Form::iota}};
+  struct Named {
+    std::string_view name;
+    Form form;
+  };
+  constexpr Named kForms[] = {{"param", Form::param},
+                              {"const", Form::constant},
+                              {"size", Form::size},
+                              {"tuple", Form::tuple},
+                              {"get", Form::get},
+                              {"call", Form::call},
+                              {"if", Form::if_region},
+                              {"map", Form::map},
+                              {"index", Form::index},
+                              {"view", Form::view},
+                              {"view_adjoint", Form::view_adjoint},
+                              {"sum", Form::sum},
+                              {"prod", Form::prod},
+                              {"max_over", Form::extreme},
+                              {"min_over", Form::extreme},
+                              {"any", Form::truth},
+                              {"all", Form::truth},
+                              {"argmax", Form::arg_extreme},
+                              {"argmin", Form::arg_extreme},
+                              {"reshape", Form::reshape},
+                              {"cumsum", Form::cumsum},
+                              {"stack", Form::stack},
+                              {"matmul", Form::matmul},
+                              {"iota", Form::iota}};
   for (const Named& f : kForms)
     if (f.name == row.name) return f.form;
   return Form::plain;
@@ -51,8 +91,8 @@ constexpr IntNames int_names(Form f) {
   return {};
 }
 
-constexpr int kMaxRank = 32;           // of an array: keeps a view's matrix small whatever a text claims
-constexpr int kMaxRegionDepth = 512;   // regions within regions: what reads IR may recurse over them
-constexpr int kMaxTypeDepth = 64;      // tuples within tuples, divisions within divisions
+constexpr int kMaxRank = 32;          // of an array: keeps a view's matrix small whatever a text claims
+constexpr int kMaxRegionDepth = 512;  // regions within regions: what reads IR may recurse over them
+constexpr int kMaxTypeDepth = 64;     // tuples within tuples, divisions within divisions
 
 }  // namespace dlc

@@ -12,7 +12,8 @@ bool is_name_part(char c) { return is_name_start(c) || is_digit(c) || c == '\'';
 
 /// The end of the name that starts at `at`. A dot belongs to it when a name part follows: `nll.vjp`, `f.2`.
 size_t name_end(std::string_view text, size_t at) {
-  while (at < text.size() && (is_name_part(text[at]) || (text[at] == '.' && at + 1 < text.size() && is_name_part(text[at + 1]))))
+  while (at < text.size() &&
+         (is_name_part(text[at]) || (text[at] == '.' && at + 1 < text.size() && is_name_part(text[at + 1]))))
     ++at;
   return at;
 }
@@ -114,7 +115,10 @@ void IrLexer::advance() {
     } else if (c == '@' && (is_name_start(next) || next == '"')) {
       token_.kind = IrTokenKind::function;
       ++at_;
-      if (next == '"') read_quoted(); else read_name();
+      if (next == '"')
+        read_quoted();
+      else
+        read_name();
     } else if (std::string_view("()[]{},:=+-*.>").find(c) != std::string_view::npos) {
       token_.kind = IrTokenKind::mark;
       const bool is_pair = (c == '-' && next == '>') || (c == '>' && next == '=');

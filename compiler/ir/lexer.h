@@ -15,7 +15,7 @@ enum class IrTokenKind : uint8_t {
   number,    // 12, 0.5, 1e-3, 0x7ff8, without a sign
   mark,      // one of ( ) [ ] { } , : = + - * . or the two characters -> and >=
   end,
-  bad,       // a character or a string that starts no token
+  bad,  // a character or a string that starts no token
 };
 
 struct IrToken {

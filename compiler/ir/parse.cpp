@@ -30,10 +30,10 @@ struct Body {
   Attr attr;
   bool has_attr = false;
   std::vector<ValueId> operands;
-  std::string literal;               // of a constant; its meaning depends on the type
+  std::string literal;  // of a constant; its meaning depends on the type
   bool has_map = false, is_guarded = false;
-  std::vector<Coordinate> map;       // of a view; its width depends on the type
-  bool has_dims_of_type = false;     // reshape, iota
+  std::vector<Coordinate> map;    // of a view; its width depends on the type
+  bool has_dims_of_type = false;  // reshape, iota
 };
 
 class Parser {
@@ -80,14 +80,18 @@ class Parser {
   bool parse_position(int& out);
   template <class T, class ParseItem>
   bool parse_list(std::vector<T>& out, ParseItem&& parse_item);  // [a, b]
-  bool parse_ints(std::vector<int64_t>& out) { return parse_list(out, [&](int64_t& x) { return parse_int(x); }); }
+  bool parse_ints(std::vector<int64_t>& out) {
+    return parse_list(out, [&](int64_t& x) { return parse_int(x); });
+  }
   bool parse_name(StrId& out);
   bool parse_func_ref(FuncId& out);
 
   const IrToken& token() const { return lexer_.token(); }
   Span span() const { return {file_, token().begin, token().end}; }
   bool is_mark(std::string_view mark) const { return token().kind == Kind::mark && token().text == mark; }
-  bool is_word(std::string_view word) const { return token().kind == Kind::word && !token().is_quoted && token().text == word; }
+  bool is_word(std::string_view word) const {
+    return token().kind == Kind::word && !token().is_quoted && token().text == word;
+  }
   bool take_mark(std::string_view mark) { return is_mark(mark) && (lexer_.advance(), true); }
   bool take_word(std::string_view word) { return is_word(word) && (lexer_.advance(), true); }
   bool expect(std::string_view mark) { return take_mark(mark) || expected(fmt::format("`{}`", mark)); }
@@ -115,9 +119,11 @@ class Parser {
 
 bool Parser::expected(std::string_view what) {
   const IrToken& t = token();
-  const std::string seen = t.kind == Kind::end ? "the end of the text"
-                           : t.kind == Kind::bad ? "this"
-                                                 : fmt::format("`{}`", std::string_view(text_).substr(static_cast<size_t>(t.begin), static_cast<size_t>(t.end - t.begin)));
+  const std::string seen =
+      t.kind == Kind::end   ? "the end of the text"
+      : t.kind == Kind::bad ? "this"
+                            : fmt::format("`{}`", std::string_view(text_).substr(static_cast<size_t>(t.begin),
+                                                                                 static_cast<size_t>(t.end - t.begin)));
   return error(find_kind<kIrErrors>("ir-syntax"), span(), fmt::format("expected {} but found {}", what, seen));
 }
 
@@ -149,7 +155,8 @@ bool Parser::collect_names() {
     if (is_after_keyword && token().kind == Kind::function) {
       std::string name(token().text);
       if (m_.find(name) || names_.contains(name))
-        return error(find_kind<kIrErrors>("ir-duplicate-function"), span(), fmt::format("a function `{}` exists already", name));
+        return error(find_kind<kIrErrors>("ir-duplicate-function"), span(),
+                     fmt::format("a function `{}` exists already", name));
       const FuncId id{static_cast<int32_t>(m_.size() + names_.size())};
       names_.emplace(std::move(name), id);
     }
@@ -198,8 +205,9 @@ bool Parser::parse_function(bool is_request) {
   }
   if (!expect("{") || !parse_checks() || !parse_block(BlockId{0}, "return") || !expect("}")) return false;
   if (f[f.body().result].type != result)
-    return error(find_kind<kIrErrors>("ir-invalid"), result_span,
-                 fmt::format("`{}` declares {} but returns {}", f.name, m_.types.text(result), m_.types.text(f.result_type())));
+    return error(
+        find_kind<kIrErrors>("ir-invalid"), result_span,
+        fmt::format("`{}` declares {} but returns {}", f.name, m_.types.text(result), m_.types.text(f.result_type())));
   return true;
 }
 
@@ -266,7 +274,8 @@ bool Parser::parse_params(BlockId block) {
     TypeId type;
     if (!expect(":") || !parse_type(type)) return false;
     const ValueId v = append_param(m_, *f_, block, ops_.find(kParam), type, name, {where});
-    if (!values_.emplace(number, v).second) return error(find_kind<kIrErrors>("ir-redefined-value"), where, fmt::format("`%{}` is defined twice", number));
+    if (!values_.emplace(number, v).second)
+      return error(find_kind<kIrErrors>("ir-redefined-value"), where, fmt::format("`%{}` is defined twice", number));
   } while (take_mark(","));
   return expect(")");
 }
@@ -291,7 +300,8 @@ bool Parser::parse_inst(BlockId block) {
   auto [it, is_new] = op_ids_.emplace(token().text, OpId{});
   if (is_new) it->second = ops_.find(token().text);
   in.op = it->second;
-  if (!in.op) return error(find_kind<kIrErrors>("ir-unknown-op"), span(), fmt::format("there is no op `{}`", token().text));
+  if (!in.op)
+    return error(find_kind<kIrErrors>("ir-unknown-op"), span(), fmt::format("there is no op `{}`", token().text));
   lexer_.advance();
 
   const Op& row = ops_.row(in.op);
@@ -302,13 +312,16 @@ bool Parser::parse_inst(BlockId block) {
   if (!expect(":") || !parse_type(in.type) || !finish_body(form, in.type, in.loc.span, body)) return false;
   if (body.has_attr) in.attr = m_.intern(std::move(body.attr));
   const ValueId v = append(*f_, block, in, body.operands);
-  return values_.emplace(number, v).second || error(find_kind<kIrErrors>("ir-redefined-value"), in.loc.span, fmt::format("`%{}` is defined twice", number));
+  return values_.emplace(number, v).second ||
+         error(find_kind<kIrErrors>("ir-redefined-value"), in.loc.span, fmt::format("`%{}` is defined twice", number));
 }
 
 // (params) { … } else (params) { … }. Blocks of one instruction are consecutive: all are made before one is filled.
 bool Parser::parse_regions(Inst& in, int n_blocks) {
   if (n_blocks == 0) return true;
-  if (depth_ >= kMaxRegionDepth) return error(find_kind<kIrErrors>("ir-too-deep"), span(), fmt::format("regions are nested deeper than {}", kMaxRegionDepth));
+  if (depth_ >= kMaxRegionDepth)
+    return error(find_kind<kIrErrors>("ir-too-deep"), span(),
+                 fmt::format("regions are nested deeper than {}", kMaxRegionDepth));
   ++depth_;
   in.first_block = BlockId{static_cast<int32_t>(f_->blocks.size())};
   in.n_blocks = n_blocks;
@@ -331,7 +344,8 @@ bool Parser::parse_body(Form form, Body& body) {
   if (form == Form::call && token().kind == Kind::function) return parse_call(body);
   if (form == Form::constant && !is_generic) return body.has_attr = true, parse_literal(body.literal);
   if (form == Form::size && !is_generic) return body.has_attr = true, parse_dim(a.dims.emplace_back());
-  if (form == Form::map && is_mark("[")) return body.has_attr = true, parse_dims(a.dims) && parse_operands(body.operands);
+  if (form == Form::map && is_mark("["))
+    return body.has_attr = true, parse_dims(a.dims) && parse_operands(body.operands);
   if (token().kind == Kind::value && !parse_operands(body.operands)) return false;
   if (is_mark("{")) return body.has_attr = true, parse_attr(form, a);
   if (form == Form::get && take_mark(".")) return body.has_attr = true, parse_int(a.ints.emplace_back());
@@ -391,7 +405,8 @@ bool Parser::parse_attr_entry(Form form, Attr& a) {
       a.ints.resize(static_cast<size_t>(names.count));
       return expect("=") && parse_int(a.ints[static_cast<size_t>(k)]);
     }
-  if (take_word("ints") || (is_reduction(form) && take_word("axes"))) return a.ints.clear(), expect("=") && parse_ints(a.ints);
+  if (take_word("ints") || (is_reduction(form) && take_word("axes")))
+    return a.ints.clear(), expect("=") && parse_ints(a.ints);
   if (take_word("dims")) return a.dims.clear(), expect("=") && parse_dims(a.dims);
   if (take_word("name")) return expect("=") && parse_name(a.name);
   if (take_word("func")) return expect("=") && parse_func_ref(a.func);
@@ -437,7 +452,8 @@ bool Parser::finish_constant(DType dtype, Span where, Body& body) {
     bits = std::bit_cast<int64_t>(value);
   }
   if (read.ec != std::errc{} || read.ptr != end)
-    return error(find_kind<kIrErrors>("ir-number"), where, fmt::format("`{}` is not a constant of type {}", text, dtype_name(dtype)));
+    return error(find_kind<kIrErrors>("ir-number"), where,
+                 fmt::format("`{}` is not a constant of type {}", text, dtype_name(dtype)));
   body.attr.ints = {bits};
   return true;
 }
@@ -447,16 +463,21 @@ bool Parser::finish_view(Form form, const Type& type, Span where, Body& body) {
   // The map starts from the indices of the result; that of an adjoint from those of the operand.
   const Type reader = form == Form::view ? type : m_.types[(*f_)[body.operands[0]].type];
   const size_t R = reader.dims.size(), S = body.map.size();
-  if (S > static_cast<size_t>(kMaxRank)) return error(find_kind<kIrErrors>("ir-too-deep"), where, fmt::format("a view of rank {}; at most {} is supported", S, kMaxRank));
+  if (S > static_cast<size_t>(kMaxRank))
+    return error(find_kind<kIrErrors>("ir-too-deep"), where,
+                 fmt::format("a view of rank {}; at most {} is supported", S, kMaxRank));
   Attr& a = body.attr;
   a.ints.assign(3 + R * S, 0);
   a.ints[0] = static_cast<int64_t>(R), a.ints[1] = static_cast<int64_t>(S), a.ints[2] = body.is_guarded;
   a.dims = reader.dims;
   for (size_t s = 0; s < S; ++s) {
     for (auto [axis, coefficient] : body.map[s].terms) {
-      if (axis >= static_cast<int64_t>(R)) return error(find_kind<kIrErrors>("ir-syntax"), where, fmt::format("`j{}` does not exist: the map is over {} axes", axis, R));
+      if (axis >= static_cast<int64_t>(R))
+        return error(find_kind<kIrErrors>("ir-syntax"), where,
+                     fmt::format("`j{}` does not exist: the map is over {} axes", axis, R));
       int64_t& sum = a.ints[3 + s * R + static_cast<size_t>(axis)];
-      if (__builtin_add_overflow(sum, coefficient, &sum)) return error(find_kind<kIrErrors>("ir-number"), where, "a coefficient overflows 64 bits");
+      if (__builtin_add_overflow(sum, coefficient, &sum))
+        return error(find_kind<kIrErrors>("ir-number"), where, "a coefficient overflows 64 bits");
     }
     a.dims.push_back(body.map[s].offset);
   }
@@ -481,15 +502,19 @@ bool Parser::parse_named_type(const IrToken& name, TypeId& out, int depth) {
     std::vector<DimId> dims;
     if (is_mark("[") && !parse_dims(dims)) return false;
     if (dims.size() > static_cast<size_t>(kMaxRank))
-      return error(find_kind<kIrErrors>("ir-too-deep"), {file_, name.begin, name.end}, fmt::format("an array of rank {}; at most {} is supported", dims.size(), kMaxRank));
+      return error(find_kind<kIrErrors>("ir-too-deep"), {file_, name.begin, name.end},
+                   fmt::format("an array of rank {}; at most {} is supported", dims.size(), kMaxRank));
     out = m_.types.array(d, std::move(dims));
     return true;
   }
-  return error(find_kind<kIrErrors>("ir-syntax"), {file_, name.begin, name.end}, fmt::format("there is no type `{}`", name.text));
+  return error(find_kind<kIrErrors>("ir-syntax"), {file_, name.begin, name.end},
+               fmt::format("there is no type `{}`", name.text));
 }
 
 bool Parser::parse_fields(StrId struct_name, TypeId& out, int depth) {
-  if (depth >= kMaxTypeDepth) return error(find_kind<kIrErrors>("ir-too-deep"), span(), fmt::format("tuples are nested deeper than {}", kMaxTypeDepth));
+  if (depth >= kMaxTypeDepth)
+    return error(find_kind<kIrErrors>("ir-too-deep"), span(),
+                 fmt::format("tuples are nested deeper than {}", kMaxTypeDepth));
   std::vector<Field> fields;
   if (!expect("(")) return false;
   while (!is_mark(")")) {
@@ -516,13 +541,17 @@ bool Parser::parse_dims(std::vector<DimId>& out) {
 
 // With a `coordinate`, terms such as `2*j1` go there, and `out` is what remains.
 bool Parser::parse_dim(DimId& out, Coordinate* coordinate, int depth) {
-  if (depth > kMaxTypeDepth) return error(find_kind<kIrErrors>("ir-too-deep"), span(), fmt::format("a size is nested deeper than {}", kMaxTypeDepth));
+  if (depth > kMaxTypeDepth)
+    return error(find_kind<kIrErrors>("ir-too-deep"), span(),
+                 fmt::format("a size is nested deeper than {}", kMaxTypeDepth));
   const Span begin = span();
   DimId sum;
   for (bool is_first = true;; is_first = false) {
     const bool is_negative = is_mark("-");
-    if (is_negative || (is_mark("+") && !is_first)) lexer_.advance();
-    else if (!is_first) break;
+    if (is_negative || (is_mark("+") && !is_first))
+      lexer_.advance();
+    else if (!is_first)
+      break;
     DimId term;
     if (!parse_term(is_negative, term, coordinate, depth)) return false;
     sum = is_first ? term : m_.types.dims.add(sum, term);
@@ -541,7 +570,8 @@ bool Parser::parse_term(bool is_negative, DimId& out, Coordinate* coordinate, in
     DimId factor;
     int64_t factor_axis = -1;
     if (!parse_factor(is_negative && !product, factor, coordinate ? &factor_axis : nullptr, depth)) return false;
-    if (factor_axis >= 0 && axis >= 0) return error(find_kind<kIrErrors>("ir-syntax"), begin, "a map is linear in `j0`, `j1`, …");
+    if (factor_axis >= 0 && axis >= 0)
+      return error(find_kind<kIrErrors>("ir-syntax"), begin, "a map is linear in `j0`, `j1`, …");
     axis = std::max(axis, factor_axis);
     product = product ? dims.mul(product, factor) : factor;
     if (!product) return error(find_kind<kIrErrors>("ir-size"), join(begin, span()), "this size cannot be represented");
@@ -576,7 +606,9 @@ bool Parser::parse_factor(bool is_negative, DimId& out, int64_t* axis, int depth
   }
   if (take_word("div")) {
     DimId a, b;
-    if (!expect("(") || !parse_dim(a, nullptr, depth + 1) || !expect(",") || !parse_dim(b, nullptr, depth + 1) || !expect(")")) return false;
+    if (!expect("(") || !parse_dim(a, nullptr, depth + 1) || !expect(",") || !parse_dim(b, nullptr, depth + 1) ||
+        !expect(")"))
+      return false;
     out = dims.mul(sign, dims.div(a, b));
     return true;
   }
@@ -586,7 +618,8 @@ bool Parser::parse_factor(bool is_negative, DimId& out, int64_t* axis, int depth
   if (axis && !name.is_quoted && name.text.size() > 1 && name.text[0] == 'j' && !is_bare_name(name.text)) {
     int64_t index = 0;
     const auto read = std::from_chars(name.text.data() + 1, name.text.data() + name.text.size(), index);
-    if (read.ec != std::errc{}) return error(find_kind<kIrErrors>("ir-number"), {file_, name.begin, name.end}, "no axis has such a number");
+    if (read.ec != std::errc{})
+      return error(find_kind<kIrErrors>("ir-number"), {file_, name.begin, name.end}, "no axis has such a number");
     *axis = index;
     out = sign;
     return true;
@@ -600,7 +633,9 @@ bool Parser::parse_factor(bool is_negative, DimId& out, int64_t* axis, int depth
 bool Parser::parse_value(ValueId& out) {
   if (token().kind != Kind::value) return expected("a value, such as `%0`");
   const auto it = values_.find(token().text);
-  if (it == values_.end()) return error(find_kind<kIrErrors>("ir-undefined-value"), span(), fmt::format("`%{}` is used before it is defined", token().text));
+  if (it == values_.end())
+    return error(find_kind<kIrErrors>("ir-undefined-value"), span(),
+                 fmt::format("`%{}` is used before it is defined", token().text));
   out = it->second;
   lexer_.advance();
   return true;
@@ -613,7 +648,8 @@ bool Parser::parse_int(int64_t& out) {
   if (token().kind != Kind::number) return expected("an integer");
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), out);
   if (read.ec != std::errc{} || read.ptr != digits.data() + digits.size())
-    return error(find_kind<kIrErrors>("ir-number"), join(begin, span()), fmt::format("`{}` is not an integer of 64 bits", digits));
+    return error(find_kind<kIrErrors>("ir-number"), join(begin, span()),
+                 fmt::format("`{}` is not an integer of 64 bits", digits));
   lexer_.advance();
   return true;
 }
@@ -622,7 +658,8 @@ bool Parser::parse_position(int& out) {
   const Span begin = span();
   int64_t value = 0;
   if (!parse_int(value)) return false;
-  if (value < 0 || value > INT32_MAX) return error(find_kind<kIrErrors>("ir-number"), begin, fmt::format("{} is not a position", value));
+  if (value < 0 || value > INT32_MAX)
+    return error(find_kind<kIrErrors>("ir-number"), begin, fmt::format("{} is not a position", value));
   out = static_cast<int>(value);
   return true;
 }
@@ -649,7 +686,8 @@ bool Parser::parse_func_ref(FuncId& out) {
   const std::string name(token().text);
   const auto it = names_.find(name);
   out = it != names_.end() ? it->second : m_.find(name);
-  if (!out) return error(find_kind<kIrErrors>("ir-unknown-function"), span(), fmt::format("there is no function `{}`", name));
+  if (!out)
+    return error(find_kind<kIrErrors>("ir-unknown-function"), span(), fmt::format("there is no function `{}`", name));
   lexer_.advance();
   return true;
 }

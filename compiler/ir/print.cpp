@@ -32,9 +32,12 @@ std::string name_text(std::string_view name) {
   if (is_bare_name(name)) return std::string(name);
   std::string out = "\"";
   for (char c : name) {
-    if (c == '"' || c == '\\') out += '\\', out += c;
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else out += c;
+    if (c == '"' || c == '\\')
+      out += '\\', out += c;
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -51,14 +54,17 @@ struct Numbering {
       numbers[static_cast<size_t>(v.i)] = next++;
   }
   void visit(int32_t index, int depth) {
-    if (index < 0 || static_cast<size_t>(index) >= f.blocks.size() || is_seen[static_cast<size_t>(index)] || depth > kMaxRegionDepth) return;
+    if (index < 0 || static_cast<size_t>(index) >= f.blocks.size() || is_seen[static_cast<size_t>(index)] ||
+        depth > kMaxRegionDepth)
+      return;
     is_seen[static_cast<size_t>(index)] = true;
     const Block& block = f.blocks[static_cast<size_t>(index)];
     for (ValueId p : block.params) number(p);
     for (ValueId v : block.body) {
       number(v);
       if (!v || static_cast<size_t>(v.i) >= f.insts.size()) continue;
-      for (int32_t k = 0; k < f[v].n_blocks && static_cast<size_t>(k) < f.blocks.size(); ++k) visit(f[v].first_block.i + k, depth + 1);
+      for (int32_t k = 0; k < f[v].n_blocks && static_cast<size_t>(k) < f.blocks.size(); ++k)
+        visit(f[v].first_block.i + k, depth + 1);
     }
   }
 };
@@ -85,7 +91,10 @@ class Printer {
   std::string type_text(TypeId t);
 
   bool is_value(ValueId v) const { return v && static_cast<size_t>(v.i) < f_->insts.size(); }
-  void print_value(ValueId v) { is_value(v) && numbers_[static_cast<size_t>(v.i)] >= 0 ? write("%{}", numbers_[static_cast<size_t>(v.i)]) : write("%?"); }
+  void print_value(ValueId v) {
+    is_value(v) && numbers_[static_cast<size_t>(v.i)] >= 0 ? write("%{}", numbers_[static_cast<size_t>(v.i)])
+                                                           : write("%?");
+  }
   void print_params(const Block& block);
   void print_request(const DerivativeRequest& r);
   void print_block(const Block& block, int indent, const char* result_word);
@@ -125,8 +134,10 @@ std::string Printer::dim_text(DimId d) {
   std::string out;
   for (const DimTerm& t : terms) {
     const bool is_negative = t.coefficient < 0;
-    if (out.empty()) out += is_negative ? "-" : "";
-    else out += is_negative ? " - " : " + ";
+    if (out.empty())
+      out += is_negative ? "-" : "";
+    else
+      out += is_negative ? " - " : " + ";
     const uint64_t size = is_negative ? 0 - static_cast<uint64_t>(t.coefficient) : static_cast<uint64_t>(t.coefficient);
     const char* star = "";
     if (size != 1 || t.factors.empty()) out += std::to_string(size), star = "*";
@@ -214,7 +225,8 @@ void Printer::print_params(const Block& block) {
     print_value(p);
     if (!is_value(p)) continue;
     const Inst& in = (*f_)[p];
-    if (in.attr && static_cast<size_t>(in.attr.i) < m_.n_attrs() && m_[in.attr].name) write(" {}", name_text(m_.strings[m_[in.attr].name]));
+    if (in.attr && static_cast<size_t>(in.attr.i) < m_.n_attrs() && m_[in.attr].name)
+      write(" {}", name_text(m_.strings[m_[in.attr].name]));
     write(": {}", type(in.type));
   }
   out_ += ')';
@@ -230,8 +242,8 @@ void Printer::print_block(const Block& block, int indent, const char* result_wor
 void Printer::print_inst(ValueId v, int indent) {
   write("{:{}}", "", indent);
   print_value(v);
-  if (!is_value(v)) {
-    out_ += '\n';
+  if (!is_value(v) || !(*f_)[v].op) {
+    out_ += " = ?\n";
     return;
   }
   const Inst in = (*f_)[v];
@@ -334,7 +346,8 @@ void Printer::print_constant(const Inst& in, int64_t bits) {
   const auto value = std::bit_cast<double>(bits);
   constexpr int64_t kNan = 0x7ff8000000000000;
   if (value != value) return bits == kNan ? write(" nan") : write(" nan(0x{:016x})", static_cast<uint64_t>(bits));
-  if (dtype == DType::f32 && static_cast<double>(static_cast<float>(value)) == value) return write(" {}", static_cast<float>(value));
+  if (dtype == DType::f32 && static_cast<double>(static_cast<float>(value)) == value)
+    return write(" {}", static_cast<float>(value));
   write(" {}", value);
 }
 
@@ -347,11 +360,15 @@ void Printer::print_dims(std::span<const DimId> dims) {
 /// `%x [j0, 2*j1 + n - 1] guarded`: one coordinate per source axis, in the indices j0, j1, … of the result.
 bool Printer::print_view(const Inst& in, const Attr& a, Form form) {
   if (a.ints.size() < 3 || in.n_operands != 1 || !in.type) return false;
-  if (a.ints[0] < 0 || a.ints[0] > kMaxRank || a.ints[1] < 0 || a.ints[1] > kMaxRank || (a.ints[2] != 0 && a.ints[2] != 1)) return false;
+  if (a.ints[0] < 0 || a.ints[0] > kMaxRank || a.ints[1] < 0 || a.ints[1] > kMaxRank ||
+      (a.ints[2] != 0 && a.ints[2] != 1))
+    return false;
   const auto R = static_cast<size_t>(a.ints[0]), S = static_cast<size_t>(a.ints[1]);
   if (a.ints.size() != 3 + R * S || a.dims.size() != R + S) return false;
   // The result's dims are not written: they are those of the type, or of the operand where the map runs backwards.
-  if (form == Form::view && !std::equal(a.dims.begin(), a.dims.begin() + static_cast<ptrdiff_t>(R), m_.types[in.type].dims.begin(), m_.types[in.type].dims.end())) return false;
+  if (form == Form::view && !std::equal(a.dims.begin(), a.dims.begin() + static_cast<ptrdiff_t>(R),
+                                        m_.types[in.type].dims.begin(), m_.types[in.type].dims.end()))
+    return false;
   print_operands(in);
   out_ += " [";
   for (size_t s = 0; s < S; ++s) {
@@ -374,9 +391,12 @@ void Printer::print_coordinate(const Attr& a, size_t R, size_t axis) {
     is_first = false;
   }
   const std::string& offset = dim(a.dims[R + axis]);
-  if (is_first) out_ += offset;
-  else if (offset[0] == '-') write(" - {}", std::string_view(offset).substr(1));
-  else if (offset != "0") write(" + {}", offset);
+  if (is_first)
+    out_ += offset;
+  else if (offset[0] == '-')
+    write(" - {}", std::string_view(offset).substr(1));
+  else if (offset != "0")
+    write(" + {}", offset);
 }
 
 void Printer::print_attr(Form form, AttrId id) {
@@ -393,8 +413,10 @@ void Printer::print_attr(Form form, AttrId id) {
     separator = ", ";
   };
   auto write_int = [&](int64_t x) { write("{}", x); };
-  if (const IntNames names = int_names(form); has_ints_only && names.count > 0 && a.ints.size() == static_cast<size_t>(names.count)) {
-    for (int k = 0; k < names.count; ++k) write("{}{} = {}", k ? ", " : " {", names.names[k], a.ints[static_cast<size_t>(k)]);
+  if (const IntNames names = int_names(form);
+      has_ints_only && names.count > 0 && a.ints.size() == static_cast<size_t>(names.count)) {
+    for (int k = 0; k < names.count; ++k)
+      write("{}{} = {}", k ? ", " : " {", names.names[k], a.ints[static_cast<size_t>(k)]);
     out_ += '}';
     return;
   }

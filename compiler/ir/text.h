@@ -22,7 +22,8 @@ struct OpSet {
   const Op& (*row)(OpId);
 };
 
-/// With `locations`, each instruction ends in a comment: `// net2.dl:8:22, vjp of`. Broken IR prints too, as far as it can.
+/// With `locations`, each instruction ends in a comment: `// net2.dl:8:22, vjp of`. Broken IR prints too, as far as it
+/// can.
 std::string print(const Module& m, const Func& f, const OpSet& ops, const Sources* locations = nullptr);
 std::string print(const Module& m, const OpSet& ops, const Sources* locations = nullptr);
 /// The number that `print` and the verifier show for each value (by ValueId); −1: in no block, so not printed.

@@ -30,7 +30,8 @@ bool Verifier::check_request(const DerivativeRequest& r, bool is_open) {
   const Func& base = m_[r.base];
   const size_t n_params = base.blocks.empty() ? 0 : base.body().params.size();
   for (int k : r.wrt)
-    if (k < 0 || static_cast<size_t>(k) >= n_params) return fail({}, "`wrt` names parameter {} of `{}`, which has {}", k, base.name, n_params);
+    if (k < 0 || static_cast<size_t>(k) >= n_params)
+      return fail({}, "`wrt` names parameter {} of `{}`, which has {}", k, base.name, n_params);
   if (r.of < -1) return fail({}, "`of` is neither a field nor -1");
   if (is_open && !f_.declared_result) return fail({}, "a request without a body declares no result");
   return true;
@@ -46,9 +47,11 @@ bool Verifier::check_params(BlockId id) {
     if (home_[static_cast<size_t>(p.i)] != kNowhere) return fail(p, "is a parameter twice");
     home_[static_cast<size_t>(p.i)] = id.i;
     const Inst& in = f_[p];
-    if (!is_op(in.op) || form_of(ops_.row(in.op)) != Form::param) return fail(p, "stands among the parameters but is no `param`");
+    if (!is_op(in.op) || form_of(ops_.row(in.op)) != Form::param)
+      return fail(p, "stands among the parameters but is no `param`");
     if (in.n_operands != 0 || in.n_blocks != 0) return fail(p, "a parameter has neither operands nor blocks");
-    if (!has_attr(in) || attr(in).ints != std::vector{static_cast<int64_t>(k)}) return fail(p, "does not know its position, {}", k);
+    if (!has_attr(in) || attr(in).ints != std::vector{static_cast<int64_t>(k)})
+      return fail(p, "does not know its position, {}", k);
     if (!check_type(p, in.type)) return false;
   }
   return true;
@@ -67,7 +70,8 @@ bool Verifier::check_block(BlockId id, int depth) {
   }
   const ValueId result = f_[id].result;
   if (!result) return fail({}, "block {} has no result", id.i);
-  if (!is_value(result) || home_[static_cast<size_t>(result.i)] != id.i) return fail({}, "block {} returns a value that is not its own", id.i);
+  if (!is_value(result) || home_[static_cast<size_t>(result.i)] != id.i)
+    return fail({}, "block {} returns a value that is not its own", id.i);
   return true;
 }
 
@@ -82,9 +86,11 @@ bool Verifier::check_inst(ValueId v, BlockId block, int depth) {
   for (ValueId o : f_.operands(v)) {
     if (!is_value(o)) return fail(v, "has an operand that does not exist");
     if (home_[static_cast<size_t>(o.i)] == kNowhere) return fail(v, "uses {} before it is computed", value_text(o));
-    if (home_[static_cast<size_t>(o.i)] != block.i) return fail(v, "uses {}, which belongs to another block", value_text(o));
+    if (home_[static_cast<size_t>(o.i)] != block.i)
+      return fail(v, "uses {}, which belongs to another block", value_text(o));
   }
-  if (row.arity >= 0 && in.n_operands != row.arity) return fail(v, "takes {} operands, not {}", row.arity, in.n_operands);
+  if (row.arity >= 0 && in.n_operands != row.arity)
+    return fail(v, "takes {} operands, not {}", row.arity, in.n_operands);
   if (!check_type(v, in.type)) return false;
   if (has_attr(in))
     for (DimId d : attr(in).dims)
@@ -101,7 +107,8 @@ bool Verifier::check_inst(ValueId v, BlockId block, int depth) {
 // ------------------------------------------------------------------------------------------------------- types
 
 bool Verifier::check_dim(ValueId v, DimId d) {
-  if (!d || static_cast<size_t>(d.i) >= m_.types.dims.size()) return fail(v, "has a size that does not exist (an overflow?)");
+  if (!d || static_cast<size_t>(d.i) >= m_.types.dims.size())
+    return fail(v, "has a size that does not exist (an overflow?)");
   if (static_cast<size_t>(d.i) < good_dims_.size() && good_dims_[static_cast<size_t>(d.i)]) return true;
   for (StrId name : m_.types.dims.variables(d))
     if (!size_vars_.contains(name))

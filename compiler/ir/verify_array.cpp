@@ -34,7 +34,11 @@ bool Verifier::check_form(ValueId v, Form form) {
     case Form::index: return check_index(v);
     case Form::view: return check_view(v, false);
     case Form::view_adjoint: return check_view(v, true);
-    case Form::sum: case Form::prod: case Form::extreme: case Form::truth: case Form::arg_extreme: return check_reduction(v, form);
+    case Form::sum:
+    case Form::prod:
+    case Form::extreme:
+    case Form::truth:
+    case Form::arg_extreme: return check_reduction(v, form);
     case Form::reshape: return check_reshape(v);
     case Form::cumsum: return check_cumsum(v);
     case Form::stack: return check_stack(v);
@@ -65,7 +69,8 @@ bool Verifier::check_constant(ValueId v) {
   const Attr& a = attr(f_[v]);
   const Type& t = type_of(v);
   if (a.ints.size() != 1) return fail(v, "has one value");
-  if (!t.dims.empty() || !(is_number(t.dtype) || t.dtype == DType::b1)) return fail(v, "is a scalar number or bool, not {}", m_.types.text(f_[v].type));
+  if (!t.dims.empty() || !(is_number(t.dtype) || t.dtype == DType::b1))
+    return fail(v, "is a scalar number or bool, not {}", m_.types.text(f_[v].type));
   if (t.dtype == DType::b1 && a.ints[0] != 0 && a.ints[0] != 1) return fail(v, "a bool is 0 or 1");
   const auto value = std::bit_cast<double>(a.ints[0]);
   if (t.dtype == DType::f32 && value == value && static_cast<double>(static_cast<float>(value)) != value)
@@ -77,10 +82,12 @@ bool Verifier::check_tuple(ValueId v) {
   const Type& t = type_of(v);
   const auto operands = f_.operands(v);
   if (!t.is_tuple()) return fail(v, "has type {}, not a tuple", m_.types.text(f_[v].type));
-  if (t.fields.size() != operands.size()) return fail(v, "has {} fields and {} operands", t.fields.size(), operands.size());
+  if (t.fields.size() != operands.size())
+    return fail(v, "has {} fields and {} operands", t.fields.size(), operands.size());
   for (size_t k = 0; k < operands.size(); ++k)
     if (f_[operands[k]].type != t.fields[k].type)
-      return fail(v, "field {} is {}, its operand {}", k, m_.types.text(t.fields[k].type), m_.types.text(f_[operands[k]].type));
+      return fail(v, "field {} is {}, its operand {}", k, m_.types.text(t.fields[k].type),
+                  m_.types.text(f_[operands[k]].type));
   return true;
 }
 
@@ -103,12 +110,14 @@ bool Verifier::check_iota(ValueId v) {
 
 bool Verifier::is_substituted(TypeId id, TypeId formal, const std::map<StrId, DimId>& sizes) {
   const Type &t = m_.types[id], &u = m_.types[formal];
-  if (t.dtype != u.dtype || t.name != u.name || t.dims.size() != u.dims.size() || t.fields.size() != u.fields.size()) return false;
+  if (t.dtype != u.dtype || t.name != u.name || t.dims.size() != u.dims.size() || t.fields.size() != u.fields.size())
+    return false;
   for (size_t k = 0; k < t.dims.size(); ++k)
     if (t.dims[k] != u.dims[k] || !sizes.empty())
       if (t.dims[k] != scratch().substitute(u.dims[k], sizes)) return false;
   for (size_t k = 0; k < t.fields.size(); ++k)
-    if (t.fields[k].name != u.fields[k].name || !is_substituted(t.fields[k].type, u.fields[k].type, sizes)) return false;
+    if (t.fields[k].name != u.fields[k].name || !is_substituted(t.fields[k].type, u.fields[k].type, sizes))
+      return false;
   return true;
 }
 
@@ -121,7 +130,8 @@ bool Verifier::check_call(ValueId v) {
     return fail(v, "gives {} sizes to `{}`, which has {}", a.dims.size(), callee.name, callee.size_vars.size());
   const auto operands = f_.operands(v);
   const auto& params = callee.body().params;
-  if (operands.size() != params.size()) return fail(v, "gives {} arguments to `{}`, which has {}", operands.size(), callee.name, params.size());
+  if (operands.size() != params.size())
+    return fail(v, "gives {} arguments to `{}`, which has {}", operands.size(), callee.name, params.size());
   std::map<StrId, DimId> sizes;
   for (size_t k = 0; k < a.dims.size(); ++k) sizes[callee.size_vars[k]] = a.dims[k];
   auto type_in_callee = [&](ValueId x) {
@@ -133,10 +143,12 @@ bool Verifier::check_call(ValueId v) {
     const TypeId formal = type_in_callee(params[k]);
     if (!formal) return fail(v, "calls `{}`, whose parameters are broken", callee.name);
     if (!is_substituted(f_[operands[k]].type, formal, sizes))
-      return fail(v, "argument {} of `{}` is {}, its parameter {}", k, callee.name, m_.types.text(f_[operands[k]].type), m_.types.text(formal));
+      return fail(v, "argument {} of `{}` is {}, its parameter {}", k, callee.name, m_.types.text(f_[operands[k]].type),
+                  m_.types.text(formal));
   }
   const TypeId result = callee.body().result ? type_in_callee(callee.body().result) : callee.declared_result;
-  if (!result || static_cast<size_t>(result.i) >= m_.types.size()) return fail(v, "calls `{}`, which has no result", callee.name);
+  if (!result || static_cast<size_t>(result.i) >= m_.types.size())
+    return fail(v, "calls `{}`, which has no result", callee.name);
   return is_substituted(f_[v].type, result, sizes) ||
          fail(v, "has type {}, but `{}` returns {}", m_.types.text(f_[v].type), callee.name, m_.types.text(result));
 }
@@ -145,23 +157,27 @@ bool Verifier::check_captures(ValueId v, BlockId block, size_t first_param, int 
   const auto& params = f_[block].params;
   const int n_captures = f_[v].n_operands - first_operand;
   if (params.size() != first_param + static_cast<size_t>(n_captures))
-    return fail(v, "its block has {} parameters for {} indices and {} captures", params.size(), first_param, n_captures);
+    return fail(v, "its block has {} parameters for {} indices and {} captures", params.size(), first_param,
+                n_captures);
   for (int k = 0; k < n_captures; ++k) {
     const TypeId param = f_[params[first_param + static_cast<size_t>(k)]].type;
     if (param != f_[f_.operand(v, first_operand + k)].type)
-      return fail(v, "capture {} is {}, its parameter {}", k, operand_type_text(v, first_operand + k), m_.types.text(param));
+      return fail(v, "capture {} is {}, its parameter {}", k, operand_type_text(v, first_operand + k),
+                  m_.types.text(param));
   }
   return true;
 }
 
 bool Verifier::check_if(ValueId v) {
   const Inst& in = f_[v];
-  if (in.n_operands < 1 || !is_scalar(operand_type(v, 0), DType::b1)) return fail(v, "its first operand is the condition, a bool");
+  if (in.n_operands < 1 || !is_scalar(operand_type(v, 0), DType::b1))
+    return fail(v, "its first operand is the condition, a bool");
   for (int32_t k = 0; k < 2; ++k) {
     const BlockId block{in.first_block.i + k};
     if (!check_captures(v, block, 0, 1)) return false;
     const TypeId result = f_[f_[block].result].type;
-    if (result != in.type) return fail(v, "has type {}, but a branch gives {}", m_.types.text(in.type), m_.types.text(result));
+    if (result != in.type)
+      return fail(v, "has type {}, but a branch gives {}", m_.types.text(in.type), m_.types.text(result));
   }
   return true;
 }
@@ -171,7 +187,8 @@ bool Verifier::is_boxed(TypeId type, std::span<const DimId> extents, TypeId inne
   const Type &t = m_.types[type], &u = m_.types[inner];
   if (t.dtype != u.dtype || t.name != u.name || t.fields.size() != u.fields.size()) return false;
   if (!t.is_tuple())
-    return t.dims.size() == extents.size() + u.dims.size() && std::equal(extents.begin(), extents.end(), t.dims.begin()) &&
+    return t.dims.size() == extents.size() + u.dims.size() &&
+           std::equal(extents.begin(), extents.end(), t.dims.begin()) &&
            std::equal(u.dims.begin(), u.dims.end(), t.dims.begin() + static_cast<ptrdiff_t>(extents.size()));
   for (size_t k = 0; k < t.fields.size(); ++k)
     if (t.fields[k].name != u.fields[k].name || !is_boxed(t.fields[k].type, extents, u.fields[k].type)) return false;
@@ -187,44 +204,51 @@ bool Verifier::check_map(ValueId v) {
   for (size_t k = 0; k < a.dims.size(); ++k)
     if (!is_scalar(type_of(body.params[k]), DType::i64)) return fail(v, "index {} is not an int", k);
   const TypeId inner = f_[body.result].type;
-  return is_boxed(in.type, a.dims, inner) ||
-         fail(v, "has type {}, but its body gives {} over {} axes", m_.types.text(in.type), m_.types.text(inner), a.dims.size());
+  return is_boxed(in.type, a.dims, inner) || fail(v, "has type {}, but its body gives {} over {} axes",
+                                                  m_.types.text(in.type), m_.types.text(inner), a.dims.size());
 }
 
 // ------------------------------------------------------------------------------------------------------ arrays
 
 bool Verifier::check_index(ValueId v) {
   const Attr& a = attr(f_[v]);
-  if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 1) return fail(v, "says neither that it is guarded nor that it is not");
+  if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 1)
+    return fail(v, "says neither that it is guarded nor that it is not");
   const int n_subscripts = f_[v].n_operands - 1;
   if (n_subscripts < 1) return fail(v, "has an array and subscripts");
   const Type& x = operand_type(v, 0);
   if (n_subscripts > x.rank()) return fail(v, "has {} subscripts for {}", n_subscripts, operand_type_text(v, 0));
   for (int k = 1; k <= n_subscripts; ++k)
-    if (!is_scalar(operand_type(v, k), DType::i64)) return fail(v, "subscript {} is {}, not an int", k - 1, operand_type_text(v, k));
+    if (!is_scalar(operand_type(v, k), DType::i64))
+      return fail(v, "subscript {} is {}, not an int", k - 1, operand_type_text(v, k));
   return expect_type(v, x.dtype, std::span(x.dims).subspan(static_cast<size_t>(n_subscripts)));
 }
 
 bool Verifier::check_view(ValueId v, bool is_adjoint) {
   const Attr& a = attr(f_[v]);
   // The map leads from the indices of `reader` to those of `array`; the adjoint of a view runs it backwards.
-  const Type &reader = is_adjoint ? operand_type(v, 0) : type_of(v), &array = is_adjoint ? type_of(v) : operand_type(v, 0);
-  if (reader.is_tuple() || array.dtype != reader.dtype) return fail(v, "leads from {} to {}", operand_type_text(v, 0), m_.types.text(f_[v].type));
+  const Type &reader = is_adjoint ? operand_type(v, 0) : type_of(v),
+             &array = is_adjoint ? type_of(v) : operand_type(v, 0);
+  if (reader.is_tuple() || array.dtype != reader.dtype)
+    return fail(v, "leads from {} to {}", operand_type_text(v, 0), m_.types.text(f_[v].type));
   if (is_adjoint && !is_number(array.dtype)) return fail(v, "adds elements of {}", operand_type_text(v, 0));
   const auto R = static_cast<int64_t>(reader.rank()), S = static_cast<int64_t>(array.rank());
   if (a.ints.size() < 3 || a.ints[0] != R || a.ints[1] != S || (a.ints[2] != 0 && a.ints[2] != 1) ||
       static_cast<int64_t>(a.ints.size()) != 3 + R * S || static_cast<int64_t>(a.dims.size()) != R + S)
     return fail(v, "its map does not lead from rank {} to rank {}", R, S);
-  if (!std::equal(reader.dims.begin(), reader.dims.end(), a.dims.begin())) return fail(v, "its map is over another shape than {}", m_.types.text(f_[is_adjoint ? f_.operand(v, 0) : v].type));
+  if (!std::equal(reader.dims.begin(), reader.dims.end(), a.dims.begin()))
+    return fail(v, "its map is over another shape than {}", m_.types.text(f_[is_adjoint ? f_.operand(v, 0) : v].type));
   return true;
 }
 
 bool Verifier::check_reduction(ValueId v, Form form) {
   const Attr& a = attr(f_[v]);
   const Type& x = operand_type(v, 0);
-  if (form == Form::truth ? x.dtype != DType::b1 : !is_number(x.dtype)) return fail(v, "does not reduce {}", operand_type_text(v, 0));
+  if (form == Form::truth ? x.dtype != DType::b1 : !is_number(x.dtype))
+    return fail(v, "does not reduce {}", operand_type_text(v, 0));
   for (size_t k = 0; k < a.ints.size(); ++k) {
-    if (a.ints[k] < 0 || a.ints[k] >= x.rank()) return fail(v, "axis {} of {} does not exist", a.ints[k], operand_type_text(v, 0));
+    if (a.ints[k] < 0 || a.ints[k] >= x.rank())
+      return fail(v, "axis {} of {} does not exist", a.ints[k], operand_type_text(v, 0));
     if (k && a.ints[k] <= a.ints[k - 1]) return fail(v, "its axes do not ascend");
   }
   if (form == Form::arg_extreme && a.ints.size() != 1) return fail(v, "has one axis");
@@ -260,7 +284,8 @@ bool Verifier::check_reshape(ValueId v) {
   if (x.is_tuple()) return fail(v, "does not reshape a tuple");
   if (!expect_type(v, x.dtype, attr(f_[v]).dims)) return false;
   return has_same_count(x.dims, type_of(v).dims) ||
-         fail(v, "{} and {} do not provably have the same number of elements", operand_type_text(v, 0), m_.types.text(f_[v].type));
+         fail(v, "{} and {} do not provably have the same number of elements", operand_type_text(v, 0),
+              m_.types.text(f_[v].type));
 }
 
 bool Verifier::check_stack(ValueId v) {
@@ -286,10 +311,12 @@ bool Verifier::check_matmul(ValueId v) {
   for (int64_t rank : a.ints)
     if (rank < 0 || rank > kMaxRank) return fail(v, "a group of {} axes", rank);
   const int64_t B = a.ints[0], M = a.ints[1], N = a.ints[2], K = a.ints[3];
-  if (B + M + K != x.rank() || B + K + N != y.rank()) return fail(v, "its ranks do not add up to those of {}", operand_types_text(v));
+  if (B + M + K != x.rank() || B + K + N != y.rank())
+    return fail(v, "its ranks do not add up to those of {}", operand_types_text(v));
   const auto left = x.dims.begin(), right = y.dims.begin();
   if (!std::equal(left, left + B, right)) return fail(v, "batch sizes differ: {}", operand_types_text(v));
-  if (!std::equal(left + B + M, left + B + M + K, right + B)) return fail(v, "inner sizes differ: {}", operand_types_text(v));
+  if (!std::equal(left + B + M, left + B + M + K, right + B))
+    return fail(v, "inner sizes differ: {}", operand_types_text(v));
   std::vector<DimId> dims(left, left + B + M);
   dims.insert(dims.end(), right + B + K, y.dims.end());
   return expect_type(v, x.dtype, dims);

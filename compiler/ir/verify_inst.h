@@ -80,10 +80,10 @@ class Verifier {
   const Func& f_;
   const OpSet& ops_;
   std::unordered_set<StrId> size_vars_;
-  std::vector<int32_t> home_;         // block that defines each value, so far
+  std::vector<int32_t> home_;  // block that defines each value, so far
   std::vector<bool> is_block_seen_, good_dims_, good_types_;
-  std::vector<int32_t> numbers_;      // print_numbers, once a message needs them
-  std::optional<DimTable> scratch_;   // a copy, so that sizes can be computed without touching the module
+  std::vector<int32_t> numbers_;     // print_numbers, once a message needs them
+  std::optional<DimTable> scratch_;  // a copy, so that sizes can be computed without touching the module
   std::optional<Violation> violation_;
 };
 

@@ -25,8 +25,10 @@ std::optional<InterpValue<T>> sample(const Module& m, TypeId type, const std::ma
     v.dims.push_back(*n);
   }
   for (int64_t k = 0; k < count * (t.dtype == DType::key ? 2 : 1); ++k) {
-    if (is_float(t.dtype)) v.floats.push_back(T(static_cast<double>(k % 7) - 2.5));
-    else v.ints.push_back(t.dtype == DType::b1 ? k % 2 : k % 3);
+    if (is_float(t.dtype))
+      v.floats.push_back(T(static_cast<double>(k % 7) - 2.5));
+    else
+      v.ints.push_back(t.dtype == DType::b1 ? k % 2 : k % 3);
   }
   return v;
 }
