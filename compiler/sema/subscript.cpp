@@ -124,81 +124,102 @@ ValueId Lowering::view_axis(ValueId x, int axis, const Subscript& s, bool guarde
   return b().view(x, map, l);
 }
 
-Val Lowering::apply_subscripts(const Val& base, std::vector<Subscript> subs, Span span) {
-  const std::vector<DimId> shape = shape_of(base).dims;
-  bool guarded = false;
-  std::vector<bool> is_dynamic(subs.size());
+/// Decides every subscript's bounds. `moves` tells which depend on an index, `guarded` whether some were left open under
+/// an `if`, so that what is read outside must not be touched.
+bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, std::vector<bool>& moves, bool& guarded) {
+  bool under_if = false;
+  for (const Region& r : regions_) under_if = under_if || r.guarded;
+  moves.assign(subs.size(), false);
   for (size_t k = 0; k < subs.size(); ++k) {
     const Subscript& s = subs[k];
     if (s.kind == Subscript::Kind::all) continue;
-    bool proven = true;
     const bool is_at = s.kind == Subscript::Kind::at;
-    is_dynamic[k] = has_binder(is_at ? s.at : s.range.lo);
+    const DimId start = is_at ? s.at : s.range.lo;
+    moves[k] = has_binder(start);
+    bool proven = true;
     DimId lo, hi;
-    if (!extremes(is_at ? s.at : s.range.lo, s.span, lo, hi)) return {};
+    if (!extremes(start, s.span, lo, hi)) return false;
     if (!is_at) {
       if (!require(s.range.extent, shape[k], s.span, proven)) {
         fail(sema_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
-        return {};
+        return false;
       }
-      const DimId reach = dims().mul(dims().sub(s.range.extent, dims().constant(1)), dims().constant(s.range.step));
-      const DimId last = dims().add(hi, reach);
-      // An empty range may stand right behind the last element.
-      if (dims().as_constant(s.range.extent) != 0 && !check_inside(lo, last, shape[k], s.span, proven)) return {};
-    } else if (!check_inside(lo, hi, shape[k], s.span, proven)) {
-      return {};
+      hi = dims().add(hi, dims().mul(dims().sub(s.range.extent, dims().constant(1)), dims().constant(s.range.step)));
     }
-    bool under_if = false;
-    for (const Region& r : regions_) under_if = under_if || r.guarded;
+    // An empty range may stand right behind the last element.
+    const bool is_empty = !is_at && dims().as_constant(s.range.extent) == 0;
+    if (!is_empty && !check_inside(lo, hi, shape[k], s.span, proven)) return false;
     guarded = guarded || (!proven && under_if);
   }
+  return true;
+}
+
+Val Lowering::apply_subscripts(const Val& base, std::span<const Subscript> subs, Span span) {
+  std::vector<bool> moves;
+  bool guarded = false;
+  if (!check_subscripts(shape_of(base).dims, subs, moves, guarded)) return {};
   ValueId x = make(base, span);
   if (!x) return {};
-  const Loc l = loc(span);
   // Last axis first, so that the numbers of the remaining axes stay what they are.
-  std::vector<int> dynamic;      // axes of x that indices subscript
-  std::vector<Subscript> dynamic_subs;
+  for (size_t k = subs.size(); k-- > 0;)
+    if (subs[k].kind != Subscript::Kind::all && !moves[k]) x = view_axis(x, static_cast<int>(k), subs[k], guarded, loc(span));
+  std::vector<int> axes;  // of x as it is now, that indices subscript
+  std::vector<Subscript> moving;
   int dropped = 0;
-  for (size_t k = subs.size(); k-- > 0;) {
-    if (subs[k].kind == Subscript::Kind::all) continue;
-    if (is_dynamic[k]) continue;
-    x = view_axis(x, static_cast<int>(k), subs[k], guarded, l);
-  }
   for (size_t k = 0; k < subs.size(); ++k) {
-    const bool is_gone = subs[k].kind == Subscript::Kind::at && !is_dynamic[k];
-    if (is_dynamic[k]) dynamic.push_back(static_cast<int>(k) - dropped), dynamic_subs.push_back(subs[k]);
-    dropped += is_gone;
+    if (moves[k]) axes.push_back(static_cast<int>(k) - dropped), moving.push_back(subs[k]);
+    dropped += subs[k].kind == Subscript::Kind::at && !moves[k];
   }
-  if (dynamic.empty()) return value(x);
+  return axes.empty() ? value(x) : index_axes(x, axes, moving, guarded, span);
+}
 
-  const Type t = b().type(x);
-  std::vector<int> front = dynamic;
-  for (int axis = 0; axis < t.rank(); ++axis)
-    if (std::find(dynamic.begin(), dynamic.end(), axis) == dynamic.end()) front.push_back(axis);
+/// `axes` of x subscripted by what depends on an index: an `index` op, for which they go to the front.
+Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, bool guarded, Span span) {
+  const Loc l = loc(span);
+  std::vector<int> front = axes;
+  const int rank = b().type(x).rank();
+  for (int axis = 0; axis < rank; ++axis)
+    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) front.push_back(axis);
   if (!std::is_sorted(front.begin(), front.end())) x = b().transpose(x, front, l);
-  std::vector<ValueId> positions;
-  std::vector<DimId> extents;
-  for (const Subscript& s : dynamic_subs)
-    if (s.kind == Subscript::Kind::slice) extents.push_back(s.range.extent);
-  if (extents.empty()) {
-    for (const Subscript& s : dynamic_subs) positions.push_back(make_size(s.at, l));
-    return value(b().index(x, positions, guarded, l));
-  }
-  // A window x[i..i + 3] that moves with an index: a map of its own over the window.
   std::vector<ValueId> starts;
-  for (const Subscript& s : dynamic_subs) starts.push_back(make_size(s.kind == Subscript::Kind::at ? s.at : s.range.lo, l));
+  bool has_slice = false;
+  for (const Subscript& s : subs) {
+    starts.push_back(make_size(s.kind == Subscript::Kind::at ? s.at : s.range.lo, l));
+    has_slice = has_slice || s.kind == Subscript::Kind::slice;
+  }
+  if (!has_slice) return value(b().index(x, starts, guarded, l));
+  ValueId window = moving_window(x, starts, subs, guarded, l);
+  // The windows' axes come first; put every axis where the source has it.
+  std::vector<std::pair<int, int>> order;  // (axis of the source, axis of the window)
+  int next = 0;
+  for (size_t k = 0; k < axes.size(); ++k)
+    if (subs[k].kind == Subscript::Kind::slice) order.push_back({axes[k], next++});
+  for (size_t k = axes.size(); k < front.size(); ++k) order.push_back({front[k], next++});
+  std::sort(order.begin(), order.end());
+  std::vector<int> back;
+  for (auto [from, at] : order) back.push_back(at);
+  if (!std::is_sorted(back.begin(), back.end())) window = b().transpose(window, back, l);
+  return value(window);
+}
+
+/// A window x[i..i + 3] that moves with an index: a map of its own over the window.
+ValueId Lowering::moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, bool guarded, Loc l) {
+  std::vector<DimId> extents;
+  for (const Subscript& s : subs)
+    if (s.kind == Subscript::Kind::slice) extents.push_back(s.range.extent);
   const BlockId outer = regions_.back().block();
   Region region;
   region.first = b().begin_map(extents, {}, {}, l);
   region.guarded = regions_.back().guarded;
-  const std::vector<ValueId> indices = a_.m[func_][region.first].params;
+  const std::vector<ValueId> steps = a_.m[func_][region.first].params;
   regions_.push_back(std::move(region));
+  std::vector<ValueId> positions;
   size_t next = 0;
   for (size_t k = 0; k < starts.size(); ++k) {
     ValueId at = bring(starts[k], outer);
-    if (dynamic_subs[k].kind == Subscript::Kind::slice) {
-      ValueId step = indices[next++];
-      if (dynamic_subs[k].range.step != 1) step = b().op("mul"_op, {step, b().constant_int(dynamic_subs[k].range.step, l)}, l);
+    if (subs[k].kind == Subscript::Kind::slice) {
+      ValueId step = steps[next++];
+      if (subs[k].range.step != 1) step = b().op("mul"_op, {step, b().constant_int(subs[k].range.step, l)}, l);
       at = b().op("add"_op, {at, step}, l);
     }
     positions.push_back(at);
@@ -207,18 +228,7 @@ Val Lowering::apply_subscripts(const Val& base, std::vector<Subscript> subs, Spa
   const std::vector<ValueId> captures = std::move(regions_.back().captures);
   const BlockId body = regions_.back().first;
   regions_.pop_back();
-  ValueId window = b().end_map(body, extents, captures, l);
-  // The windows' axes come first; put every axis where the source has it.
-  std::vector<std::pair<int, int>> order;  // (axis of the source, axis of the window)
-  int axis = 0;
-  for (size_t k = 0; k < dynamic.size(); ++k)
-    if (dynamic_subs[k].kind == Subscript::Kind::slice) order.push_back({dynamic[k], axis++});
-  for (size_t k = dynamic.size(); k < front.size(); ++k) order.push_back({front[k], axis++});
-  std::sort(order.begin(), order.end());
-  std::vector<int> axes;
-  for (auto [from, at] : order) axes.push_back(at);
-  if (!std::is_sorted(axes.begin(), axes.end())) window = b().transpose(window, axes, l);
-  return value(window);
+  return b().end_map(body, extents, captures, l);
 }
 
 Val Lowering::lower_subscript(const Expr& e) {
@@ -246,7 +256,7 @@ Val Lowering::lower_subscript(const Expr& e) {
     ok = ok && s;
     if (s) subs.push_back(std::move(*s));
   }
-  return ok ? apply_subscripts(base, std::move(subs), e.span) : Val{};
+  return ok ? apply_subscripts(base, subs, e.span) : Val{};
 }
 
 }  // namespace dlc::sema
