@@ -134,6 +134,35 @@ def erf_even(z):  # erf(x)/x - 1 in x^2
     return mp.erf(x) / x - 1
 
 
+def lgamma_core(w):  # lgamma(1 + u) / (u (u - 1)), u = w + 1/2
+    u = near(w + mpf("0.5"))
+    if abs(u - 1) < mpf(10) ** -30:
+        u = 1 - mpf(10) ** -30
+    return mp.loggamma(1 + u) / (u * (u - 1))
+
+
+def lgamma_far(z):  # x (lgamma(x) - (x - 1/2) (log(x) - 1) - (log(2 pi) - 1) / 2) in z = 1/x^2
+    x = 1 / mp.sqrt(near(z))
+    if x > 1000:
+        return mpf(1) / 12 - z / 360 + z**2 / 1260 - z**3 / 1680 + z**4 / 1188
+    return x * (mp.loggamma(x) - (x - mpf("0.5")) * (mp.log(x) - 1) - (mp.log(2 * mp.pi) - 1) / 2)
+
+
+ROOT = mp.findroot(mp.digamma, mpf("1.4616"))  # of digamma; less 1.5: -0.038… = -0.0383678551… as two doubles
+
+
+def digamma_core(w):  # digamma(1.5 + w) / (w - (ROOT - 1.5))
+    x = mpf("1.5") + w
+    return mp.digamma(x) / (x - ROOT) if abs(x - ROOT) > mpf(10) ** -30 else mp.polygamma(1, ROOT)
+
+
+def digamma_far(z):  # x^2 (log(x) - 1 / (2 x) - digamma(x)) in z = 1/x^2
+    x = 1 / mp.sqrt(near(z))
+    if x > 1000:
+        return mpf(1) / 12 - z / 120 + z**2 / 252 - z**3 / 240 + 5 * z**4 / 660
+    return x * x * (mp.log(x) - 1 / (2 * x) - mp.digamma(x))
+
+
 def odd_tail(function):  # (function(x) - x) / x^3 in x^2
     def tail(z):
         x = mp.sqrt(near(z))
@@ -172,6 +201,10 @@ FITS = {
     "log_erfc_f32": (lambda t: mp.log(mp.erfc(t)) / t, lambda t: t * mp.erfc(t), range(7), mpf(1), mpf(4), 24),
     "erf_f64": (erf_even, one, range(12), mpf(0), mpf(1), 53),
     "erf_f32": (erf_even, one, range(7), mpf(0), mpf(1), 24),
+    "lgamma_core": (lgamma_core, lambda w: 1 / lgamma_core(w), range(23), mpf("-0.5"), mpf("0.5"), 53),
+    "lgamma_far": (lgamma_far, one, range(7), mpf(0), mpf(1) / 64, 53),
+    "digamma_core": (digamma_core, lambda w: 1 / digamma_core(w), range(23), mpf("-0.5"), mpf("0.5"), 53),
+    "digamma_far": (digamma_far, one, range(8), mpf(0), mpf(1) / 64, 53),
 }
 
 

@@ -20,21 +20,8 @@
 #include "ops/expansions_erf.h"
 #include "ops/expansions_exact.h"
 #include "ops/expansions_exp.h"
+#include "ops/expansions_gamma.h"
 #include "ops/expansions_inverse.h"
 #include "ops/expansions_log.h"
 #include "ops/expansions_pow.h"
 #include "ops/expansions_trig.h"
-
-namespace dlc {
-
-// Until a family has its file, its texts are loud: nan everywhere.
-inline constexpr char kLgammaF64[] = "a * nan";
-inline constexpr char kLgammaF32[] = "a * nan";
-inline constexpr char kDigammaF64[] = "a * nan";
-inline constexpr char kDigammaF32[] = "a * nan";
-inline constexpr char kPolygammaF64[] = "a * b * nan";
-inline constexpr char kPolygammaF32[] = "a * b * nan";
-inline constexpr char kModF64[] = "a * b * nan";
-inline constexpr char kModF32[] = "a * b * nan";
-
-}  // namespace dlc

@@ -1,4 +1,4 @@
-// Expansions of pow, powi, hypot, cbrt. How to read these texts, and the primitives they use: ops/expansions.h.
+// Expansions of pow, powi, hypot, cbrt, mod. How to read these texts, and the primitives they use: ops/expansions.h.
 //
 // pow: |a|^b = e^(b·log|a|) with the logarithm as an unevaluated sum of two doubles, 2^-70 accurate, because the
 // exponential multiplies its relative error by up to 745. Special cases as in IEEE 754: 1^b and a^0 are 1 even for
@@ -8,7 +8,7 @@
 
 namespace dlc {
 
-// From x ≥ 0: log x = log0 + log1. As fdlibm's log, but s = f/(2 + f), s³ and 2/3 are pairs (s + s1, u + u1, p + p1).
+// From x ≥ 0: log x = c + c1, and their sum `whole`; then log0 + log1, with the special values. As fdlibm's log, but s = f/(2 + f), s³ and 2/3 are pairs (s + s1, u + u1, p + p1).
 inline constexpr char kLogPairF64[] = R"(
 let tiny = x < 2.2250738585072014e-308
 let i = bits(select(tiny, x * 18014398509481984.0, x)) + 2638147582215219
@@ -40,6 +40,8 @@ let h1 = (g - h) + (s + s)
 let c = h + w
 let c1 = ((h - c) + w) + (h1 + (fma(e, 5.4979230187083712e-14, w1) + (s1 + s1)))
 let whole = c + c1
+)";
+inline constexpr char kLogPairEndF64[] = R"(
 let log0 = select(x < inf, select(x > 0.0, whole, -inf), x)
 let log1 = (c - whole) + c1
 )";
@@ -69,7 +71,7 @@ let half = floor(k * 0.5)
 let size = y * pow2(half) * pow2(k - half)
 )";
 
-inline constexpr auto kPowF64 = join("let x = abs(a)", kLogPairF64, R"(
+inline constexpr auto kPowF64 = join("let x = abs(a)", kLogPairF64, kLogPairEndF64, R"(
 let n0 = b
 let t1 = fma(b, log1, fma(b, log0, -b * log0))
 )", kPowTailF64, R"(
@@ -92,7 +94,7 @@ select(a == 1.0 or b == 0.0 or (x == 1.0 and abs(b) == inf), 1.0, real)
 )";
 
 // As pow; an exponent past 2^53 is the sum of two doubles.
-inline constexpr auto kPowiF64 = join("let x = abs(a)", kLogPairF64, R"(
+inline constexpr auto kPowiF64 = join("let x = abs(a)", kLogPairF64, kLogPairEndF64, R"(
 let low = bit_and(b, 4294967295)
 let n0 = f64(b - low) + f64(low)
 let n1 = (f64(b - low) - n0) + f64(low)
@@ -147,6 +149,45 @@ let rest = fma(-s, t, x) - fma(t, t, -s) * t
 let root = fma(rest, v * v * 0.33333333333333331, t) * pow2(q - select(tiny, 18.0, 0.0))
 select(abs(a) > 0.0 and abs(a) < inf, copysign(root, a), a)
 )";
+// The remainder with the sign of b. One step x - y·trunc(x/y) is exact while the quotient is below 2^53 (it may be one
+// too large); longer ones take mod_huge. b = ±inf leaves a, or is the result where the signs differ.
+inline constexpr char kModF64[] = R"(
+let x = abs(a)
+let y = abs(b)
+let q = trunc(x / y)
+let r = fma(-q, y, x)
+let near = select(r < 0.0, r + y, r)
+let whole = rare(q > 4503599627370496.0 and x < inf and y > 0.0, mod_huge(x, y), near)
+let m = copysign(select(y == inf and x < inf, x, whole), a)
+select(m != 0.0 and copysign(1.0, m) != copysign(1.0, b), m + b, m)
+)";
+inline constexpr const char* kModF32 = nullptr;
+
+// Fourteen steps of a - b·rint(a/b), each of which is exact and takes 53 bits off the quotient: 700 bits and more.
+inline constexpr char kModStepsF64[] = R"(
+let r1 = fma(-rint(a / b), b, a)
+let r2 = fma(-rint(r1 / b), b, r1)
+let r3 = fma(-rint(r2 / b), b, r2)
+let r4 = fma(-rint(r3 / b), b, r3)
+let r5 = fma(-rint(r4 / b), b, r4)
+let r6 = fma(-rint(r5 / b), b, r5)
+let r7 = fma(-rint(r6 / b), b, r6)
+let r8 = fma(-rint(r7 / b), b, r7)
+let r9 = fma(-rint(r8 / b), b, r8)
+let r10 = fma(-rint(r9 / b), b, r9)
+let r11 = fma(-rint(r10 / b), b, r10)
+let r12 = fma(-rint(r11 / b), b, r11)
+let r13 = fma(-rint(r12 / b), b, r12)
+fma(-rint(r13 / b), b, r13)
+)";
+// a mod b of positive finite numbers, by multiples of b that keep every quotient below 2^1024.
+inline constexpr char kModHugeF64[] = R"(
+let b1 = b * select(b < 1.0, 5.260135901548374e210, 1.0)
+let b2 = b1 * select(b1 < 1.0, 5.260135901548374e210, 1.0)
+let r = mod_steps(mod_steps(mod_steps(a, b2), b1), b)
+select(r < 0.0, r + b, r)
+)";
+
 inline constexpr const char* kCbrtF32 = nullptr;
 
 }  // namespace dlc

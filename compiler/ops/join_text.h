@@ -11,14 +11,20 @@ struct JoinedText {
   constexpr operator const char*() const { return chars; }  // NOLINT: stands where a literal would
 };
 
-template <size_t... N>
-consteval auto join(const char (&... part)[N]) {
-  JoinedText<(N + ... + 0) - sizeof...(N) + 1> out;
+template <size_t N>
+consteval const char* chars_of(const char (&text)[N]) { return text; }
+template <size_t N>
+consteval const char* chars_of(const JoinedText<N>& text) { return text.chars; }
+
+/// Of string literals, arrays of char and what join returned before; all have the size of their text and a 0.
+template <class... Text>
+consteval auto join(const Text&... part) {
+  JoinedText<(sizeof(Text) + ... + 0) - sizeof...(Text) + 1> out;
   size_t at = 0;
-  const auto append = [&](const char* text, size_t length) {
-    for (size_t i = 0; i + 1 < length; ++i) out.chars[at++] = text[i];
+  const auto append = [&](const char* text, size_t size) {
+    for (size_t i = 0; i + 1 < size; ++i) out.chars[at++] = text[i];
   };
-  (append(part, N), ...);
+  (append(chars_of(part), sizeof(Text)), ...);
   return out;
 }
 

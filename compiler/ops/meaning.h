@@ -72,6 +72,8 @@ template <Native T> T sum_error(T x, T y) {
 inline Big sum_error(const Big& x, const Big& y) { return (x + y) - (x + y); }
 /// log(x + y), the sum not rounded: what log1p is built from.
 inline Big log_sum(const Big& x, const Big& y) { return log(x + y); }
+/// What rounding takes from log x; the types that never round to double lose nothing they could tell.
+inline Big log_low(const Big& x) { return log(x) - Big(static_cast<double>(log(x))); }
 
 // ---- complex
 using dlc::atan2, dlc::cbrt, dlc::expm1, dlc::hypot, dlc::log1p, dlc::rsqrt;  // next to the overloads here
