@@ -122,6 +122,7 @@ struct OpRow {
   bool analytic = true;                               // false: no complex step through it
   bool unbounded_diff = false;                        // a derivative can be non-finite: AD emits a strong zero
   bool internal = false;                              // a primitive of expansions, not a name users see
+  bool cold = false;                                  // the slow side of a `rare`: a call, which code jumps over
   const char* why = nullptr;
   const char* doc = nullptr;
 };

@@ -12,8 +12,8 @@
 //   mulhi(i, j)                 high 64 bits of the unsigned product
 //   two_over_pi(i)              bits 64 i … 64 i + 63 of the binary fraction 2/π, i in 0 … 19, the first is 0
 //   pow2(k)                     2^k for whole k in the normal range: -1022 … 1023, f32 -126 … 127
-//   rare(c, a, b)               select(c, a, b), where a is a call that costs much and c hardly ever holds: code may
-//                               jump over a when c holds in no lane
+//   rare(c, a, b)               select(c, a, b), where a is the call of a `cold` op and c hardly ever holds: code jumps over
+//                               the call when c holds in no lane
 //   f64(x) f32(x) int(x)        conversions; int truncates, saturates, and nan gives 0
 // Other functions may be called: their expansions are inlined in turn, which must come to an end.
 #pragma once

@@ -336,10 +336,10 @@ let value = fma(f19 * n, select(far, 0.0, sum), tail)
 select(bit_and(a, 1) == 1, value, -value)
 )";
 
-// Σ over all integers less the part beyond 0, all three at positive arguments. For even n the two big ones cancel half-way
-// between poles; there orders 2, 4, 6 take the derivatives of π cot πb, polynomials in c = cot πb. inf at the poles for
-// odd n, else nan.
-inline constexpr auto kPolygammaNegativeF64 = join(R"(
+// Order 0, and b < 0: Σ over all integers less the part beyond 0, all three at positive arguments. For even n the two
+// big ones cancel half-way between poles; there orders 2, 4, 6 take the derivatives of π cot πb, polynomials in
+// c = cot πb. inf at the poles for odd n, else nan.
+inline constexpr auto kPolygammaOtherF64 = join(R"(
 let t = -b
 )", kHalfTurnF64, R"(
 let odd = bit_and(a, 1) == 1
@@ -353,14 +353,15 @@ let c6 = 48324.691644428673 * fma(cc, fma(cc, 45.0, 60.0), 17.0)
 let c4 = 2448.1574782822516 * fma(cc, 3.0, 2.0)
 let slope = select(a == 2, 62.01255336059964, select(a == 4, c4, c6)) * c * (1.0 + cc)
 let value = select(swap and cc < 0.25 and (a == 2 or a == 4 or a == 6), beyond - slope, sums)
-select(f == 0.0, select(odd, inf, nan), value)
+select(a == 0, digamma(b), select(f == 0.0, select(odd, inf, nan), value))
 )");
 
-// Order 0 is digamma; orders outside 0 … 20 give nan.
+// Orders outside 0 … 20 give nan.
 inline constexpr char kPolygammaF64[] = R"(
 let n = select(a < 1, 1, select(a > 20, 20, a))
-let value = rare(b < 0.0, polygamma_negative(n, b), polygamma_positive(n, b))
-rare(a == 0, digamma(b), select(a == n, value, nan))
+let value = polygamma_positive(n, b)
+let all = rare(b < 0.0 or a == 0, polygamma_other(select(a == 0, 0, n), b), value)
+select(a < 0 or a > 20, nan, all)
 )";
 inline constexpr const char* kPolygammaF32 = nullptr;
 

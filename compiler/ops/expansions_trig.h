@@ -130,15 +130,17 @@ let q3 = fma(z, 2.44323419e-5, -0.00138873095)
 let q2 = fma(z, q3, 0.0416666456)
 let w = fma(z, fma(z, q2, -0.5), 1.0)
 )";
+inline constexpr char kSinHugeF32[] = "f32(sin(f64(a)))";
+inline constexpr char kCosHugeF32[] = "f32(cos(f64(a)))";
 inline constexpr auto kSinF32 = join(kSinCosF32, R"(
 let y = select(bit_and(j, 1) == 0, u, w)
 let x = f32_from_bits(bits(y) + shift_left(bit_and(j, 2), 30))
-rare(abs(a) > 1e5, f32(sin(f64(a))), x)
+rare(abs(a) > 1e5, sin_huge(a), x)
 )");
 inline constexpr auto kCosF32 = join(kSinCosF32, R"(
 let y = select(bit_and(j, 1) == 0, w, u)
 let x = f32_from_bits(bits(y) + shift_left(bit_and(j + 1, 2), 30))
-rare(abs(a) > 1e5, f32(cos(f64(a))), x)
+rare(abs(a) > 1e5, cos_huge(a), x)
 )");
 
 }  // namespace dlc

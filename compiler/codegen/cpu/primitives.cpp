@@ -5,6 +5,7 @@
 #include <bit>
 
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/MDBuilder.h>
 
 #include "base/check.h"
 #include "ops/table.h"
@@ -89,6 +90,7 @@ llvm::Value* Primitives::apply(Builder& b, OpId op, std::span<llvm::Value* const
       return instruction(b, "bitcast", args, result);
     default: break;
   }
+  if (op == "rare"_op) return rare(b, args);
   const bool on_floats = args.size() > 1 && row.type == TypeRule::select ? is_float(dtype_of(args[1]->getType()))
                          : row.type == TypeRule::int_float               ? true
                                                                          : is_float(dtype_of(args[0]->getType()));
@@ -136,6 +138,28 @@ llvm::Value* Primitives::instruction(Builder& b, const char* name, std::span<llv
   DLC_CHECK(false, "an op's row names an instruction that codegen does not know");
 }
 
+/// select(c, slow, fast): the call `slow`, already emitted and not used by anything yet, moves into a block that is
+/// entered only when c holds in some lane.
+llvm::Value* Primitives::rare(Builder& b, std::span<llvm::Value* const> args) {
+  llvm::BasicBlock* before = b.GetInsertBlock();
+  auto* call = llvm::dyn_cast<llvm::CallInst>(args[1]);
+  if (call == nullptr || !call->use_empty() || b.GetInsertPoint() != before->end()) return b.CreateSelect(args[0], args[1], args[2]);
+  auto& context = module_.getContext();
+  auto* slow = llvm::BasicBlock::Create(context, "rare", before->getParent());
+  auto* join = llvm::BasicBlock::Create(context, "join", before->getParent());
+  llvm::Value* any = width_of(args[0]->getType()) == 1 ? args[0] : b.CreateOrReduce(args[0]);
+  b.CreateCondBr(any, slow, join, llvm::MDBuilder(context).createUnlikelyBranchWeights());
+  b.SetInsertPoint(slow);
+  call->moveBefore(*slow, slow->end());
+  llvm::Value* mixed = b.CreateSelect(args[0], call, args[2]);
+  b.CreateBr(join);
+  b.SetInsertPoint(join);
+  llvm::PHINode* phi = b.CreatePHI(call->getType(), 2);
+  phi->addIncoming(args[2], before);
+  phi->addIncoming(mixed, slow);
+  return phi;
+}
+
 llvm::Value* Primitives::convert(Builder& b, llvm::Value* value, DType to) {
   const DType from = dtype_of(value->getType());
   llvm::Type* type = lane_type(module_.getContext(), to, width_of(value->getType()));
@@ -167,7 +191,7 @@ llvm::Value* Primitives::expansion(Builder& b, OpId op, std::span<llvm::Value* c
   const DType key = expansion_dtype(args);
   Site& site = sites_[{op.i, key, width}];
   const bool small = dlc::expansion(op, key)->n_nodes <= kSmallExpansion;
-  if (small || site.uses++ < (width == 1 ? kInlinedSites : kInlinedVectorSites)) return expand_here(b, op, args);
+  if (!op_row(op).cold && (small || site.uses++ < (width == 1 ? kInlinedSites : kInlinedVectorSites))) return expand_here(b, op, args);
   if (site.function == nullptr) {
     std::vector<llvm::Type*> types;
     for (llvm::Value* a : args) types.push_back(a->getType());

@@ -32,6 +32,7 @@ class Primitives {
   llvm::Value* expansion(Builder& b, OpId op, std::span<llvm::Value* const> args, DType result);
   llvm::Value* expand_here(Builder& b, OpId op, std::span<llvm::Value* const> args);
   llvm::Value* instruction(Builder& b, const char* name, std::span<llvm::Value* const> args, DType result);
+  llvm::Value* rare(Builder& b, std::span<llvm::Value* const> args);
   llvm::Value* convert(Builder& b, llvm::Value* value, DType to);
   llvm::Value* two_over_pi(Builder& b, llvm::Value* word);
 
