@@ -180,7 +180,8 @@ class AstShapes {
     std::vector<int> parts;
     for (const Arg& arg : ast_[e.args]) parts.push_back(of(arg.value));
     if (name == "f32" || name == "f64" || name == "float") return parts[0];
-    return shapes_.node(name == "pow" ? "^" : name == "mod" ? "%" : name, parts);
+    const OpId function = find_function(name), op = function ? function : find_op(name);  // internal rows by their own name
+    return shapes_.node(op && op_row(op).symbol != nullptr ? op_row(op).symbol : name, parts);
   }
 
   const Ast& ast_;

@@ -125,17 +125,17 @@ std::string failure(const char* what, const Point& p, const std::string& got, co
   return std::string(what) + " at " + text(p) + ": " + got + ", not " + wanted;
 }
 
-/// The derivative's sign differs at 1/8 to either side of the point in some operand.
+/// The derivative's sign differs at 1/8 or 1/64 to either side of the point in some operand.
 bool is_near_root(OpId op, const Rule& truth, const std::vector<Big>& x) {
   for (size_t k = 0; k < x.size(); ++k) {
     if (!is_moved(op, static_cast<int>(k))) continue;
-    Big at[2];
-    for (int side = 0; side < 2; ++side) {
+    const auto at = [&](const Big& factor) {
       std::vector<Big> moved = x;
-      moved[k] = x[k] * (side == 0 ? Big(9) / 8 : Big(7) / 8);
-      at[side] = walk_rule(BigMath{}, truth, DType::f64, moved, evaluate_meaning(op, moved), Big(1));
-    }
-    if (!(at[0] * at[1] > 0)) return true;
+      moved[k] = x[k] * factor;
+      return walk_rule(BigMath{}, truth, DType::f64, moved, evaluate_meaning(op, moved), Big(1));
+    };
+    for (int side : {8, 64})
+      if (!(at(1 + Big(1) / side) * at(1 - Big(1) / side) > 0)) return true;
   }
   return false;
 }
