@@ -204,7 +204,7 @@ FITS = {
     "lgamma_core": (lgamma_core, lambda w: 1 / lgamma_core(w), range(23), mpf("-0.5"), mpf("0.5"), 53),
     "lgamma_far": (lgamma_far, one, range(7), mpf(0), mpf(1) / 64, 53),
     "digamma_core": (digamma_core, lambda w: 1 / digamma_core(w), range(23), mpf("-0.5"), mpf("0.5"), 53),
-    "digamma_far": (digamma_far, one, range(8), mpf(0), mpf(1) / 64, 53),
+    "digamma_far": (digamma_far, one, range(10), mpf(0), mpf(1) / 36, 53),
 }
 
 

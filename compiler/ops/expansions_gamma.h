@@ -1,7 +1,7 @@
 // Expansions of the gamma functions: lgamma, digamma, polygamma and the internal ops they are made of.
 // How to read these texts, and the primitives they use: ops/expansions.h. All f32 versions widen.
 //
-// From 8 on the asymptotic series (Stirling). Below, x = m + u with u in [0, 1): a polynomial on [1, 2] with the root
+// From 8 on (digamma: 6) the asymptotic series (Stirling). Below, x = m + u with u in [0, 1): a polynomial on [1, 2] with the root
 // divided out, so that it is accurate relative to the result, and the recurrence from 1 + u to x: a product for lgamma,
 // a sum of reciprocals as one fraction for digamma. Negative arguments are reflected, in ops of their own that `rare`
 // calls; there large terms cancel at the roots, so products, logarithms, quotients and sums carry their rounding errors.
@@ -153,6 +153,13 @@ let far = (lead - both) + ((sum_error(lead, -both) + (lead1 - sum_error(r0, high
 select(f == 0.0 or t == inf, inf, select(large, far, lead + (lead1 - core)))
 )");
 
+// As above; 6 is enough here, and a shorter recurrence rounds less.
+inline constexpr char kDigammaSplitF64[] = R"(
+let large = t >= 6.0
+let x = select(large, 6.0, t)
+let m = floor(x)
+let u = x - m
+)";
 // core = digamma(1 + u), with the root 0.4616… as a pair.
 inline constexpr char kDigammaCoreF64[] = R"(
 let y = u - 0.5
@@ -180,22 +187,24 @@ let c2 = fma(y, c3, -0.42362742128146047)
 let c1 = fma(y, c2, 0.95105587603183284)
 let core = ((u - 0.46163214496836236) + 1.5522348162858677e-17) * c1
 )";
-// series = log t - digamma t - 1/(2t) for t ≥ 8.
+// series = log t - digamma t - 1/(2t) for t ≥ 6.
 inline constexpr char kDigammaFarF64[] = R"(
 let inverse = 1.0 / t
 let square = inverse * inverse
-let a7 = fma(square, -0.27845149051800455, 0.078792780231066062)
-let a6 = fma(square, a7, -0.021022177604880017)
-let a5 = fma(square, a6, 0.0075751146445818714)
-let a4 = fma(square, a5, -0.0041666632907581009)
-let a3 = fma(square, a4, 0.0039682539587318055)
-let a2 = fma(square, a3, -0.008333333333321126)
+let a9 = fma(square, -1.6751810754979513, 1.4062718643964445)
+let a8 = fma(square, a9, -0.37375941389998274)
+let a7 = fma(square, a8, 0.081498653737773277)
+let a6 = fma(square, a7, -0.021062310449937054)
+let a5 = fma(square, a6, 0.0075754424134217213)
+let a4 = fma(square, a5, -0.0041666647211187537)
+let a3 = fma(square, a4, 0.0039682539616823498)
+let a2 = fma(square, a3, -0.0083333333333231764)
 let a1 = fma(square, a2, 0.083333333333333329)
 let series = square * a1
 )";
 
 // x < 1: digamma(1 + x) - 1/x; else digamma(1 + u) + 1/(x - 1) + 1/(x - 2) + … + 1/(1 + u).
-inline constexpr auto kDigammaF64 = join("let t = a", kGammaSplitF64, kDigammaCoreF64, R"(
+inline constexpr auto kDigammaF64 = join("let t = a", kDigammaSplitF64, kDigammaCoreF64, R"(
 let below = m == 0.0
 let above = m > 1.0
 let num1 = select(below, -1.0, select(above, 1.0, 0.0))
@@ -212,18 +221,15 @@ let den4 = den3 * fac4
 let fac5 = select(m > 5.0, x - 5.0, 1.0)
 let num5 = fma(num4, fac5, select(m > 5.0, den4, 0.0))
 let den5 = den4 * fac5
-let fac6 = select(m > 6.0, x - 6.0, 1.0)
-let num6 = fma(num5, fac6, select(m > 6.0, den5, 0.0))
-let den6 = den5 * fac6
-let near = core + num6 / den6
+let near = core + num5 / den5
 )", kDigammaFarF64, R"(
-let far = log(select(large, t, 8.0)) - fma(0.5, inverse, series)
+let far = log(select(large, t, 6.0)) - fma(0.5, inverse, series)
 rare(a < 0.0, digamma_negative(a), select(large, far, near))
 )");
 inline constexpr const char* kDigammaF32 = nullptr;
 
 // digamma(-t) = digamma(t) + 1/t + π cot πt; near + near1, or the logarithm and the series, are the first two.
-inline constexpr auto kDigammaNegativeF64 = join("let t = -a", kGammaSplitF64, kDigammaCoreF64, kHalfTurnF64, R"(
+inline constexpr auto kDigammaNegativeF64 = join("let t = -a", kDigammaSplitF64, kDigammaCoreF64, kHalfTurnF64, R"(
 let above = m > 0.0
 let num0 = select(above, 1.0, 0.0)
 let den0 = select(above, x, 1.0)
@@ -242,10 +248,7 @@ let den4 = den3 * fac4
 let fac5 = select(m > 5.0, x - 5.0, 1.0)
 let num5 = fma(num4, fac5, select(m > 5.0, den4, 0.0))
 let den5 = den4 * fac5
-let fac6 = select(m > 6.0, x - 6.0, 1.0)
-let num6 = fma(num5, fac6, select(m > 6.0, den5, 0.0))
-let den6 = den5 * fac6
-let sum = num6 / den6
+let sum = num5 / den5
 let near = core + sum
 let near1 = sum_error(core, sum)
 )", kDigammaFarF64, R"(
