@@ -12,10 +12,17 @@ namespace {
 class Seen {
  public:
   ValueId find_or_append(Builder& b, const Inst& in, std::span<const ValueId> operands) {
-    const size_t hash = hash_of(b.block(), in, operands);
+    // b + a is a + b, but stays as it was written: `trace` shows it.
+    ValueId sorted[2];
+    std::span<const ValueId> key = operands;
+    if (op_row(in.op).commutative && operands.size() == 2 && operands[1] < operands[0]) {
+      sorted[0] = operands[1], sorted[1] = operands[0];
+      key = sorted;
+    }
+    const size_t hash = hash_of(b.block(), in, key);
     auto [lo, hi] = by_hash_.equal_range(hash);
     for (auto it = lo; it != hi; ++it)
-      if (it->second.block == b.block() && equal(b.func(), it->second.value, in, operands)) return it->second.value;
+      if (it->second.block == b.block() && equal(b.func(), it->second.value, in, key)) return it->second.value;
     const ValueId made = b.raw(in, operands);
     by_hash_.emplace(hash, Entry{b.block(), made});
     return made;
@@ -36,11 +43,12 @@ class Seen {
     return h;
   }
 
-  static bool equal(const Func& f, ValueId v, const Inst& in, std::span<const ValueId> operands) {
+  static bool equal(const Func& f, ValueId v, const Inst& in, std::span<const ValueId> key) {
     const Inst& other = f[v];
     const auto theirs = f.operands(v);
-    return other.op == in.op && other.type == in.type && other.attr == in.attr &&
-           std::equal(theirs.begin(), theirs.end(), operands.begin(), operands.end());
+    if (other.op != in.op || other.type != in.type || other.attr != in.attr || theirs.size() != key.size()) return false;
+    const bool is_swapped = op_row(in.op).commutative && key.size() == 2 && theirs[0] == key[1] && theirs[1] == key[0];
+    return is_swapped || std::equal(theirs.begin(), theirs.end(), key.begin());
   }
 
   std::unordered_multimap<size_t, Entry> by_hash_;
@@ -51,10 +59,7 @@ class Seen {
 void cse(Module& m, FuncId f, Diagnostics&) {
   Seen seen;
   rewrite_body(m, f, [&seen](Builder& b, const Inst& in, std::span<const ValueId> operands) {
-    if (!op_row(in.op).commutative || operands.size() != 2 || operands[0] < operands[1])
-      return seen.find_or_append(b, in, operands);
-    const ValueId swapped[] = {operands[1], operands[0]};
-    return seen.find_or_append(b, in, swapped);
+    return seen.find_or_append(b, in, operands);
   });
 }
 
