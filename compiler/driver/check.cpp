@@ -1,0 +1,77 @@
+// `dlc check`: all modes against each other and against 200-bit arithmetic.
+#include "pipeline/check.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "driver/command.h"
+#include "pipeline/requests.h"
+
+namespace dlc {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> functions;
+  CheckOptions check;
+};
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  dlc check examples/slides.dl\n"
+    "  dlc check examples/net2_functions.dl loss objective --order 2 --seed 7\n"
+    "Differences are in ulp of Σ|terms|; up to 8 is rounding. Exit status 1 if a check fails.";
+
+/// The named functions, or all of the file; one that an export names again only once, and no exported derivative.
+int find_functions(const Compilation& c, const Options& o, const Common& common, std::vector<FuncId>& functions) {
+  for (const std::string& name : o.functions) {
+    const auto f = find_function_named(c, name);
+    if (!f) return wrong_usage(f.error().message, common);
+    functions.push_back(*f);
+  }
+  if (!functions.empty()) return kDone;
+  for (const std::string& name : c.names()) {
+    const FuncId f = c.find(name);
+    if (f && !c.module[f].request && std::find(functions.begin(), functions.end(), f) == functions.end()) functions.push_back(f);
+  }
+  return kDone;
+}
+
+int run(const Options& o, const Common& common) {
+  const auto c = new_compilation(common);
+  if (const int status = load(*c, o.file, common)) return status;
+  std::vector<FuncId> functions;
+  if (const int status = find_functions(*c, o, common, functions)) return status;
+  CheckOptions options = o.check;
+  options.opt_level = common.opt_level;
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  Diagnostics failures;
+  for (FuncId f : functions) {
+    const auto result = check_function(*c, f, options);
+    if (!result) return report(*c, c->diagnostics.has_errors() ? Error{} : result.error(), common);
+    if (common.json) all.push_back(check_json(*result, c->sources));
+    else print_out(check_text(*result, c->sources));
+    if (result->failed()) report_failure(*result, failures);
+  }
+  if (common.json) print_out(all.dump() + "\n");
+  if (!failures.has_errors()) return kDone;
+  c->diagnostics.take(std::move(failures));
+  return report(*c, {}, common);
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Common& common) {
+  CLI::App* command = app.add_subcommand("check", "Compare all modes with each other and with 200-bit arithmetic");
+  auto o = std::make_shared<Options>();
+  command->add_option("FILE", o->file, "Source; - is standard input")->required();
+  command->add_option("FN", o->functions, "Functions; all of the file if left out");
+  command->add_option("--order", o->check.order, "1, or 2 for second derivatives too")->check(CLI::Range(1, 2));
+  command->add_option("--seed", o->check.seed, "Of the sampled points");
+  command->add_option("--samples", o->check.n_samples, "Points for each function")->check(CLI::Range(1, 100000))->capture_default_str();
+  add_common(*command, common, kExamples);
+  command->callback([o, &common] { common.action = [o, &common] { return run(*o, common); }; });
+}
+
+}  // namespace dlc

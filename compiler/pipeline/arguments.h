@@ -1,0 +1,47 @@
+// Arguments as a person gives them, by name, to typed values of a function's parameters.
+//
+//   Arguments given;
+//   if (auto e = given.add("x1=1.5")) …                       scalars; inf and nan are numbers
+//   if (auto e = given.add_list("W=[[1,2],[3,4]],b=@b.npy")) …  arrays as JSON; @file.json, @file.csv, @file.npy
+//   if (auto e = given.add_json_file("in.json")) …            {"x1": 1.5, "W": [[1, 2], [3, 4]]}
+//   Result<std::vector<InterpValue<double>>> args = given.bind(module, function);
+//
+// A missing, unknown or repeated name is an error with a suggestion, as is a value that does not fit its parameter's
+// type. Whether the sizes agree with each other is bind_sizes' to say (interp/sizes.h).
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "interp/value.h"
+#include "ir/module.h"
+
+namespace dlc {
+
+class Arguments {
+ public:
+  Arguments();
+  ~Arguments();
+  Arguments(Arguments&&) noexcept;
+
+  [[nodiscard]] std::optional<Error> add(std::string_view name_and_value);
+  [[nodiscard]] std::optional<Error> add_list(std::string_view list);
+  [[nodiscard]] std::optional<Error> add_json_file(const std::string& path);
+
+  /// A value for each parameter, in order; f32 values are rounded to f32.
+  Result<std::vector<InterpValue<double>>> bind(const Module& m, const Func& f) const;
+
+ private:
+  struct Given;
+  std::vector<Given> given_;
+};
+
+/// "x1: f64, W: f64[n, 3]" for messages.
+std::string signature_text(const Module& m, const Func& f);
+/// The name of parameter `k`.
+std::string parameter_name(const Module& m, const Func& f, size_t k);
+
+}  // namespace dlc

@@ -1,0 +1,505 @@
+// The comparisons of `dlc check`, see check.h. An engine is one derivative of the function under test, compiled, with
+// the same function for the interpreter and one that computes its scales.
+#include "pipeline/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "ad/leaves.h"
+#include "interp/interp.h"
+#include "ops/request.h"
+#include "pipeline/arguments.h"
+#include "pipeline/error_scale.h"
+#include "pipeline/errors.h"
+#include "pipeline/native.h"
+#include "pipeline/numeric.h"
+#include "pipeline/rendering.h"
+#include "pipeline/requests.h"
+#include "pipeline/samples.h"
+#include "pipeline/values.h"
+
+namespace dlc {
+namespace {
+
+using Kind = DerivativeRequest::Kind;
+using Numbers = std::vector<double>;
+using Bigs = std::vector<Big>;
+
+constexpr double kUlpLimit = 8;        // of Σ|terms|
+constexpr double kEstimateLimit = 4;   // numeric mode, in its own estimates
+constexpr int64_t kStep = -70;         // exponent of the step of 200-bit differences
+
+/// Everything floating in a value, leaf by leaf.
+template <class T>
+void flatten(const InterpValue<T>& v, std::vector<T>& out) {
+  for (const auto& field : v.fields) flatten(field, out);
+  out.insert(out.end(), v.floats.begin(), v.floats.end());
+}
+template <class T>
+std::vector<T> flat(const InterpValue<T>& v) {
+  std::vector<T> out;
+  flatten(v, out);
+  return out;
+}
+
+bool all_finite(const Bigs& values) {
+  return std::all_of(values.begin(), values.end(), [](const Big& x) { return isfinite(x); });
+}
+
+bool same_bits(double a, double b) { return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b)); }
+
+bool same_bits(const InterpValue<double>& a, const InterpValue<double>& b) {
+  bool same = a.ints == b.ints && a.floats.size() == b.floats.size() && a.fields.size() == b.fields.size();
+  for (size_t k = 0; same && k < a.floats.size(); ++k) same = same_bits(a.floats[k], b.floats[k]);
+  for (size_t k = 0; same && k < a.fields.size(); ++k) same = same_bits(a.fields[k], b.fields[k]);
+  return same;
+}
+
+struct Engine {
+  std::string name;
+  FuncId func, scale;
+  std::optional<Native> native;
+  size_t row = 0;  // in FunctionCheck::rows
+};
+
+class Checker {
+ public:
+  Checker(Compilation& c, FuncId f, const CheckOptions& options)
+      : c_(c), func_(f), options_(options), sampler_(c.module, c.module[f], options.seed), start_(std::chrono::steady_clock::now()) {}
+
+  Result<FunctionCheck> run() {
+    check_.function = f().name;
+    check_.span = f().loc.span;
+    if (!prepare()) return check_;
+    if (error_) return *error_;
+    for (int n = 0; check_.n_samples < options_.n_samples && n < 4 * options_.n_samples; ++n) {
+      if (elapsed() > options_.seconds && n > 0) {
+        check_.is_cut_short = true;
+        break;
+      }
+      sample(n);
+    }
+    if (check_.n_samples == 0 && check_.skipped.empty())
+      check_.skipped = fmt::format("at none of {} samples are value and derivative finite", check_.n_outside);
+    locate_worst();
+    check_.seconds = elapsed();
+    return check_;
+  }
+
+ private:
+  const Func& f() const { return c_.module[func_]; }
+  double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  bool skip(std::string why) { return check_.skipped = std::move(why), false; }
+  bool fail(std::string why) { return error_ = Error{std::move(why)}, true; }
+
+  // ---- engines
+
+  /// False: nothing to check. Errors go to error_.
+  bool prepare() {
+    if (!c_.ready(func_)) return fail(render_all(c_.diagnostics, c_.sources));
+    for (ValueId p : f().body().params)
+      if (holds_key(f()[p].type)) return skip("it takes a random key");
+    if (!sampler_.choose_sizes(sizes_)) return skip("no sizes up to 5 fit its parameters");
+    for (StrId name : f().size_vars)
+      check_.sizes += fmt::format("{}{} = {}", check_.sizes.empty() ? "" : ", ", c_.module.strings[name], sizes_[name]);
+    value_ = add_engine("value", func_, "samples differ", 0);
+    of_ = default_of(c_.module, func_);
+    const TypeId part = differentiated_part(c_.module, f().result_type(), of_);
+    const Type type = c_.module.types[part];
+    const auto floats = find_wrt(c_, func_, {}, WrtDefault::all);
+    has_derivative_ = floats && is_float(type.dtype);
+    if (error_ || !has_derivative_) return true;
+    wrt_ = *floats;
+    is_scalar_ = type.rank() == 0;
+    epsilon_ = type.dtype == DType::f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
+    for (const Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic}) {
+      if (mode == Mode::symbolic && !is_scalar_) continue;
+      add_derivative(mode_name(mode), gradient_request(mode));
+      if (error_) return true;
+    }
+    differences_ = add_row("differences in 200 bits", "ulp", kUlpLimit);
+    numeric_ = add_row("numeric", "of its estimate", kEstimateLimit);
+    const FuncId jvp = c_.derivative({.kind = Kind::jvp, .mode = Mode::forward, .base = func_, .wrt = wrt_, .of = of_}, f().loc);
+    if (!jvp) return fail(render_all(c_.diagnostics, c_.sources));
+    jvp_ = make_engine("⟨u, J v⟩ = ⟨Jᵀu, v⟩", jvp, "ulp", kUlpLimit);
+    if (options_.order >= 2 && is_scalar_ && !error_) prepare_second_order();
+    return true;
+  }
+
+  bool holds_key(TypeId id) const {
+    const Type& type = c_.module.types[id];
+    return type.dtype == DType::key || std::any_of(type.fields.begin(), type.fields.end(), [&](const Field& x) { return holds_key(x.type); });
+  }
+
+  DerivativeRequest gradient_request(Mode mode) const {
+    return {.kind = is_scalar_ ? Kind::grad : Kind::vjp, .mode = mode, .base = func_, .wrt = wrt_, .is_list = true, .of = of_};
+  }
+
+  void prepare_second_order() {
+    constexpr Mode kPairs[][2] = {{Mode::forward, Mode::reverse}, {Mode::reverse, Mode::reverse}, {Mode::forward, Mode::forward},
+                                  {Mode::forward, Mode::symbolic}};
+    for (const auto& [outer, inner] : kPairs) {
+      if (elapsed() > options_.seconds / 2) check_.is_cut_short = true;
+      if (check_.is_cut_short && !second_.empty()) break;  // compiling alone takes the time
+      const FuncId gradient = c_.derivative(gradient_request(inner), f().loc);
+      const FuncId hvp = gradient ? c_.derivative({.kind = Kind::jvp, .mode = outer, .base = gradient, .wrt = wrt_}, f().loc) : FuncId{};
+      if (!hvp) {
+        fail(render_all(c_.diagnostics, c_.sources));
+        return;
+      }
+      second_.push_back(make_engine(fmt::format("order 2, {} over {}", mode_name(outer), mode_name(inner)), hvp, "ulp", kUlpLimit));
+    }
+    second_differences_ = add_row("order 2, differences in 200 bits", "ulp", kUlpLimit);
+  }
+
+  void add_derivative(const std::string& name, const DerivativeRequest& request) {
+    const FuncId d = c_.derivative(request, f().loc);
+    if (!d) fail(render_all(c_.diagnostics, c_.sources));
+    else engines_.push_back(make_engine(name, d, "ulp", kUlpLimit));
+  }
+
+  size_t add_row(std::string what, std::string unit, double limit) {
+    CheckRow row;
+    row.what = std::move(what), row.unit = std::move(unit), row.limit = limit;
+    check_.rows.push_back(std::move(row));
+    worst_args_.emplace_back();
+    worst_func_.emplace_back();
+    return check_.rows.size() - 1;
+  }
+
+  Engine make_engine(std::string name, FuncId f, const char* unit, double limit) {
+    Engine e{name, f, scale_function(c_, f), std::nullopt, add_row(std::move(name), unit, limit)};
+    auto native = Native::compile(c_, f, {.opt_level = options_.opt_level});
+    if (native) e.native = std::move(*native);
+    else fail(native.error().message);
+    return e;
+  }
+
+  Engine add_engine(const char* name, FuncId f, const char* unit, double limit) { return make_engine(name, f, unit, limit); }
+
+  // ---- one sample
+
+  void sample(int number) {
+    Args args = sampler_.sample(number, sizes_);
+    const auto exact = interpret<Big>(c_.module, func_, converted<Big>(args), sizes_);
+    if (!exact || !all_finite(flat(*exact))) {
+      ++check_.n_outside;
+      return;
+    }
+    if (!has_derivative_) {
+      compare_value(args);
+      ++check_.n_samples;
+      return;
+    }
+    InterpValue<double> bar = part_of(*interpret<double>(c_.module, func_, args, sizes_));
+    bar = is_scalar_ ? InterpValue<double>::scalar(1, bar.dtype) : sampler_.direction(bar);
+    Args with_bar = args;
+    if (!is_scalar_) with_bar.push_back(bar);
+    const auto reference = interpret<Big>(c_.module, engines_[0].func, converted<Big>(with_bar), sizes_);
+    if (!reference || !all_finite(flat(*reference))) {
+      ++check_.n_outside;
+      return;
+    }
+    compare_value(args);
+    const Bigs gradient = flat(*reference);
+    for (const Engine& e : engines_) compare(e, with_bar, gradient);
+    const bool on_kink = compare_differences(args, bar, gradient, with_bar);
+    if (!on_kink) compare_numeric(args, bar, gradient);
+    compare_products(args, bar, with_bar, gradient);
+    if (!second_.empty()) compare_second_order(args, on_kink);
+    ++check_.n_samples;
+    check_.n_kinks += on_kink;
+  }
+
+  template <class T>
+  const InterpValue<T>& part_of(const InterpValue<T>& result) const {
+    return of_ < 0 ? result : result.fields[static_cast<size_t>(of_)];
+  }
+
+  void record(size_t row, double error, const Args& args, const std::string& at, FuncId func) {
+    CheckRow& r = check_.rows[row];
+    ++r.n;
+    if (std::isnan(error)) error = HUGE_VAL;
+    if (r.n > 1 && error <= r.worst) return;
+    r.worst = error;
+    worst_args_[row] = args;
+    worst_func_[row] = func;
+    r.at = at;
+  }
+
+  /// "d/dW[3] at W = …, x = …" for the k-th float of the derivative.
+  std::string place(size_t k, const Args& args) const {
+    std::string text;
+    for (int p : wrt_) {
+      const auto& x = args[static_cast<size_t>(p)];
+      const size_t n = count_floats(x);
+      if (k < n && text.empty()) text = fmt::format("d/d{}{}", parameter_name(c_.module, f(), static_cast<size_t>(p)), x.dims.empty() && x.fields.empty() ? "" : fmt::format("[{}]", k));
+      k = k < n ? 0 : k - n;
+      if (!text.empty()) break;
+    }
+    return text + point(args);
+  }
+
+  std::string point(const Args& args) const {
+    std::string text = " at ";
+    for (size_t k = 0; k < f().body().params.size(); ++k)
+      text += fmt::format("{}{} = {}", k ? ", " : "", parameter_name(c_.module, f(), k), value_brief(args[k]));
+    return text;
+  }
+
+  void compare_value(const Args& args) {
+    const auto native = value_.native->call(args), interpreted = interpret<double>(c_.module, func_, args, sizes_);
+    const bool is_same = native && interpreted ? same_bits(*native, *interpreted) : static_cast<bool>(native) == static_cast<bool>(interpreted);
+    CheckRow& row = check_.rows[value_.row];
+    ++row.n;
+    if (is_same) return;
+    if (row.worst == 0) row.at = "the first" + point(args), worst_args_[value_.row] = args, worst_func_[value_.row] = func_;
+    ++row.worst;
+  }
+
+  /// The scales of an engine's results at a point; empty when unknown.
+  Numbers scales(const Engine& e, const Args& args) const {
+    Numbers s;
+    if (!e.scale) return s;
+    const auto value = interpret<Big>(c_.module, e.scale, converted<Big>(args), sizes_);
+    if (value)
+      for (const Big& x : flat(*value)) s.push_back(static_cast<double>(x));
+    return s;
+  }
+
+  /// |a − exact| in ulp of max(scale, |exact|).
+  double in_ulp(double a, const Big& exact, double scale) const {
+    if (!std::isfinite(a)) return HUGE_VAL;
+    const Big error = abs(Big(a) - exact);
+    const double unit = epsilon_ * std::max(std::isfinite(scale) ? scale : 0, std::abs(static_cast<double>(exact)));
+    // Below the smallest normal number rounding is absolute.
+    const double smallest = epsilon_ > 1e-10 ? 0x1p-149 : 0x1p-1074;
+    return static_cast<double>(error / Big(std::max(unit, smallest)));
+  }
+
+  void compare(const Engine& e, const Args& args, const Bigs& exact) {
+    const auto result = e.native->call(args);
+    if (!result) return record(e.row, HUGE_VAL, args, result.error().message, e.func);
+    const Numbers values = flat(*result), s = scales(e, args);
+    for (size_t k = 0; k < exact.size(); ++k)
+      record(e.row, k < values.size() ? in_ulp(values[k], exact[k], k < s.size() ? s[k] : 0) : HUGE_VAL, args, place(k, args), e.func);
+  }
+
+  // ---- differences
+
+  /// As in_ulp, for a difference in 200 bits. Its own error, h² times a third derivative, is 10⁻⁴² where the derivative
+  /// may be exactly zero; next to the largest scale that is nothing.
+  double difference_in_ulp(const Big& difference, const Big& exact, size_t k, const Numbers& s) const {
+    double largest = 0;
+    for (double x : s) largest = std::max(largest, std::isfinite(x) ? x : 0);
+    const double own = k < s.size() && std::isfinite(s[k]) ? s[k] : 0;
+    return in_ulp(static_cast<double>(difference), exact, std::max(own, 1e-12 * largest + 1e-20));
+  }
+
+  std::optional<Big> contracted(const std::vector<InterpValue<Big>>& args, const Bigs& bar) const {
+    const auto y = interpret<Big>(c_.module, func_, args, sizes_);
+    if (!y) return std::nullopt;
+    const Bigs values = flat(part_of(*y));
+    Big sum = 0;
+    for (size_t k = 0; k < values.size(); ++k) sum += bar[k] * values[k];
+    return sum;
+  }
+
+  static Big& big_at(InterpValue<Big>& v, size_t& element) {
+    for (auto& field : v.fields) {
+      size_t n = flat(field).size();
+      if (element < n) return big_at(field, element);
+      element -= n;
+    }
+    return v.floats[element];
+  }
+
+  /// Central differences at h = 2⁻⁷⁰ in 200 bits. True when the point is on a kink of some element.
+  bool compare_differences(const Args& args, const InterpValue<double>& bar, const Bigs& gradient, const Args& with_bar) {
+    constexpr size_t kMost = 40;  // elements per sample
+    const Bigs bars = flat(converted<Big>(bar));
+    const std::vector<InterpValue<Big>> x = converted<Big>(args);
+    const auto middle = contracted(x, bars);
+    const Numbers s = scales(engines_[0], with_bar);
+    const Big h = ldexp(Big(1), kStep);
+    bool on_kink = false;
+    std::vector<std::pair<size_t, double>> errors;
+    size_t k = 0;
+    for (int p : wrt_)
+      for (size_t e = 0; e < count_floats(args[static_cast<size_t>(p)]); ++e, ++k) {
+        if (gradient.size() > kMost && (k * 7919 + static_cast<size_t>(check_.n_samples)) % gradient.size() >= kMost) continue;
+        std::vector<InterpValue<Big>> moved = x;
+        size_t element = e;
+        Big& at = big_at(moved[static_cast<size_t>(p)], element);
+        const Big origin = at;
+        at = origin + h;
+        const auto above = contracted(moved, bars);
+        at = origin - h;
+        const auto below = contracted(moved, bars);
+        if (!above || !below || !middle || !isfinite(*above) || !isfinite(*below)) {
+          on_kink = true;  // the edge of the domain
+          continue;
+        }
+        const Big right = (*above - *middle) / h, left = (*middle - *below) / h, both = (right + left) / 2;
+        const Big size = abs(right) + abs(left) + Big(k < s.size() && std::isfinite(s[k]) ? s[k] : 0);
+        if (abs(right - left) > size * Big(1e-9)) on_kink = true;
+        errors.emplace_back(k, difference_in_ulp(both, gradient[k], k, s));
+      }
+    if (!on_kink)
+      for (const auto& [at, error] : errors) record(differences_, error, args, place(at, args), engines_[0].func);
+    return on_kink;
+  }
+
+  void compare_numeric(const Args& args, const InterpValue<double>& bar, const Bigs& gradient) {
+    constexpr size_t kMost = 12;  // elements per sample: each takes 32 evaluations
+    const Numbers bars = flat(bar);
+    const ScalarFunction scalar = [&](const Args& at) -> std::optional<double> {
+      const auto y = interpret<double>(c_.module, func_, at, sizes_);
+      if (!y) return std::nullopt;
+      const Numbers values = flat(part_of(*y));
+      double sum = 0;
+      for (size_t k = 0; k < values.size(); ++k) sum += bars[k] * values[k];
+      return sum;
+    };
+    // The noise of Σ bar·y is that of its terms.
+    const Numbers s = scales(value_, args);
+    double noise = 0;
+    for (size_t k = 0; k < bars.size(); ++k) noise += std::abs(bars[k]) * (k < s.size() ? s[k] : 0);
+    noise = epsilon_ * std::max(noise, std::abs(scalar(args).value_or(0)));
+    size_t k = 0;
+    for (int p : wrt_)
+      for (size_t e = 0; e < count_floats(args[static_cast<size_t>(p)]); ++e, ++k) {
+        if (gradient.size() > kMost && (k * 7919 + static_cast<size_t>(check_.n_samples)) % gradient.size() >= kMost) continue;
+        const NumericEstimate d = central_difference(scalar, args, p, e, epsilon_, noise);
+        const double exact = static_cast<double>(gradient[k]);
+        const double allowed = d.error + epsilon_ * std::abs(exact) + std::numeric_limits<double>::min();
+        if (std::isfinite(d.error)) record(numeric_, std::abs(d.value - exact) / allowed, args, place(k, args), func_);
+      }
+  }
+
+  void compare_products(const Args& args, const InterpValue<double>& bar, const Args& with_bar, const Bigs& gradient) {
+    Args directed = args;
+    Numbers v;
+    for (int p : wrt_) {
+      directed.push_back(sampler_.direction(args[static_cast<size_t>(p)]));
+      flatten(directed.back(), v);
+    }
+    const auto forward = jvp_->native->call(directed), reverse = engines_[0].native->call(with_bar);
+    if (!forward || !reverse) return record(jvp_->row, HUGE_VAL, args, (forward ? reverse : forward).error().message, jvp_->func);
+    const Numbers u = flat(bar), jv = flat(*forward), ju = flat(*reverse);
+    const Numbers s_forward = scales(*jvp_, directed), s_reverse = scales(engines_[0], with_bar);
+    Big left = 0, right = 0;
+    double terms = 0;
+    for (size_t k = 0; k < u.size(); ++k) {
+      left += Big(u[k]) * Big(jv[k]);
+      terms += std::abs(u[k]) * std::max(std::abs(jv[k]), k < s_forward.size() ? s_forward[k] : 0);
+    }
+    for (size_t k = 0; k < v.size(); ++k) {
+      right += Big(ju[k]) * Big(v[k]);
+      terms += std::abs(v[k]) * std::max(std::abs(static_cast<double>(gradient[k])), k < s_reverse.size() ? s_reverse[k] : 0);
+    }
+    const double error = static_cast<double>(abs(left - right)) / std::max(epsilon_ * terms, std::numeric_limits<double>::min());
+    record(jvp_->row, isfinite(left) && isfinite(right) ? error : HUGE_VAL, directed, "one direction" + point(args), jvp_->func);
+  }
+
+  // ---- second order: the Hessian times a direction
+
+  void compare_second_order(const Args& args, bool on_kink) {
+    Args directed = args;
+    for (int p : wrt_) directed.push_back(sampler_.direction(args[static_cast<size_t>(p)]));
+    const auto reference = interpret<Big>(c_.module, second_[0].func, converted<Big>(directed), sizes_);
+    if (!reference) return;
+    const Bigs exact = flat(*reference);
+    if (!all_finite(exact)) return;
+    for (const Engine& e : second_) compare(e, directed, exact);
+    if (on_kink) return;
+    // g(x + hv) − g(x − hv) over 2h, in 200 bits.
+    std::vector<InterpValue<Big>> above = converted<Big>(args), below = above;
+    const Big h = ldexp(Big(1), kStep);
+    for (size_t k = 0; k < wrt_.size(); ++k) {
+      const auto p = static_cast<size_t>(wrt_[k]);
+      add_scaled(above[p], directed[args.size() + k], h);
+      add_scaled(below[p], directed[args.size() + k], -h);
+    }
+    const auto g_above = interpret<Big>(c_.module, engines_[0].func, above, sizes_), g_below = interpret<Big>(c_.module, engines_[0].func, below, sizes_);
+    if (!g_above || !g_below) return;
+    const Bigs a = flat(*g_above), b = flat(*g_below);
+    const Numbers s = scales(second_[0], directed);
+    for (size_t k = 0; k < exact.size(); ++k)
+      record(second_differences_, difference_in_ulp((a[k] - b[k]) / (2 * h), exact[k], k, s), directed, place(k, args), second_[0].func);
+  }
+
+  static void add_scaled(InterpValue<Big>& x, const InterpValue<double>& v, const Big& h) {
+    for (size_t k = 0; k < x.fields.size(); ++k) add_scaled(x.fields[k], v.fields[k], h);
+    for (size_t k = 0; k < x.floats.size(); ++k) x.floats[k] += h * Big(v.floats[k]);
+  }
+
+  // ---- where an error comes from
+
+  /// The instruction at which the error grows most: |double − 200 bits| relative to the value, against its operands'.
+  Span origin(FuncId func, const Args& args) const {
+    const Func& g = c_.module[func];
+    std::vector<InterpValue<double>> doubles(g.insts.size());
+    std::vector<double> error(g.insts.size(), 0);
+    const InterpObserver<double> keep = [&](FuncId in, ValueId v, const InterpValue<double>& value) {
+      if (in == func) doubles[static_cast<size_t>(v.i)] = value;
+    };
+    const InterpObserver<Big> compare = [&](FuncId in, ValueId v, const InterpValue<Big>& value) {
+      if (in != func) return;
+      const auto& rounded = doubles[static_cast<size_t>(v.i)];
+      for (size_t k = 0; k < value.floats.size() && k < rounded.floats.size(); ++k)
+        if (isfinite(value.floats[k]) && value.floats[k] != 0 && std::isfinite(rounded.floats[k]))
+          error[static_cast<size_t>(v.i)] = std::max(error[static_cast<size_t>(v.i)], std::abs(static_cast<double>((Big(rounded.floats[k]) - value.floats[k]) / value.floats[k])));
+    };
+    Span worst = f().loc.span;
+    if (!interpret<double>(c_.module, func, args, sizes_, {}, keep) || !interpret<Big>(c_.module, func, converted<Big>(args), sizes_, {}, compare))
+      return worst;
+    double most = 0;
+    for (ValueId v : g.body().body) {
+      double inherited = 0;
+      for (ValueId o : g.operands(v)) inherited = std::max(inherited, error[static_cast<size_t>(o.i)]);
+      const double grown = error[static_cast<size_t>(v.i)] - inherited;
+      if (grown > most && g[v].loc.span) most = grown, worst = g[v].loc.span;
+    }
+    return worst;
+  }
+
+  void locate_worst() {
+    for (size_t k = 0; k < check_.rows.size(); ++k)
+      if (check_.rows[k].n > 0 && worst_func_[k] && (check_.rows[k].failed() || check_.rows[k].unit == "ulp"))
+        check_.rows[k].span = origin(worst_func_[k], worst_args_[k]);
+  }
+
+  Compilation& c_;
+  FuncId func_;
+  CheckOptions options_;
+  Sampler sampler_;
+  std::chrono::steady_clock::time_point start_;
+  FunctionCheck check_;
+  std::optional<Error> error_;
+  std::map<StrId, int64_t> sizes_;
+  std::vector<int> wrt_;
+  int of_ = -1;
+  bool has_derivative_ = false, is_scalar_ = false;
+  double epsilon_ = std::numeric_limits<double>::epsilon();
+  Engine value_;
+  std::vector<Engine> engines_, second_;  // engines_[0] is reverse mode, the reference
+  std::optional<Engine> jvp_;
+  size_t differences_ = 0, numeric_ = 0, second_differences_ = 0;
+  std::vector<Args> worst_args_;
+  std::vector<FuncId> worst_func_;
+};
+
+}  // namespace
+
+bool FunctionCheck::failed() const {
+  return std::any_of(rows.begin(), rows.end(), [](const CheckRow& r) { return r.failed(); });
+}
+
+Result<FunctionCheck> check_function(Compilation& c, FuncId f, const CheckOptions& options) { return Checker(c, f, options).run(); }
+
+}  // namespace dlc

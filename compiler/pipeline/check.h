@@ -1,0 +1,62 @@
+// `dlc check`: every mode of differentiation against the others and against 200-bit arithmetic, at sampled points.
+//
+// The reference is the reverse-mode derivative evaluated by the 200-bit interpreter. Compared with it: the compiled value
+// and compiled derivatives of each mode, in ulp of Σ|terms| (pipeline/error_scale.h, each mode in the scale of its own
+// terms); differences in 200 bits, which know nothing of the rules; and numeric mode, in units of its own error estimate.
+// Besides, ⟨u, J v⟩ = ⟨Jᵀu, v⟩ with compiled forward and reverse mode, and the compiled value must have the very bits of
+// the interpreted one. With order 2 the same for the Hessian times a direction.
+//
+// Samples on a kink (where the one-sided 200-bit differences disagree) are counted; there differences prove nothing, but
+// the modes must still agree on the convention. Samples where the value or derivative is not finite are outside.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/source.h"
+#include "pipeline/compilation.h"
+
+namespace dlc {
+
+struct CheckOptions {
+  int order = 1;
+  uint64_t seed = 0;
+  int n_samples = 40;
+  double seconds = 10;      // a function, compiling included
+  int opt_level = 2;
+};
+
+struct CheckRow {
+  std::string what;         // "reverse", "forward, order 2", "⟨u, Jv⟩ = ⟨Jᵀu, v⟩"
+  std::string unit;         // "ulp", "of its estimate", "samples differ"
+  double worst = 0;
+  double limit = 0;         // more is a failure
+  int64_t n = 0;            // comparisons
+  std::string at;           // the worst one: "d/dx1 at x1 = 1.5, x2 = 0.5"
+  Span span;                // … and where in the source its error arises
+  bool failed() const { return !(worst <= limit); }
+};
+
+struct FunctionCheck {
+  std::string function;
+  Span span;
+  std::string skipped;      // why there is nothing to check; then the rest is empty
+  std::string sizes;        // "n = 3, D = 2"
+  int n_samples = 0, n_kinks = 0, n_outside = 0;
+  bool is_cut_short = false;  // by the time limit
+  double seconds = 0;
+  std::vector<CheckRow> rows;
+  bool failed() const;
+};
+
+/// `f` as the source has it; made ready here. Errors (of the program, of the machine) are in the Result.
+Result<FunctionCheck> check_function(Compilation& c, FuncId f, const CheckOptions& options);
+
+std::string check_text(const FunctionCheck& check, const Sources& sources);
+nlohmann::ordered_json check_json(const FunctionCheck& check, const Sources& sources);
+/// Adds error `modes-disagree` for the worst failed row.
+void report_failure(const FunctionCheck& check, Diagnostics& diagnostics);
+
+}  // namespace dlc

@@ -1,0 +1,26 @@
+// What the pipeline says about programs that are right so far: entry points that cannot be, checks that fail.
+#pragma once
+#include "base/diagnostic.h"
+
+namespace dlc {
+
+inline constexpr DiagnosticKind kPipelineErrors[] = {
+    {"nothing-exported",
+     "`dlc compile -o` makes an entry point of each export, and the file has none. Name those that other programs are to call:\n\n"
+     "    fn loss(w: real, x: real) = (w * x - 1)^2\n"
+     "    export loss\n"
+     "    export loss_by_w = grad(loss, wrt = w)"},
+    {"modes-disagree",
+     "`dlc check` found a point where the modes of differentiation do not agree, or do not agree with the same derivative in "
+     "200-bit arithmetic, by more than rounding explains. The unit is the ulp of Σ|terms|: of the sum of the magnitudes of all "
+     "intermediate values, each carried to the result by the absolute values of the derivatives on the way, so cancellation is "
+     "accounted for. If only the numeric mode disagrees, the function is probably not continuous near that point, and the "
+     "derivative is one that no difference shows:\n\n"
+     "    fn f(x: real) = floor(1e8 * x)         // the derivative is 0; differences see a slope of 1e8\n\n"
+     "If the modes disagree with each other, dlc is wrong: please report the program."},
+    {"export-name-clash",
+     "Entry points have ASCII names in object files: `θ` becomes theta, other letters become u and their code. Two exports, or an "
+     "export and the derivative of another (`f_grad`, `f_jvp`, `f_vjp`), would get the same name. Rename one of them."},
+};
+
+}  // namespace dlc

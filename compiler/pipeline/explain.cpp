@@ -1,0 +1,148 @@
+// Finding the page for a word. The kinks are the section of docs/derivatives.md, embedded when dlc is built.
+#include "pipeline/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "ad/errors.h"
+#include "ir/errors.h"
+#include "ops/table.h"
+#include "passes/errors.h"
+#include "pipeline/errors.h"
+#include "pipeline/kinks_text.h"
+#include "sema/errors.h"
+#include "symbolic/errors.h"
+#include "syntax/errors.h"
+
+namespace dlc {
+namespace {
+
+constexpr std::span<const DiagnosticKind> kTables[] = {kSyntaxErrors, kIrErrors, kSemaErrors, kPassErrors,
+                                                       kAdErrors,     kSymbolicErrors, kPipelineErrors};
+
+/// Folds a paragraph to lines of at most 100 characters; lines that begin with white space stay as they are.
+std::string folded(std::string_view text, std::string_view indent = "") {
+  constexpr size_t kWidth = 100;
+  std::string out;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (line.size() > kWidth && line.front() != ' ') {
+      const size_t space = line.rfind(' ', kWidth);
+      if (space == std::string_view::npos || space == 0) break;
+      out += fmt::format("{}{}\n", indent, line.substr(0, space));
+      line.remove_prefix(space + 1);
+    }
+    out += line.empty() ? "\n" : fmt::format("{}{}\n", indent, line);
+  }
+  return out;
+}
+
+std::string kinks_section() {
+  const std::string_view all = kDerivativesText;
+  const size_t begin = all.find("## Conventions at kinks");
+  const size_t end = all.find("\n## ", begin + 1);
+  return std::string(all.substr(begin + 3, end == std::string_view::npos ? end : end - begin - 3)) + "\n";
+}
+
+const char* type_rule_text(TypeRule rule) {
+  switch (rule) {
+    case TypeRule::same_float: return "floats of one type, and so is the result";
+    case TypeRule::same_number: return "floats of one type or ints, and so is the result";
+    case TypeRule::compare: return "numbers of one type; the result is a bool";
+    case TypeRule::logic: return "bools, and so is the result";
+    case TypeRule::select: return "a bool and two values of one type, which is the result's";
+    case TypeRule::integer: return "ints, and so is the result";
+    case TypeRule::float_int: return "a float and an int; the result is of the float's type";
+    case TypeRule::int_float: return "an int and a float; the result is of the float's type";
+    case TypeRule::to_f32: return "a number or bool; the result is f32";
+    case TypeRule::to_f64: return "a number or bool; the result is f64";
+    case TypeRule::to_int: return "a number or bool; the result is an int";
+    case TypeRule::bits: return "a float; the result is an int, its bit pattern";
+    case TypeRule::from_bits64: case TypeRule::from_bits32: return "an int, taken as a bit pattern";
+    case TypeRule::none: return "see docs/language.md";
+  }
+  return "";
+}
+
+std::string head_text(const Op& row) {
+  if (row.arity < 0) return fmt::format("{}(…)", row.name);
+  constexpr const char* kOperands[] = {"a", "b", "c"};
+  const int n = std::min<int>(row.arity, 3);
+  if (row.symbol && row.precedence > 0 && n == 2) return fmt::format("a {} b", row.symbol);
+  if (row.symbol && row.precedence > 0 && n == 1) return fmt::format("{}a", row.symbol);
+  std::string list;
+  for (int k = 0; k < n; ++k) list += fmt::format("{}{}", k ? ", " : "", kOperands[k]);
+  return fmt::format("{}({})", row.symbol ? row.symbol : row.name, list);
+}
+
+void add_rules(std::string& text, std::string_view title, const char* const* rules, size_t n) {
+  for (size_t k = 0; k < n && rules[k]; ++k) text += k == 0 ? fmt::format("\n{}\n", title) + folded(rules[k], "  ") : folded(rules[k], "  ");
+}
+
+std::string op_page(const Op& row) {
+  std::string text = fmt::format("{}    {}\n", head_text(row), row.doc ? row.doc : "");
+  text += fmt::format("\nop `{}`, operands: {}\n", row.name, type_rule_text(row.type));
+  if (row.kind == OpKind::elementwise) {
+    text += "\nderivative (g is carried: a tangent forward, a cotangent back; y is the result)\n";
+    for (int k = 0; k < std::min<int>(row.arity, 3); ++k) {
+      const std::string_view rule = row.diff[k] ? row.diff[k] : "";
+      std::string shown = rule.empty() ? "none: not differentiable" : rule == "0" ? "0: piecewise constant" : std::string(rule);
+      for (size_t at = 0; (at = shown.find('\n', at)) != std::string::npos; at += 9) shown.replace(at, 1, "\n        ");
+      text += fmt::format("  by {}: {}\n", "abc"[k], shown);
+    }
+  } else if (row.transpose) {
+    text += "\nlinear in its float operands: the tangent is the op on the tangent, the adjoint its transpose\n";
+  } else if (row.weight) {
+    text += "\nderivative: each element's share of the result, times what is carried\n";
+  }
+  add_rules(text, "identities", row.identity, std::size(row.identity));
+  add_rules(text, "identities with --fast only (not for inf and nan)", row.fast, std::size(row.fast));
+  if (row.why) text += "\nwhy\n" + folded(row.why, "  ");
+  if (row.latex) text += fmt::format("\nLaTeX: {}\n", row.latex);
+  if (row.kind == OpKind::elementwise) {
+    text += row.max_ulp == 0 ? "accuracy: correctly rounded\n" : fmt::format("accuracy: {} ulp\n", static_cast<int>(row.max_ulp));
+    if (row.unbounded_diff) text += "its derivative can be infinite: where nothing flows, it is gated to 0\n";
+    if (!row.analytic) text += "not analytic: no complex step through it\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<const DiagnosticKind*> all_diagnostics() {
+  std::vector<const DiagnosticKind*> all;
+  for (const auto& table : kTables)
+    for (const DiagnosticKind& kind : table) {
+      // What two folders can find (sema where a `grad` is written, ad/ where one is requested) has one slug.
+      const auto is_same = [&](const DiagnosticKind* other) { return std::string_view(other->slug) == kind.slug; };
+      if (std::none_of(all.begin(), all.end(), is_same)) all.push_back(&kind);
+    }
+  return all;
+}
+
+Result<Topic> explain(std::string_view name) {
+  if (name == "kinks") return Topic{TopicKind::kinks, "kinks", kinks_section()};
+  for (const DiagnosticKind* kind : all_diagnostics())
+    if (name == kind->slug) {
+      const char* severity = kind->severity == Severity::error ? "error" : kind->severity == Severity::warning ? "warning" : "note";
+      return Topic{TopicKind::diagnostic, kind->slug, fmt::format("{}[{}]\n\n{}", severity, kind->slug, folded(kind->explanation))};
+    }
+  OpId op = find_op(name);
+  if (!op) op = find_function(name);
+  if (!op) op = find_operator(name, 2);
+  if (!op) op = find_operator(name, 1);
+  if (op) return Topic{TopicKind::op, op_row(op).name, op_page(op_row(op))};
+
+  std::vector<std::string_view> names{"kinks"};
+  for (const DiagnosticKind* kind : all_diagnostics()) names.push_back(kind->slug);
+  for (int k = 0; k < n_ops(); ++k) names.push_back(op_row(OpId{k}).name);
+  const std::string_view near = nearest_name(name, names);
+  return Error{fmt::format("there is no message and no op `{}`{}", name,
+                           near.empty() ? "; `dlc explain --list` shows the messages" : fmt::format(", did you mean `{}`?", near))};
+}
+
+}  // namespace dlc

@@ -1,0 +1,229 @@
+// From values to the packed form of an entry and back. An argument's cell points at its elements in memory as the ABI
+// has them: f32 narrowed from the interpreter's doubles, bools as bytes.
+#include "pipeline/native.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <limits>
+
+#include "interp/sizes.h"
+
+namespace dlc {
+
+std::string run_time_error_text(const dlc_error& error, std::span<const std::string> places) {
+  const bool is_known = error.site >= 0 && static_cast<size_t>(error.site) < places.size();
+  const std::string place = is_known ? places[static_cast<size_t>(error.site)] + ": " : "";
+  switch (error.code) {
+    case DLC_BAD_SIZE: return fmt::format("{}a size is {}, and may not be negative", place, error.value);
+    case DLC_INDEX: return fmt::format("{}a subscript leaves its array, whose size is {}, by {}", place, error.extent, -error.value);
+    case DLC_CANCELLED: return "the call was cancelled";
+    default: return fmt::format("{}the function failed with code {}", place, error.code);
+  }
+}
+
+std::vector<std::string> site_places(std::span<const CodeSite> sites, const Sources& sources) {
+  std::vector<std::string> places;
+  for (const CodeSite& s : sites) places.push_back(sources.place(s.loc.span));
+  return places;
+}
+
+void* thread_workspace(int64_t bytes) {
+  struct Block {
+    void* memory = nullptr;
+    int64_t bytes = 0;
+    ~Block() { std::free(memory); }
+  };
+  thread_local Block block;
+  if (bytes <= block.bytes) return block.memory;
+  if (bytes > std::numeric_limits<int64_t>::max() - 4096) return nullptr;
+  std::free(block.memory);
+  // A quarter more, so that growing sizes do not allocate at every call.
+  const int64_t wanted = (bytes + std::min(bytes / 4, std::numeric_limits<int64_t>::max() - bytes - 64) + 63) / 64 * 64;
+  block.memory = std::aligned_alloc(64, static_cast<size_t>(wanted));
+  block.bytes = block.memory ? wanted : 0;
+  return block.memory;
+}
+
+int64_t workspace_bytes(void* function, std::span<const int64_t> n) {
+  // The calling conventions of x86-64 and aarch64 let a callee have fewer parameters than it is given.
+  int64_t s[kMaxSizeVariables] = {};
+  std::copy(n.begin(), n.end(), s);
+  using Wide = int64_t (*)(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                           int64_t, int64_t, int64_t, int64_t, int64_t);
+  if (n.size() <= 2) return reinterpret_cast<int64_t (*)(int64_t, int64_t)>(function)(s[0], s[1]);
+  return reinterpret_cast<Wide>(function)(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10], s[11], s[12],
+                                          s[13], s[14], s[15]);
+}
+
+struct Native::Cells {
+  std::vector<void*> pointers;                  // what the packed entry takes
+  std::deque<std::vector<std::byte>> memory;    // of inputs that had to be converted, sizes, and all outputs
+  std::vector<void*> outputs;
+  std::map<StrId, int64_t> sizes;
+  int64_t workspace = 0;
+
+  void* add(size_t bytes) {
+    memory.emplace_back(std::max<size_t>(bytes, 8));
+    pointers.push_back(memory.back().data());
+    return memory.back().data();
+  }
+};
+
+namespace {
+
+template <class T, class From>
+void copy_to(void* to, const std::vector<From>& from) {
+  T* out = static_cast<T*>(to);
+  for (const From& x : from) *out++ = static_cast<T>(x);
+}
+
+template <class T, class To>
+void copy_from(const void* from, size_t n, std::vector<To>& to) {
+  const T* in = static_cast<const T*>(from);
+  to.assign(in, in + n);
+}
+
+/// The product of sizes times the bytes of an element; nothing when that is more than an address space holds.
+std::optional<size_t> bytes_of(const std::vector<int64_t>& dims, DType dtype) {
+  int64_t n = dtype_bytes(dtype);
+  for (int64_t d : dims)
+    if (__builtin_mul_overflow(n, d, &n)) return std::nullopt;
+  if (n < 0 || n > int64_t{1} << 46) return std::nullopt;
+  return static_cast<size_t>(n);
+}
+
+}  // namespace
+
+Result<Native> Native::compile(const Compilation& c, FuncId f, const CompileOptions& options) {
+  if (c.module[f].size_vars.size() > kMaxSizeVariables)
+    return Error{fmt::format("`{}` has more than {} size variables", c.module[f].name, kMaxSizeVariables)};
+  const Entry entry{"f", f};
+  auto code = jit(c.module, std::span(&entry, 1), options);
+  if (!code) return code.error();
+  Native native(c, f, std::move(*code));
+  native.places_ = site_places(native.code_.sites(), c.sources);
+  return native;
+}
+
+namespace {
+
+/// Appends a cell for each leaf of an argument.
+void add_input(const InterpValue<double>& v, const std::function<void*(size_t)>& add) {
+  for (const InterpValue<double>& field : v.fields) add_input(field, add);
+  const auto n = static_cast<size_t>(v.count());
+  switch (v.dtype) {
+    case DType::f64: copy_to<double>(add(8 * n), v.floats); break;
+    case DType::f32: copy_to<float>(add(4 * n), v.floats); break;
+    case DType::i64: copy_to<int64_t>(add(8 * n), v.ints); break;
+    case DType::b1: copy_to<uint8_t>(add(n), v.ints); break;
+    default: break;
+  }
+}
+
+}  // namespace
+
+Result<bool> Native::prepare(Cells& cells, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given) const {
+  const Module& m = compilation_->module;
+  const Func& f = m[func_];
+  std::vector<Shape> shapes;
+  for (const InterpValue<double>& a : args) shapes.push_back(shape_of(a));
+  auto sizes = bind_sizes(m, f, shapes, given);
+  if (!sizes) return sizes.error();
+  cells.sizes = std::move(*sizes);
+  std::vector<int64_t> in_order;
+  for (StrId name : f.size_vars) {
+    in_order.push_back(cells.sizes.at(name));
+    std::memcpy(cells.add(8), &in_order.back(), 8);
+  }
+  for (const InterpValue<double>& a : args) add_input(a, [&](size_t bytes) { return cells.add(bytes); });
+
+  std::optional<Error> error;
+  const std::function<void(TypeId)> add_output = [&](TypeId id) {
+    const Type type = m.types[id];
+    for (const Field& field : type.fields) add_output(field.type);
+    if (type.is_tuple() || error) return;
+    std::vector<int64_t> dims;
+    for (DimId d : type.dims) {
+      const auto n = m.types.dims.evaluate(d, cells.sizes);
+      if (!n || *n < 0) {
+        error = Error{fmt::format("the size {} of the result is {}", m.types.dims.text(d), n ? fmt::to_string(*n) : "no number")};
+        return;
+      }
+      dims.push_back(*n);
+    }
+    const auto bytes = bytes_of(dims, type.dtype);
+    if (!bytes) error = Error{"the result is too large for the memory"};
+    else cells.outputs.push_back(cells.add(*bytes));
+  };
+  add_output(f.result_type());
+  if (error) return *error;
+  cells.workspace = workspace_bytes(code_.workspace("f"), in_order);
+  cells.pointers.push_back(nullptr);
+  return true;
+}
+
+Result<bool> Native::invoke(Cells& cells) const {
+  void* workspace = cells.workspace > 0 ? thread_workspace(cells.workspace) : nullptr;
+  if (cells.workspace > 0 && !workspace) return Error{fmt::format("there are no {} bytes of memory for the workspace", cells.workspace)};
+  cells.pointers.back() = workspace;
+  dlc_error error{};
+  dlc_ctx ctx{};
+  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
+  auto* packed = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_.packed("f"));
+  const int32_t code = packed(&ctx, cells.pointers.data());
+  if (code == DLC_OK) return true;
+  error.code = code;
+  return Error{run_time_error_text(error, places_)};
+}
+
+InterpValue<double> Native::collect(const Cells& cells, TypeId id, size_t& leaf, const std::map<StrId, int64_t>& sizes) const {
+  const Module& m = compilation_->module;
+  const Type type = m.types[id];
+  InterpValue<double> v;
+  v.dtype = type.dtype;
+  for (const Field& field : type.fields) v.fields.push_back(collect(cells, field.type, leaf, sizes));
+  if (type.is_tuple()) return v;
+  for (DimId d : type.dims) v.dims.push_back(*m.types.dims.evaluate(d, sizes));
+  const auto n = static_cast<size_t>(v.count());
+  const void* memory = cells.outputs[leaf++];
+  switch (v.dtype) {
+    case DType::f64: copy_from<double>(memory, n, v.floats); break;
+    case DType::f32: copy_from<float>(memory, n, v.floats); break;
+    case DType::i64: copy_from<int64_t>(memory, n, v.ints); break;
+    case DType::b1: copy_from<uint8_t>(memory, n, v.ints); break;
+    default: break;
+  }
+  return v;
+}
+
+Result<InterpValue<double>> Native::call(std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given) const {
+  Cells cells;
+  if (auto ready = prepare(cells, args, given); !ready) return ready.error();
+  if (auto done = invoke(cells); !done) return done.error();
+  size_t leaf = 0;
+  return collect(cells, compilation_->module[func_].result_type(), leaf, cells.sizes);
+}
+
+Result<double> Native::time(std::span<const InterpValue<double>> args, int64_t n) const {
+  Cells cells;
+  if (auto ready = prepare(cells, args, {}); !ready) return ready.error();
+  if (auto done = invoke(cells); !done) return done.error();
+  constexpr int64_t kBatches = 10;
+  double best = HUGE_VAL;
+  for (int64_t batch = 0; batch < std::min(kBatches, n); ++batch) {
+    const int64_t calls = std::max<int64_t>(n / kBatches, 1);
+    const auto start = std::chrono::steady_clock::now();
+    for (int64_t k = 0; k < calls; ++k)
+      if (auto done = invoke(cells); !done) return done.error();
+    const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
+    best = std::min(best, spent.count() / static_cast<double>(calls));
+  }
+  return best;
+}
+
+}  // namespace dlc

@@ -1,0 +1,56 @@
+// Compiled functions as the commands call them: values in, values out, with the interpreter's types, so that `run`,
+// `diff` and `check` can hold either engine. What dlc.h offers to other programs is program.cpp.
+//
+//   auto native = Native::compile(compilation, f, {.opt_level = 2});
+//   auto y = native->call(args);                     // sizes are bound from the arguments
+#pragma once
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "codegen/codegen.h"
+#include "interp/value.h"
+#include "pipeline/compilation.h"
+#include "runtime/abi.h"
+
+namespace dlc {
+
+/// What a failed call says: `places` are the sites of the code ("net.dl:3:7").
+std::string run_time_error_text(const dlc_error& error, std::span<const std::string> places);
+std::vector<std::string> site_places(std::span<const CodeSite> sites, const Sources& sources);
+
+/// Memory of this thread for the duration of one call, aligned to 64; null when there is none to be had.
+void* thread_workspace(int64_t bytes);
+
+/// Calls name_ws(sizes…), whose number of arguments is known only now.
+int64_t workspace_bytes(void* function, std::span<const int64_t> sizes);
+constexpr size_t kMaxSizeVariables = 16;
+
+class Native {
+ public:
+  /// `f` must be ready. The compilation must outlive this, and may be worked on between calls.
+  static Result<Native> compile(const Compilation& c, FuncId f, const CompileOptions& options);
+
+  /// The first call's checks of sizes are bind_sizes'; the error is that of the program at run time.
+  Result<InterpValue<double>> call(std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given = {}) const;
+
+  /// Nanoseconds of one call: the least mean of several batches of calls, `n` in all.
+  Result<double> time(std::span<const InterpValue<double>> args, int64_t n) const;
+
+ private:
+  struct Cells;
+  Result<bool> prepare(Cells& cells, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given) const;
+  Result<bool> invoke(Cells& cells) const;
+  InterpValue<double> collect(const Cells& cells, TypeId type, size_t& leaf, const std::map<StrId, int64_t>& sizes) const;
+
+  Native(const Compilation& c, FuncId f, JitModule code) : compilation_(&c), func_(f), code_(std::move(code)) {}
+  const Compilation* compilation_;
+  FuncId func_;
+  JitModule code_;
+  std::vector<std::string> places_;
+};
+
+}  // namespace dlc

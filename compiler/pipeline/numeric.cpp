@@ -1,0 +1,130 @@
+// Step search and complex step over the interpreter.
+#include "pipeline/numeric.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "interp/interp.h"
+#include "pipeline/arguments.h"
+#include "pipeline/error_scale.h"
+
+namespace dlc {
+namespace {
+
+constexpr int kSmallest = -10, kLargest = 5;  // powers of 4 around ∛ε·max(1, |x|)
+constexpr double kComplexStep = 1e-20;
+
+/// The part of a result that is differentiated.
+template <class T>
+const InterpValue<T>& part(const InterpValue<T>& result, int of) {
+  return of < 0 ? result : result.fields[static_cast<size_t>(of)];
+}
+
+DType float_type(const InterpValue<double>& v) {
+  if (v.dtype != DType::tuple) return v.dtype;
+  return v.fields.empty() ? DType::f64 : float_type(v.fields[0]);
+}
+
+/// ε times the scale of f's terms at the point, or times |f| where that is not known.
+double noise_of(Compilation& c, FuncId f, int of, const Args& args, double value, double epsilon) {
+  const FuncId scale = scale_function(c, f);
+  if (!scale) return epsilon * std::abs(value);
+  const auto scales = interpret<double>(c.module, scale, args);
+  if (!scales || scales->fields.empty()) return epsilon * std::abs(value);
+  // The scalar that is differentiated comes first: `of` counts fields, and each before it is a scalar in practice.
+  const size_t at = std::min<size_t>(of < 0 ? 0 : static_cast<size_t>(of), scales->fields.size() - 1);
+  const double s = scales->fields[at].floats.empty() ? 0 : scales->fields[at].floats[0];
+  return epsilon * (std::isfinite(s) ? std::max(s, std::abs(value)) : std::abs(value));
+}
+
+std::optional<double> complex_step(const Compilation& c, FuncId f, int of, const Args& args, int parameter, size_t element) {
+  using Complex = std::complex<double>;
+  std::vector<InterpValue<Complex>> complex_args = converted<Complex>(args);
+  size_t at = element;
+  const std::function<bool(InterpValue<Complex>&)> shift = [&](InterpValue<Complex>& v) {
+    for (auto& field : v.fields)
+      if (shift(field)) return true;
+    if (at < v.floats.size()) return v.floats[at] += Complex(0, kComplexStep), true;
+    at -= v.floats.size();
+    return false;
+  };
+  if (!shift(complex_args[static_cast<size_t>(parameter)])) return std::nullopt;
+  const auto y = interpret<Complex>(c.module, f, complex_args);
+  if (!y) return std::nullopt;
+  const double d = part(*y, of).floats[0].imag() / kComplexStep;
+  return std::isfinite(d) ? std::optional(d) : std::nullopt;
+}
+
+}  // namespace
+
+size_t count_floats(const InterpValue<double>& v) {
+  size_t n = v.floats.size();
+  for (const auto& field : v.fields) n += count_floats(field);
+  return n;
+}
+
+double& float_at(InterpValue<double>& v, size_t element) {
+  for (auto& field : v.fields) {
+    const size_t n = count_floats(field);
+    if (element < n) return float_at(field, element);
+    element -= n;
+  }
+  return v.floats[element];
+}
+
+NumericEstimate central_difference(const ScalarFunction& f, const Args& args, int parameter, size_t element, double epsilon, double noise) {
+  Args moved = args;
+  double& x = float_at(moved[static_cast<size_t>(parameter)], element);
+  const double x0 = x, h0 = std::cbrt(epsilon) * std::max(1.0, std::abs(x0));
+  const bool is_f32 = epsilon > 1e-10;
+  const auto rounded = [&](double v) { return is_f32 ? static_cast<double>(static_cast<float>(v)) : v; };
+  constexpr int kSteps = kLargest - kSmallest + 1;
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  double steps[kSteps], d[kSteps];
+  for (int k = 0; k < kSteps; ++k) {
+    const double h = std::ldexp(h0, 2 * (k + kSmallest)), above = rounded(x0 + h), below = rounded(x0 - h);
+    steps[k] = (above - below) / 2;
+    x = above;
+    const auto y_above = f(moved);
+    x = below;
+    const auto y_below = f(moved);
+    d[k] = y_above && y_below && above > below ? (*y_above - *y_below) / (above - below) : kNone;
+  }
+  NumericEstimate best{kNone, h0, std::numeric_limits<double>::infinity(), false};
+  for (int k = 1; k + 1 < kSteps; ++k) {
+    const double error = std::abs(d[k] - d[k - 1]) + std::abs(d[k + 1] - d[k]) / 15 + noise / steps[k];
+    if (std::isfinite(d[k]) && error < best.error) best = {d[k], steps[k], error, false};
+  }
+  return best;
+}
+
+Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f, int of, const std::vector<int>& wrt, const Args& args,
+                                                        bool allow_complex) {
+  const auto value = interpret<double>(c.module, f, args);
+  if (!value) return value.error();
+  const InterpValue<double>& y = part(*value, of);
+  const double epsilon = float_type(y) == DType::f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
+  const double noise = noise_of(c, f, of, args, y.floats.at(0), epsilon);
+  const ScalarFunction scalar = [&](const Args& at) -> std::optional<double> {
+    const auto result = interpret<double>(c.module, f, at);
+    return result ? std::optional(part(*result, of).floats[0]) : std::nullopt;
+  };
+  std::vector<NumericDerivative> all;
+  for (int p : wrt) {
+    const InterpValue<double>& x = args[static_cast<size_t>(p)];
+    NumericDerivative derivative{parameter_name(c.module, c.module[f], static_cast<size_t>(p)), x, {}};
+    for (size_t e = 0; e < count_floats(x); ++e) {
+      const auto by_complex = allow_complex ? complex_step(c, f, of, args, p, e) : std::nullopt;
+      // Differences too: they tell a complex step apart that went wrong (|x| of a complex x, say), and cost little.
+      NumericEstimate estimate = central_difference(scalar, args, p, e, epsilon, noise);
+      if (by_complex && !(std::abs(*by_complex - estimate.value) > 100 * estimate.error))
+        estimate = {*by_complex, kComplexStep, 4 * std::numeric_limits<double>::epsilon() * std::abs(*by_complex), true};
+      derivative.elements.push_back(estimate);
+    }
+    all.push_back(std::move(derivative));
+  }
+  return all;
+}
+
+}  // namespace dlc

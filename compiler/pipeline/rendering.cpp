@@ -1,0 +1,32 @@
+// Diagnostics one after the other, and errors without a place in the same forms.
+#include "pipeline/rendering.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace dlc {
+
+std::string render_all(const Diagnostics& diagnostics, const Sources& sources, MessageFormat format, bool color) {
+  std::string text;
+  for (const Diagnostic& d : diagnostics.all()) {
+    if (format == MessageFormat::full && !text.empty()) text += "\n";
+    switch (format) {
+      case MessageFormat::full: text += render_text(d, sources, color); break;
+      case MessageFormat::short_line: text += render_short(d, sources); break;
+      case MessageFormat::json: text += render_json(d, sources); break;
+    }
+    if (!text.ends_with('\n')) text += '\n';
+  }
+  if (diagnostics.n_errors() > Diagnostics::kMaxErrors && format == MessageFormat::full)
+    text += fmt::format("\n{} more errors are not shown\n", diagnostics.n_errors() - Diagnostics::kMaxErrors);
+  return text;
+}
+
+std::string render_plain(const std::string& message, MessageFormat format) {
+  if (format != MessageFormat::json) return "error: " + message + "\n";
+  const nlohmann::ordered_json json = {{"severity", "error"}, {"message", message}};
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace dlc

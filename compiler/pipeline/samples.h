@@ -1,0 +1,35 @@
+// Points to try a function at: sizes no larger than 5, floats from several ranges so that some lie in the function's
+// domain whatever it is, and now and then whole numbers, where kinks are.
+#pragma once
+#include <map>
+#include <random>
+#include <vector>
+
+#include "interp/value.h"
+#include "ir/module.h"
+
+namespace dlc {
+
+class Sampler {
+ public:
+  Sampler(const Module& m, const Func& f, uint64_t seed) : m_(m), f_(f), random_(seed) {}
+
+  /// Values of the size variables, at most 5, such that every size of a parameter or of the result is positive and every
+  /// check of a subscript holds. False when none is found.
+  bool choose_sizes(std::map<StrId, int64_t>& sizes);
+  std::vector<InterpValue<double>> sample(int number, const std::map<StrId, int64_t>& sizes);
+  /// Normally distributed, for directions.
+  InterpValue<double> direction(const InterpValue<double>& like);
+
+ private:
+  bool fits(const std::map<StrId, int64_t>& sizes) const;
+  bool fits(TypeId type, const std::map<StrId, int64_t>& sizes) const;
+  InterpValue<double> value(TypeId type, int style, const std::map<StrId, int64_t>& sizes);
+  double number(int style);
+
+  const Module& m_;
+  const Func& f_;
+  std::mt19937_64 random_;
+};
+
+}  // namespace dlc
