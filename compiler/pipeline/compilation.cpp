@@ -94,6 +94,7 @@ bool Compilation::derive_request(FuncId f) {
 
 bool Compilation::ready(FuncId f) {
   if (!f || diagnostics.has_errors()) return false;
+  if (module[f].name.empty()) return false;  // taken out by sema: its source has an error
   if (done_.contains(f)) return true;
   for (FuncId callee : call_order(module, f)) {
     if (done_.contains(callee)) continue;

@@ -100,7 +100,9 @@ int exercise(const std::string& text, bool native, std::mt19937& random) {
     if (!native) continue;
     const auto code = Native::compile(c, f, {.opt_level = 1});
     EXPECT_TRUE(static_cast<bool>(code)) << (code ? "" : code.error().message) << "\n" << text;
-    if (code) EXPECT_TRUE(static_cast<bool>(code->call(args)));
+    if (!code) continue;
+    const auto again = code->call(args);
+    EXPECT_TRUE(static_cast<bool>(again)) << (again ? "" : again.error().message);
   }
   return n_run;
 }
