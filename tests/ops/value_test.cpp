@@ -9,7 +9,7 @@
 namespace dlc::test {
 namespace {
 
-constexpr int kRandomPoints = 700;  // of each sort
+constexpr int kRandomPoints = 1000;  // of each of two sorts, three for two operands
 
 struct Case {
   OpId op;
