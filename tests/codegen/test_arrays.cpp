@@ -244,6 +244,7 @@ TEST(Steps, LongChainsShareTheWorkspace) {
   EXPECT_EQ(ws(8), 128);   // two buffers take turns
   EXPECT_EQ(ws(9), 256);   // each rounded up to 64 bytes
   EXPECT_EQ(ws(0), 0);
+  EXPECT_EQ(ws(INT64_MAX / 2), INT64_MAX);  // would overflow: a number no allocator grants
 }
 
 }  // namespace

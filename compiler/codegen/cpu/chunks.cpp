@@ -56,8 +56,8 @@ void FunctionEmitter::chunked_scalars(const Step& step) {
       compute_scalar(step.scalars[k]);
       frame_.maker[only_leaf(step.scalars[k])] = frame_.chunks.size();
     }
-    b_.CreateRetVoid();
-    frame_.chunks.push_back({std::move(s_), nullptr});
+    llvm::Instruction* end = b_.CreateRetVoid();
+    frame_.chunks.push_back({std::move(s_), end, nullptr});
   }
   s_ = std::move(parent);
   b_.restoreIP(here);
@@ -97,7 +97,7 @@ llvm::Value* FunctionEmitter::chunk_register(int32_t l) {
   if (maker == frame_.maker.end()) return from_memory(from_frame(key, memory_type(dtype)), dtype);
   const Chunk& chunk = frame_.chunks[maker->second];
   if (!frame_.slots.contains(key)) {
-    Builder b(chunk.scope.function->back().getTerminator());
+    Builder b(chunk.end);
     llvm::Value* v = chunk.scope.registers[static_cast<size_t>(l)];
     if (v->getType()->isIntegerTy(1)) v = b.CreateZExt(v, b.getInt8Ty());
     b.CreateStore(v, frame_slot(b, chunk.scope.function->getArg(0), key));

@@ -138,6 +138,7 @@ class FunctionEmitter {
   // ---- chunks.cpp: straight-line code too long for one LLVM function
   struct Chunk {
     Scope scope;
+    llvm::Instruction* end = nullptr;     // its return
     llvm::CallInst* last_call = nullptr;  // of the parent's calls of this run's chunks
   };
   struct Frame {

@@ -51,9 +51,9 @@ void FunctionEmitter::emit_body(llvm::Function* direct) {
     check_sizes();
     place_workspace();
     steps(p_.steps);
-    place_frame();
     for (size_t k = 0; k < p_.outputs.size(); ++k)
       if (p_.output_buffer[k] < 0) results.push_back(to_memory(scalar(p_.outputs[k])));
+    place_frame();  // last: reading a result may have made room in it
   }
   for (size_t k = 0; k < results.size(); ++k) b_.CreateStore(results[k], scalar_outputs_[k]);
   b_.CreateRet(b_.getInt32(DLC_OK));
@@ -230,17 +230,26 @@ void FunctionEmitter::place_workspace() {
   }
 }
 
+/// int64_t name_ws(sizes…). Sizes for which it would not fit in 63 bits give INT64_MAX, which no allocator grants; a
+/// negative size is reported by the function itself, here it only must not give a negative number.
 llvm::Function* FunctionEmitter::emit_workspace_function(const std::string& name) {
   const std::vector<llvm::Type*> types(f_.size_vars.size(), b_.getInt64Ty());
   auto* f = llvm::Function::Create(llvm::FunctionType::get(b_.getInt64Ty(), types, false),
                                    llvm::GlobalValue::InternalLinkage, name, module_.out());
   begin_function(f);
   for (auto& a : f->args()) s_.sizes[a.getArgNo()] = &a;
-  llvm::Value* bytes = constant(0);
-  for (const Slot& slot : p_.slots) bytes = entry_.CreateAdd(bytes, slot_bytes(slot));
-  // A negative size is reported by the function itself; here it must only not be a negative number of bytes.
-  llvm::Value* bad = b_.CreateICmpSLT(bytes, constant(0));
-  b_.CreateRet(b_.CreateSelect(bad, constant(0), bytes));
+  llvm::Constant* limit = llvm::ConstantFP::get(b_.getDoubleTy(), 0x1p60);
+  llvm::Value *bytes = constant(0), *is_huge = b_.getFalse();
+  for (const Slot& slot : p_.slots) {
+    llvm::Value* mine = slot_bytes(slot);
+    bytes = entry_.CreateAdd(bytes, mine);
+    llvm::Value* estimate = llvm::ConstantFP::get(b_.getDoubleTy(), slot.element_bytes);
+    if (slot.callee) estimate = entry_.CreateUIToFP(mine, b_.getDoubleTy());
+    else for (DimId d : slot.dims) estimate = entry_.CreateFMul(estimate, entry_.CreateSIToFP(dim(d), b_.getDoubleTy()));
+    is_huge = entry_.CreateOr(is_huge, entry_.CreateFCmpOGT(estimate, limit));
+  }
+  bytes = b_.CreateSelect(b_.CreateICmpSLT(bytes, constant(0)), constant(0), bytes);
+  b_.CreateRet(b_.CreateSelect(is_huge, constant(INT64_MAX), bytes));
   return f;
 }
 

@@ -12,7 +12,8 @@
 namespace dlc::cpu {
 
 namespace {
-constexpr int kRows = 8;  // of a block: with two vectors 16 accumulators, enough to hide the latency of fma
+// Rows of a block. Two vectors of columns each: 24 accumulators of AVX-512's 32 registers, 12 of AVX2's 16.
+constexpr int kRows = 12, kRowsNarrow = 6;
 }
 
 /// The memory behind an operand and the strides of its three groups of axes. Either dense, or one unguarded view whose
@@ -126,14 +127,14 @@ void FunctionEmitter::matmul_panel(const Product& p, llvm::Value* a, llvm::Value
     matmul_block(p, b_.CreateGEP(type, a, b_.CreateMul(i, p.a.stride[1])), b, b_.CreateGEP(type, out, b_.CreateMul(i, p.n)),
                  rows, vectors, width, mask);
   };
-  const int block = vectors == 1 ? 2 * kRows : kRows;
-  llvm::Value* done = b_.CreateAnd(p.m, constant(-block));
+  const int block = module_.options().vector_bits == 512 || vectors == 1 ? kRows : kRowsNarrow;
+  llvm::Value* done = b_.CreateSub(p.m, b_.CreateURem(p.m, constant(block)));
   loop(constant(0), done, block, none, [&](llvm::Value* i) { rows_from(i, block); });
   if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(p.m)) {
     if (const auto left = static_cast<int>(known->getSExtValue() % block); left > 0) rows_from(done, left);
     return;
   }
-  llvm::Value* fours = b_.CreateAnd(p.m, constant(-4));
+  llvm::Value* fours = b_.CreateSub(p.m, b_.CreateURem(b_.CreateSub(p.m, done), constant(4)));
   loop(done, fours, 4, none, [&](llvm::Value* i) { rows_from(i, 4); });
   loop(fours, p.m, 1, none, [&](llvm::Value* i) { rows_from(i, 1); });
 }

@@ -29,7 +29,7 @@ namespace dlc::cpu {
 
 namespace {
 
-// Above this many instructions (chunks not counted) the whole module is compiled without optimisation.
+// Above this many instructions the whole module is compiled without optimisation.
 constexpr size_t kMostOptimized = 60000;
 constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
 
@@ -53,11 +53,15 @@ void initialize_once() {
   });
 }
 
-size_t count_instructions(const llvm::Module& module) {
+/// Chunks of straight-line code past a certain size are marked; and any module may simply be long. The register
+/// allocator cannot be chosen by function, so all of it is compiled fast then.
+bool must_compile_fast(const llvm::Module& module) {
   size_t n = 0;
-  for (const llvm::Function& f : module)
-    if (!f.hasFnAttribute(llvm::Attribute::OptimizeNone)) n += f.getInstructionCount();
-  return n;
+  for (const llvm::Function& f : module) {
+    if (f.hasFnAttribute(llvm::Attribute::OptimizeNone)) return true;
+    n += f.getInstructionCount();
+  }
+  return n > kMostOptimized;
 }
 
 /// What the emitter leaves to do: common addresses, folding across values, code that does not change in a loop.
@@ -81,7 +85,7 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
   passes.addPass(llvm::SimplifyCFGPass());
   for (llvm::Function& f : module)
-    if (!f.isDeclaration() && !f.hasFnAttribute(llvm::Attribute::OptimizeNone)) passes.run(f, functions);
+    if (!f.isDeclaration()) passes.run(f, functions);
 }
 
 }  // namespace
@@ -103,6 +107,8 @@ Result<Target> Target::make(std::string cpu, int opt_level) {
   const llvm::Triple triple(kTriple);
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target) return Error{error};
+  const std::unique_ptr<llvm::MCSubtargetInfo> any(target->createMCSubtargetInfo(triple, "", ""));
+  if (!any || !any->isCPUStringValid(cpu)) return Error{"unknown cpu `" + cpu + "`"};
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   const auto level = opt_level == 0 ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default;
@@ -110,7 +116,6 @@ Result<Target> Target::make(std::string cpu, int opt_level) {
       triple, cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small, level, /*JIT=*/false));
   if (!machine) return Error{"LLVM makes no code for " + cpu};
   const llvm::MCSubtargetInfo& subtarget = *machine->getMCSubtargetInfo();
-  if (!subtarget.isCPUStringValid(cpu)) return Error{"unknown cpu `" + cpu + "`"};
   if (!subtarget.checkFeatures("+fma") || !subtarget.checkFeatures("+avx2"))
     return Error{"cpu `" + cpu + "` has no fused multiply-add; dlc needs x86-64-v3 or newer"};
   return Target(std::move(machine), opt_level);
@@ -135,7 +140,7 @@ Result<std::string> Target::emit(llvm::Module& module, Output output) {
   std::string problem;
   llvm::raw_string_ostream problems(problem);
   if (llvm::verifyModule(module, &problems)) return Error{"codegen made a broken LLVM module: " + problem};
-  if (count_instructions(module) > kMostOptimized) machine_->setOptLevel(llvm::CodeGenOptLevel::None);
+  if (must_compile_fast(module)) machine_->setOptLevel(llvm::CodeGenOptLevel::None);
   else if (opt_level_ > 0) optimize(module, *machine_);
   std::string text;
   if (output == Output::llvm_text) {
