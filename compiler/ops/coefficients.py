@@ -183,6 +183,8 @@ FITS = {
     "expm1_f32": (exp_tail, lambda r: r, range(6), -R, R, 24),
     "log_f64": (log_tail, lambda z: z, range(7), mpf(0), S2, 53),
     "log_f32": (log_cubic, lambda f: f * f, range(8), 1 / mp.sqrt(2) - 1, mp.sqrt(2) - 1, 24),
+    "softplus_f64": (log_tail, lambda z: z, range(11), mpf(0), mpf(1) / 9, 53),
+    "softplus_f32": (log_tail, lambda z: z, range(4), mpf(0), mpf(1) / 9, 24),
     "pow_log": (pow_tail, lambda z: z * z, range(8), mpf(0), S2, 53),
     "cbrt": (lambda m: 1 / mp.cbrt(m), mp.cbrt, range(6), mpf(1), mpf(2), 53),
     "sin_f64": (odd_tail(mp.sin), lambda z: z, range(6), mpf(0), Q * Q, 53),
