@@ -186,44 +186,6 @@ let y = (s + s) + fma(s * z, p1, s1 + s1)
 select(a > 0.0, a, 0.0) + y
 )";
 
-// a·sigmoid(a), as sigmoid above. On the negative side a multiplies y before 2^k does: the result is normal
-// where e^a no longer is. -0 at -inf.
-inline constexpr auto kSiluF64 = join(R"(
-let x = select(abs(a) > 760.0, -760.0, -abs(a))
-)", kExpPartsF64, R"(
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
-let d = fma(y * pow2(h), pow2(k - h), 1.0)
-let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
-let f = select(a > 0.0, 1.0, y)
-let n = a * f
-let q = n / d
-let v = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.47058823529411764, 1.4117647058823529), q)
-let w = select(a > 0.0, v, v * pow2(h) * pow2(k - h))
-select(a > 40.0, a, copysign(select(a < -760.0, 0.0, w), a))
-)");
-inline constexpr auto kSiluF32 = join(R"(
-let x = select(abs(a) > 110.0, -110.0, -abs(a))
-)", kExpPartsF32, R"(
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
-let d = fma(y * pow2(h), pow2(k - h), 1.0)
-let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
-let f = select(a > 0.0, 1.0, y)
-let n = a * f
-let q = n / d
-let v = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.470588235, 1.41176471), q)
-let w = select(a > 0.0, v, v * pow2(h) * pow2(k - h))
-select(a > 20.0, a, copysign(select(a < -110.0, 0.0, w), a))
-)");
-
-inline constexpr char kSoftplusF64[] = R"(
-select(a > 0.0, a, 0.0) + log1p(exp(-abs(a)))
-)";
-inline constexpr char kSoftplusF32[] = R"(
-select(a > 0.0, a, 0.0) + log1p(exp(-abs(a)))
-)";
-
 // With M = (e^(-2|a|) - 1)/2 = m + v, v the rounding error of m: tanh|a| = -M/(1 + M). As in sigmoid the division is
 // corrected by its remainder, here also for v and for the rounding error l of d; 48/17 - 32/17 d is 1/d on [½, 1].
 inline constexpr auto kTanhF64 = join(R"(
