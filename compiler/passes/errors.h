@@ -13,7 +13,8 @@ inline constexpr DiagnosticKind kPassErrors[] = {
      "A subscript such as `x[i + 1]` was fine for some sizes and not for others, so it was checked when the sizes became "
      "known, and with them it leaves its array. Shorten the range of the index, or read under an `if` that keeps it inside."},
     {"program-too-large",
-     "Expanding the calls of this function gives more than 8 million instructions. Functions that call each other twice "
+     "Expanding the calls of this function gives more than 8 million instructions, or its indices nest more than 64 deep. "
+     "Functions that call each other twice "
      "at every level double in size with every level; compute the shared part once with `let` and pass it on."},
 };
 

@@ -177,6 +177,7 @@ struct Builtins {
     const auto k = d ? w.dims().as_constant(*d) : std::nullopt;
     if (!c.axis->val) return -2;
     if (k && *k >= -rank && *k < rank) return static_cast<int>(*k < 0 ? *k + rank : *k);
+    if (!k) return w.fail(sema_error("bad-axis"), c.axis->span, fmt::format("an axis is a literal, and `{}` is not", w.code(c.axis->expr))), -2;
     w.fail(sema_error("bad-axis"), c.axis->span, fmt::format("`{}` is not an axis of an array with {}", w.code(c.axis->expr), rank == 1 ? "one axis" : fmt::format("{} axes", rank)));
     return -2;
   }
@@ -553,7 +554,7 @@ Val Lowering::call_array(const BuiltinRow& row, const Expr* sizes, const Expr& c
     const std::string wanted = row.max_args == row.min_args ? std::to_string(row.min_args)
                                : row.max_args < 0           ? fmt::format("at least {}", row.min_args)
                                                             : fmt::format("{} or {}", row.min_args, row.max_args);
-    fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes {} argument{}, here are {}", row.name, wanted, wanted == "1" ? "" : "s", n))
+    fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes {} argument{}, not {}", row.name, wanted, wanted == "1" ? "" : "s", n))
         .help(fmt::format("it is used as `{}`", row.usage));
     return {};
   }

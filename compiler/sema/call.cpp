@@ -99,7 +99,7 @@ Val Lowering::call_elementwise(OpId op, std::string_view name, std::span<const A
   if (!expect_positional(name, args)) return {};
   const int arity = op_row(op).arity;
   if (static_cast<int>(args.size()) != arity) {
-    fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes {} argument{}, here are {}", name, arity, arity == 1 ? "" : "s", args.size()));
+    fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes {} argument{}, not {}", name, arity, arity == 1 ? "" : "s", args.size()));
     return {};
   }
   if (op == "to_f32"_op || op == "to_f64"_op || op == "to_int"_op) return convert(op, args[0], call.span);
@@ -254,9 +254,10 @@ bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argu
     const Argument& arg = *of_param[p.param];
     const Inst param = f[f.body().params[p.param]];
     Diagnostic& d = fail(sema_error("size-mismatch"), arg.span,
-                         fmt::format("`{}` of {} is {} with {} = {}, and `{}` is {}", str(a_.m[param.attr].name), called(f), types().text(param.type),
+                         fmt::format("parameter `{}` of {} is {} with {} = {}, and the argument `{}` is {}", str(a_.m[param.attr].name), called(f), types().text(param.type),
                                      dims().text(p.want), dims().text(want), code(arg.expr), type_text(arg.val)));
     if (param.loc.span) d.label(param.loc.span, "the parameter is declared here");
+    if (arg.val.origin && arg.val.origin != arg.span) d.label(arg.val.origin, fmt::format("`{}` is declared here", code(arg.expr)));
     for (StrId v : dims().variables(p.want))
       if (auto by = bound_by.find(v); by != bound_by.end() && by->second != p.param) {
         const Argument& other = *of_param[by->second];

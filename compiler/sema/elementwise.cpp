@@ -124,7 +124,8 @@ Val Lowering::numeric(OpId op, std::span<const Val> args, std::span<const ExprId
     if (op == "div"_op && has_int && !wants_float) {
       Diagnostic& d = fail(sema_error("int-division"), span, "`/` between ints");
       for (size_t j = 0; j < args.size(); ++j) label_operand(d, args[j], exprs[j]);
-      d.help(fmt::format("write `{0} * 1.0 / {1}` for the fraction, `div({0}, {1})` for the floor", code(exprs[0]), code(exprs[1])));
+      const bool is_literal = ast_[ast_.strip_parens(exprs[0])].kind == ExprKind::number;
+      d.help(fmt::format("write `{0}{2} / {1}` for the fraction, `div({0}, {1})` for the floor", code(exprs[0]), code(exprs[1]), is_literal ? ".0" : " * 1.0"));
       return {};
     }
     if (compares) {

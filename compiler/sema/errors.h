@@ -97,10 +97,10 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "A function is called with too many or too few arguments. Every parameter takes exactly one, by position or by name."},
     {"unknown-argument", "A named argument is not a parameter of the function that is called."},
     {"duplicate-argument", "A parameter is given twice, by position and by name or twice by name."},
-    {"bad-argument", "A built-in function got an argument of a form it cannot use: an `axis` that is no literal, a list where a single value is meant."},
+    {"bad-argument", "A built-in function got an argument of a form it cannot use: a range, an `axis` where there is none, a list where a single value is meant."},
 
     // ---- derivatives
-    {"no-derivative",
+    {"not-differentiable",
      "The derivative is asked of, or with respect to, something that has none: an int or a bool has no tangent, and a function whose result is no float cannot be differentiated."},
     {"wrt-missing", "`wrt` may be left out only if the function has exactly one float parameter."},
     {"unknown-wrt", "`wrt` names a parameter of the function that is differentiated, never a local variable."},

@@ -236,7 +236,7 @@ Val Lowering::lower_reduction(StrId name, const Expr& callee, const Expr& call, 
   }
   const std::span<const Arg> args = ast_[call.args];
   if (args.size() != 1 || args[0].kind != ArgKind::value) {
-    fail(sema_error("argument-count"), call.mark, fmt::format("`{}[…](body)` takes one body, here are {}", str(name), args.size()));
+    fail(sema_error("argument-count"), call.mark, fmt::format("`{}[…](body)` takes one body, not {}", str(name), args.size()));
     return {};
   }
   if (binders.empty()) return fail(sema_error("bad-binder"), callee.mark, "a reduction binds at least one index"), Val{};

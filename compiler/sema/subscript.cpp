@@ -93,7 +93,7 @@ bool Lowering::require(DimId nonnegative, DimId extent, Span span, bool& proven)
 bool Lowering::check_inside(DimId lo, DimId hi, DimId extent, Span span, bool& proven) {
   if (!require(lo, extent, span, proven) || !require(dims().sub(dims().sub(extent, dims().constant(1)), hi), extent, span, proven)) {
     Diagnostic& d = fail(sema_error("index-out-of-range"), span,
-                         lo == hi ? fmt::format("subscript {} is outside of an axis of size {}", dims().text(lo), dims().text(extent))
+                         lo == hi ? fmt::format("subscript `{}` is outside of an axis of size {}", a_.sources.text(span), dims().text(extent))
                                   : fmt::format("subscripts {} to {} are outside of an axis of size {}", dims().text(lo), dims().text(hi), dims().text(extent)));
     label_sizes(d, extent);
     return false;

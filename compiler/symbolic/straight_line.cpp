@@ -15,7 +15,8 @@ constexpr int kMaxDepth = 700;                  // of regions and calls within e
 
 class Straightener {
  public:
-  Straightener(Module& m, FuncId target, Diagnostics& diagnostics) : m_(m), b_(m, target, BlockId{0}), diagnostics_(diagnostics) {}
+  Straightener(Module& m, FuncId source, FuncId target, Diagnostics& diagnostics)
+      : m_(m), source_(source), b_(m, target, BlockId{0}), diagnostics_(diagnostics) {}
 
   /// Absent after an error.
   ValueId function(const Func& from, std::vector<ValueId> args, const std::map<StrId, DimId>& sizes) {
@@ -29,7 +30,8 @@ class Straightener {
     const Type t = b_.type(v);
     if (!t.is_tuple()) return v;
     std::vector<ValueId> fields;
-    for (size_t k = 0; k < t.fields.size(); ++k) fields.push_back(taken_apart(b_.get(v, static_cast<int>(k), loc), loc));
+    for (size_t k = 0; k < t.fields.size(); ++k)
+      fields.push_back(taken_apart(b_.get(v, static_cast<int>(k), loc), loc));
     Inst in;
     in.op = "tuple"_op, in.type = b_.type_id(v), in.loc = loc;
     return unique(in, fields);
@@ -46,7 +48,8 @@ class Straightener {
   ValueId block(Frame frame, const Block& source) {
     if (++depth_ > kMaxDepth) return fail(frame.from.loc, "calls nest too deeply");
     for (ValueId v : source.body) {
-      if (b_.func().insts.size() > kMaxInstructions) return fail(frame.from[v].loc, "it has more than a million operations");
+      if (b_.func().insts.size() > kMaxInstructions)
+        return fail(m_[source_].loc, "it has more than a million operations");
       if (!(frame.at(v) = instruction(frame, v))) return {};
     }
     --depth_;
@@ -125,7 +128,8 @@ class Straightener {
     for (auto [it, end] = known_.equal_range(h); it != end; ++it) {
       const Inst& other = b_.func()[it->second];
       const auto theirs = b_.func().operands(it->second);
-      if (other.op == in.op && other.type == in.type && other.attr == in.attr && std::equal(theirs.begin(), theirs.end(), operands.begin(), operands.end()))
+      if (other.op == in.op && other.type == in.type && other.attr == in.attr &&
+          std::equal(theirs.begin(), theirs.end(), operands.begin(), operands.end()))
         return it->second;
     }
     return {};
@@ -145,13 +149,15 @@ class Straightener {
   }
 
   ValueId fail(Loc loc, std::string_view why) {
-    diagnostics_.error(find_kind<kSymbolicErrors>("no-closed-form"), loc.span,
-                       fmt::format("`{}` cannot be written as one expression: {}", b_.func().name, why))
+    diagnostics_
+        .error(find_kind<kSymbolicErrors>("no-closed-form"), loc.span,
+               fmt::format("`{}` cannot be written as one expression: {}", m_[source_].name, why))
         .help("use mode = reverse or forward");
     return {};
   }
 
   Module& m_;
+  FuncId source_;  // what is written out
   Builder b_;
   Diagnostics& diagnostics_;
   std::unordered_multimap<size_t, ValueId> known_;
@@ -162,7 +168,7 @@ class Straightener {
 
 FuncId straight_line(Module& m, FuncId f, const std::string& name, Diagnostics& diagnostics) {
   const FuncId id = start_function(m, name, m[f]);
-  Straightener straightener(m, id, diagnostics);
+  Straightener straightener(m, f, id, diagnostics);
   std::vector<ValueId> params = m[id].body().params;
   for (ValueId& p : params) p = straightener.taken_apart(p, m[id][p].loc);
   const ValueId result = straightener.function(m[f], params, {});

@@ -133,8 +133,8 @@ constexpr Case kCases[] = {
     {"bad-argument", "fn f(x: real[3]) = max(x, x, <<axis = 0>>)"},
 
     // ---- derivatives
-    {"no-derivative", "fn g(n: int, x: real) = n * x\nexport d = grad(g, wrt = <<n>>)"},
-    {"no-derivative", "fn g(x: real) = x > 0\nexport d = <<grad(g)>>"},
+    {"not-differentiable", "fn g(n: int, x: real) = n * x\nexport d = grad(g, wrt = <<n>>)"},
+    {"not-differentiable", "fn g(x: real) = x > 0\nexport d = <<grad(g)>>"},
     {"wrt-missing", "fn g(x: real, y: real) = x * y\nexport d = <<grad(g)>>"},
     {"unknown-wrt", "fn g(x: real, y: real) = x * y\nexport d = grad(g, wrt = <<z>>)"},
     {"unknown-mode", "fn g(x: real) = x\nexport d = grad(g, mode = <<revers>>)"},
