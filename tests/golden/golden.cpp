@@ -6,9 +6,10 @@
 //   // OUT:
 //   // fn f(%0: f64) ...                             stdout, then stderr, each line behind `// `
 //
-// A RUN line goes through the shell; `%dlc` in it is the command, for pipes. dlc gets a copy that ends above EXIT and
-// OUT, in an empty folder and under the file's own name: an error at the end of a file is reported there, and messages
-// name no folder. Value ids (%12) are renumbered in order of appearance: renumbering elsewhere changes no file.
+// A RUN line goes through the shell; it begins with dlc unless it says where dlc is: `sed 1d %s | %dlc run -`. dlc gets a
+// copy that ends above EXIT and OUT, in an empty folder and under the file's own name: an error at the end of a file is
+// reported there, and messages name no folder. Value ids (%12) are renumbered in order of appearance, so renumbering
+// elsewhere changes no file; not in fail_ files, whose messages quote the source.
 //
 //   golden DLC FOLDER…              runs every file of these folders that begins with `// RUN: `
 //   golden DLC --update FOLDER…     rewrites their EXIT and OUT instead; the diff is reviewed like code
@@ -124,7 +125,8 @@ Outcome run_case(const Case& c, const string& dlc, const fs::path& scratch) {
   Outcome all;
   for (const string& line : lines_of(c.source)) {
     if (!line.starts_with("// RUN: ")) continue;
-    string command = "%dlc " + line.substr(8);
+    string command = line.substr(8);
+    if (command.find("%dlc") == string::npos) command = "%dlc " + command;
     replace_all(command, "%dlc", "'" + dlc + "'");
     replace_all(command, "%s", c.path.filename().string());
     const Outcome one = shell(folder, command);
@@ -132,7 +134,7 @@ Outcome run_case(const Case& c, const string& dlc, const fs::path& scratch) {
     all.exit = std::max(all.exit, one.exit);
   }
   if (!all.text.empty() && all.text.back() != '\n') all.text += '\n';  // files end in a newline, outputs may not
-  all.text = renumber_ids(all.text);
+  if (!c.path.filename().string().starts_with("fail_")) all.text = renumber_ids(all.text);  // messages quote the source
   return all;
 }
 
