@@ -2,9 +2,9 @@
 // How to read these texts, and the primitives they use: ops/expansions.h.
 //
 // atan: the reciprocal maps |a| > 1 into [0, 1], where one odd polynomial does. asin and acos past 1/2 use
-// asin t = π/2 - 2 asin √((1 - t)/2); s + w is their arc. π/2 and π are the sums of two doubles. The hyperbolic ones are logarithms
-// of 1 + q with q and the rounding error of the sum carried along (log_sum), so nothing cancels near 0; as their
-// f32 versions all widen, so do asin and acos.
+// asin t = π/2 - 2 asin √((1 - t)/2); s + w is their arc. π/2 and π are the sums of two floats. The hyperbolic ones
+// are logarithms of 1 + q with q and the rounding error of the sum carried along (log_sum), so nothing cancels near 0;
+// their f32 versions widen.
 #pragma once
 #include "ops/join_text.h"
 
@@ -112,8 +112,27 @@ let r = copysign(select(large, s + w + (s + w), s + w), a)
 let outer = select(a < 0.0, 3.1415926535897931 + (r + 1.2246467991473532e-16), r)
 select(large, outer, 1.5707963267948966 - (r - 6.123233995736766e-17))
 )");
-inline constexpr const char* kAsinF32 = nullptr;
-inline constexpr const char* kAcosF32 = nullptr;
+inline constexpr char kAsinPartsF32[] = R"(
+let t = abs(a)
+let large = t > 0.5
+let z = select(large, fma(t, -0.5, 0.5), t * t)
+let s = select(large, sqrt(z), t)
+let p4 = fma(z, 0.0422186181, 0.0241490919)
+let p3 = fma(z, p4, 0.0454764366)
+let p2 = fma(z, p3, 0.0749525055)
+let p1 = fma(z, p2, 0.166667536)
+let w = s * z * p1
+)";
+inline constexpr auto kAsinF32 = join(kAsinPartsF32, R"(
+let base = 1.57079637 - (s + s)
+let rest = (1.57079637 - base) - (s + s) - 4.37113883e-8
+copysign(select(large, base + (rest - (w + w)), s + w), a)
+)");
+inline constexpr auto kAcosF32 = join(kAsinPartsF32, R"(
+let r = copysign(select(large, s + w + (s + w), s + w), a)
+let outer = select(a < 0.0, 3.14159274 + (r - 8.74227766e-8), r)
+select(large, outer, 1.57079637 - (r + 4.37113883e-8))
+)");
 
 // log(t + √(t² + 1)) = log(1 + q), q = t + t²/(1 + √(t² + 1)). Past 1e150, where t² would overflow, log(2t).
 inline constexpr char kAsinhF64[] = R"(
