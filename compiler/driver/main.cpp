@@ -1,7 +1,9 @@
 // The `dlc` command. Each subcommand is a file of this folder; results go to standard output, messages to standard
 // error; exit status 0 done, 1 the program or a check failed, 2 wrong usage.
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <new>
 
 #include "driver/command.h"
@@ -44,7 +46,10 @@ int main(int argc, char** argv) {
     status = dlc::kFailed;
   }
   // A result that could not be written (a full disk, a closed pipe) is a failure.
-  if (std::fflush(stdout) != 0 && status == dlc::kDone) status = dlc::kFailed;
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+    std::fprintf(stderr, "error: the result could not be written to standard output: %s\n", std::strerror(errno));
+    if (status == dlc::kDone) status = dlc::kFailed;
+  }
   // Nothing is left to do but to give back memory, which the system does faster.
   std::fflush(stderr);
   std::_Exit(status);

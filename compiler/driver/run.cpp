@@ -75,7 +75,7 @@ void add_run(CLI::App& app, Common& common) {
   command->add_option("FN", o->function, "Function or export")->required();
   command->add_option("ARGS", o->args, "Arguments, name=value");
   command->add_option("--args", o->args_file, "A JSON file with an object of arguments");
-  command->add_option("--time", o->time, "Also call it N times and print the time of one call");
+  command->add_option("--time", o->time, "Also call it N times and print the time of one call")->check(CLI::Range(1, 1'000'000'000));
   command->add_flag("--interpret", o->interpret, "Run the interpreter instead of compiled code");
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return run(*o, common); }; });

@@ -37,6 +37,21 @@ std::string_view trimmed(std::string_view s) {
 /// A value in an error message: not longer than a line.
 std::string shown(std::string_view text) { return text.size() <= 40 ? std::string(text) : std::string(text.substr(0, 37)) + "…"; }
 
+/// `text` as JSON, or a discarded value. Deep nesting is refused before it is read: the values are walked recursively.
+Json parse_json(std::string_view text) {
+  constexpr int kDeepest = 1000;
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') in_string = !in_string;
+    if (in_string && text[i] == '\\') ++i;
+    if (in_string) continue;
+    depth += (text[i] == '[' || text[i] == '{') - (text[i] == ']' || text[i] == '}');
+    if (depth > kDeepest) return Json(Json::value_t::discarded);
+  }
+  return Json::parse(text, nullptr, false);
+}
+
 /// JSON, or one of the numbers that JSON has no spelling for.
 std::optional<Json> read_json(std::string_view text) {
   if (text == "inf" || text == "+inf" || text == "-inf" || text == "nan" || text == "-nan") return Json(std::string(text));
@@ -44,7 +59,7 @@ std::optional<Json> read_json(std::string_view text) {
   // dlc and C++ write .5, JSON does not.
   const bool is_bare = text.starts_with('.') || text.starts_with("-.");
   const std::string fixed = !is_bare ? std::string(text) : text.front() == '-' ? "-0" + std::string(text.substr(1)) : "0" + std::string(text);
-  Json json = Json::parse(fixed, nullptr, false);
+  Json json = parse_json(fixed);
   if (json.is_discarded()) return std::nullopt;
   return json;
 }
@@ -187,7 +202,7 @@ std::optional<Error> Arguments::add(std::string_view text) {
     }
     const auto file = read_file(path);
     if (!file) return Error{fmt::format("argument `{}`: {}", name, file.error().message)};
-    g.json = Json::parse(*file, nullptr, false);
+    g.json = parse_json(*file);
     if (g.json.is_discarded()) return Error{fmt::format("argument `{}`: `{}` is not JSON (files of numbers end in .csv or .npy)", name, path)};
   } else {
     auto json = read_json(value);
@@ -219,7 +234,7 @@ std::optional<Error> Arguments::add_list(std::string_view list) {
 std::optional<Error> Arguments::add_json_file(const std::string& path) {
   const auto text = read_file(path);
   if (!text) return text.error();
-  Json all = Json::parse(*text, nullptr, false);
+  const Json all = parse_json(*text);
   if (!all.is_object()) return Error{fmt::format("`{}` must hold one JSON object, {{\"x1\": 1.5, …}}", path)};
   for (auto& [name, value] : all.items()) {
     const bool is_twice = std::any_of(given_.begin(), given_.end(), [&](const Given& g) { return g.name == name; });

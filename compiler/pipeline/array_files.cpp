@@ -45,6 +45,7 @@ Result<InterpValue<double>> read_npy(const std::string& path, std::string_view b
   InterpValue<double> v;
   int64_t n = 1;
   std::string_view shape = header_field(header, "shape");
+  if (shape.find('-') != std::string_view::npos) return bad("its shape has a negative size");
   for (size_t at; (at = shape.find_first_of("0123456789")) != std::string_view::npos;) {
     int64_t size = 0;
     const auto [end, error] = std::from_chars(shape.data() + at, shape.data() + shape.size(), size);

@@ -118,8 +118,10 @@ Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f
       const auto by_complex = allow_complex ? complex_step(c, f, of, args, p, e) : std::nullopt;
       // Differences too: they tell a complex step apart that went wrong (|x| of a complex x, say), and cost little.
       NumericEstimate estimate = central_difference(scalar, args, p, e, epsilon, noise);
-      if (by_complex && !(std::abs(*by_complex - estimate.value) > 100 * estimate.error))
-        estimate = {*by_complex, kComplexStep, 4 * std::numeric_limits<double>::epsilon() * std::abs(*by_complex), true};
+      // At a pole they are not finite, and then a complex step is a large number that means nothing.
+      const double by_step = by_complex.value_or(std::numeric_limits<double>::quiet_NaN());
+      if (std::abs(by_step - estimate.value) <= 100 * estimate.error && std::isfinite(estimate.value))
+        estimate = {by_step, kComplexStep, 4 * std::numeric_limits<double>::epsilon() * std::abs(by_step), true};
       derivative.elements.push_back(estimate);
     }
     all.push_back(std::move(derivative));

@@ -1,0 +1,127 @@
+#!/bin/bash
+# The command from outside: results, exit statuses, JSON, files, and the example of every --help.
+#   commands.sh DLC        (from the root of the source tree)
+set -u
+dlc=$1
+root=$PWD
+tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
+failed=0
+
+fail() { echo "FAILED: $1"; cat "$tmp/out" "$tmp/err"; failed=1; }
+# expect STATUS WORD COMMAND…: the command exits so, and what it prints has the word in it.
+expect() {
+  local status=$1 word=$2
+  shift 2
+  "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+  local got=$?
+  [ $got = "$status" ] || fail "status $got instead of $status: $*"
+  [ -z "$word" ] || cat "$tmp/out" "$tmp/err" | grep -qF -- "$word" || fail "no \`$word\`: $*"
+}
+slides=examples/slides.dl
+net=examples/net2_functions.dl
+
+# ---- results
+expect 0 'dlc ' "$dlc" --version
+expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5
+expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5 --interpret
+expect 0 '{"result":' "$dlc" run $slides f x1=1.5 x2=0.5 --json
+expect 0 'ns a call' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100
+expect 0 '[1].x1 = ' "$dlc" run $slides f_grad x1=1.5 x2=0.5 -O0 --real f32
+echo '{"x1": 0.5, "x2": 1}' >"$tmp/in.json"
+expect 0 '1.0743606353500641' "$dlc" run $slides f --args "$tmp/in.json"
+for mode in reverse forward symbolic numeric; do
+  expect 0 'df/dx1 = 3.47308190605019' "$dlc" diff $slides f --at x1=0.5,x2=1 --mode $mode
+done
+expect 0 'numeric' "$dlc" diff $slides f --at x1=0.5,x2=1 --mode all --order 2
+expect 0 '\frac' "$dlc" diff $slides f --wrt x1 --at x1=0.5,x2=1 --mode symbolic --latex
+expect 0 'v4 = log(x2)' "$dlc" trace $slides f --at x1=0.5,x2=1 --wrt x1
+expect 0 'v̄2·∂v2/∂v1 + v̄3·∂v3/∂v1 + v̄5·∂v5/∂v1 = 0.5·1.6487 + 0.5·1 + 2.1487·1' "$dlc" trace $slides f --at x1=0.5,x2=1 --mode reverse
+expect 0 'ok' "$dlc" check $slides --samples 5
+expect 0 'f64' "$dlc" compile $slides --emit ir f
+expect 0 'define' "$dlc" compile $slides --emit llvm f
+for pass in sema derive inline batch contract simplify cse dce fuse; do
+  [ $pass = derive ] || expect 0 'f' "$dlc" compile $slides --emit ir-after=$pass f
+done
+expect 0 'relu' "$dlc" explain kinks
+expect 0 'matmul' "$dlc" explain --list
+cat $slides >"$tmp/source" && "$dlc" run - f x1=0.5 x2=1 <"$tmp/source" >"$tmp/out" 2>"$tmp/err" && grep -q 1.07436 "$tmp/out" || fail 'a source on standard input'
+
+# ---- JSON is JSON
+for command in "run $slides f x1=1 x2=2" "diff $slides f --at x1=1,x2=2 --mode all --order 2" "trace $slides f --at x1=1,x2=2 --mode reverse" \
+               "trace $slides f --at x1=1,x2=2" "check $slides --samples 3" "explain tanh" "explain --list"; do
+  "$dlc" $command --json >"$tmp/out" 2>"$tmp/err" && python3 -m json.tool "$tmp/out" >/dev/null || fail "not JSON: $command"
+done
+"$dlc" run $slides g --message-format json 2>"$tmp/err"; python3 -m json.tool "$tmp/err" >/dev/null || fail 'a message is not JSON'
+
+# ---- failures: 1 for the program, 2 for the command line
+printf 'fn f(x: real) = y\nfn g(x: real) = z(x)\n' >"$tmp/bad.dl"
+expect 1 'error[unknown-name]' "$dlc" run "$tmp/bad.dl" f x=1
+expect 1 'error[unknown-function]' "$dlc" check "$tmp/bad.dl"
+expect 1 'bad.dl:1:' "$dlc" run "$tmp/bad.dl" f x=1 --message-format short
+expect 1 '"slug"' "$dlc" run "$tmp/bad.dl" f x=1 --message-format json
+expect 1 'cannot read `no-such.dl`' "$dlc" run no-such.dl f
+expect 2 'did you mean `f_grad`?' "$dlc" run $slides f_grat x1=1 x2=2
+expect 2 'no value is given for `x2`' "$dlc" run $slides f x1=1
+expect 2 'has no parameter `x3`' "$dlc" run $slides f x1=1 x3=2
+expect 2 'neither a number nor JSON' "$dlc" run $slides f x1=one x2=2
+expect 1 'size 0 of argument `x` is 2, but `D` is 3' "$dlc" run $net predict W1='[[1,2,3]]' b1='[0]' W2='[1]' b2=0 x='[1,2]'
+expect 2 '--mode' "$dlc" diff $slides f --at x1=1,x2=2 --mode sideways
+expect 2 'has no parameter `z`' "$dlc" diff $slides f --at x1=1,x2=2 --wrt z
+expect 2 'there is no pass `ces`, did you mean `cse`?' "$dlc" compile $slides --emit ir-after=ces
+expect 2 'nothing to emit called `pdf`' "$dlc" compile $slides --emit pdf
+expect 2 'ending' "$dlc" compile $slides -o "$tmp/x.doc"
+expect 2 'subcommand' "$dlc"
+expect 2 'did you mean `unknown-name`?' "$dlc" explain unknown-nam
+printf 'fn f(x: real) = floor(1e8 * x)\n' >"$tmp/steps.dl"
+expect 1 'error[modes-disagree]' "$dlc" check "$tmp/steps.dl" --samples 5
+printf 'fn f(x: real) = x * f64(int(x))\n' >"$tmp/cut.dl"
+expect 1 'error[no-derivative]' "$dlc" diff "$tmp/cut.dl" f --at x=1
+head -c 100000 /dev/urandom >"$tmp/random.dl"
+expect 1 'error' "$dlc" run "$tmp/random.dl" f
+
+# ---- objects: complete, without undefined names, and usable from C and C++
+expect 0 '' "$dlc" compile $net -o "$tmp/net.o"
+for name in objective objective_grad objective_jvp objective_vjp n_correct; do
+  nm "$tmp/net.o" | grep -q " T $name$" || fail "no entry $name"
+  nm "$tmp/net.o" | grep -q " T ${name}_ws$" || fail "no ${name}_ws"
+done
+undefined=$(nm -u "$tmp/net.o" | awk '{print $2}' | grep -vxE 'memcpy|memset')
+[ -z "$undefined" ] || fail "undefined: $undefined"
+python3 -m json.tool "$tmp/net.json" >/dev/null || fail 'the signature is not JSON'
+expect 0 '' "$dlc" compile $slides -o "$tmp/slides.o"
+cat >"$tmp/use.c" <<'C'
+#include <stdio.h>
+#include "slides.h"
+int main(void) {
+  double f, d1, d2;
+  if (f_grad(0, 1.5, 0.5, &f, &d1, &d2, 0) != DLC_OK) return 1;
+  printf("%.15g %.15g %.15g %.15g\n", f, d1, d2, f_direct(1.5, 0.5));
+  return 0;
+}
+C
+want='85.258285599583 201.915056323302 -651.91624281628 85.258285599583'
+for compiler in 'cc -std=c99 -Wall -Werror' 'c++ -x c++ -Wall -Werror'; do
+  $compiler -I"$tmp" -c "$tmp/use.c" -o "$tmp/use.o" 2>"$tmp/err" && cc "$tmp/use.o" "$tmp/slides.o" -o "$tmp/use" 2>>"$tmp/err" &&
+    [ "$("$tmp/use")" = "$want" ] || fail "the object from $compiler"
+done
+expect 1 'cannot write' "$dlc" compile $slides -o "$tmp/none/slides.o"
+expect 1 'nothing-exported' "$dlc" compile "$tmp/cut.dl" -o "$tmp/cut.o"
+[ ! -e "$tmp/cut.o" ] && [ ! -e "$tmp/cut.h" ] || fail 'a failed compilation left a file'
+"$dlc" compile $slides -o /dev/full >"$tmp/out" 2>"$tmp/err" && fail 'a full device is not an error'
+
+# ---- every example of every --help runs
+cd "$tmp" || exit 1
+ln -s "$root/examples" examples
+printf 'fn loss[n, d](W: real[n, d], x: real[d]) -> real = sum(W @ x)\n' >net.dl
+echo '{"W": [[1, 2]], "x": [3, 4]}' >in.json
+for command in '' run diff trace check compile explain; do
+  "$dlc" $command --help >help 2>&1 || fail "dlc $command --help"
+  examples=$(grep -E '^ *dlc [a-z]+ ' help | sed -E 's/^ *dlc //; s/ {3,}.*//')
+  [ -n "$examples" ] || { cp help out; fail "dlc $command --help has no example"; }
+  while IFS= read -r example; do
+    eval "'$dlc' $example" >out 2>err </dev/null || fail "the example: dlc $example"
+  done <<<"$examples"
+done
+
+[ $failed = 0 ] && echo 'driver: good'
+exit $failed

@@ -1,0 +1,49 @@
+// `explain`: every slug once, pages for ops, suggestions.
+#include "pipeline/explain.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace dlc {
+namespace {
+
+TEST(Explain, SlugsAreUniqueAndExplained) {
+  std::set<std::string> slugs;
+  for (const DiagnosticKind* kind : all_diagnostics()) {
+    EXPECT_TRUE(slugs.insert(kind->slug).second) << kind->slug << " stands in two tables";
+    EXPECT_GT(std::string_view(kind->explanation).size(), 40u) << kind->slug;
+    const auto topic = explain(kind->slug);
+    ASSERT_TRUE(topic);
+    EXPECT_NE(topic->text.find(kind->slug), std::string::npos);
+  }
+  EXPECT_GT(slugs.size(), 60u);
+}
+
+TEST(Explain, OpsByNameAndSymbol) {
+  const auto tanh = explain("tanh");
+  ASSERT_TRUE(tanh);
+  EXPECT_NE(tanh->text.find("Hyperbolic tangent"), std::string::npos);
+  EXPECT_NE(tanh->text.find("by a: "), std::string::npos);
+  const auto times = explain("*");
+  ASSERT_TRUE(times);
+  EXPECT_EQ(times->name, "mul");
+  EXPECT_NE(times->text.find("g * b"), std::string::npos);
+}
+
+TEST(Explain, KinksAreTheDocs) {
+  const auto kinks = explain("kinks");
+  ASSERT_TRUE(kinks);
+  EXPECT_NE(kinks->text.find("| relu | 0 | 0 |"), std::string::npos);
+  EXPECT_EQ(kinks->text.find("Strong zeros"), std::string::npos);
+}
+
+TEST(Explain, SuggestsANearName) {
+  const auto wrong = explain("unknown-nam");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("unknown-name"), std::string::npos);
+  EXPECT_FALSE(explain(""));
+}
+
+}  // namespace
+}  // namespace dlc
