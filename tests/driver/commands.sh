@@ -116,7 +116,7 @@ printf 'fn loss[n, d](W: real[n, d], x: real[d]) -> real = sum(W @ x)\n' >net.dl
 echo '{"W": [[1, 2]], "x": [3, 4]}' >in.json
 for command in '' run diff trace check compile explain; do
   "$dlc" $command --help >help 2>&1 || fail "dlc $command --help"
-  examples=$(grep -E '^ *dlc [a-z]+ ' help | sed -E 's/^ *dlc //; s/ {3,}.*//')
+  examples=$(grep -E '^ +dlc [a-z]+ ' help | sed -E 's/^ *dlc //; s/ {3,}.*//')
   [ -n "$examples" ] || { cp help out; fail "dlc $command --help has no example"; }
   while IFS= read -r example; do
     eval "'$dlc' $example" >out 2>err </dev/null || fail "the example: dlc $example"
