@@ -6,9 +6,10 @@
     python3 coefficients.py exp log    # those whose name starts with one of the words
 
 Each entry of FITS is a function, an interval, a weight and the number of coefficients. The fit is minimax, by
-Lawson's reweighted least squares at 100 digits (slower than Remez exchange, but it cannot lose its footing). Coefficients are rounded to the target format one after the other, lowest first,
-and the rest is fitted again after each rounding, so that the printed decimals (not the ideal ones) are
-near-optimal. The last column is the largest weighted error, as a power of two.
+Lawson's reweighted least squares at 100 digits (slower than Remez exchange, but it cannot lose its footing).
+Coefficients are rounded to the target format one after the other, lowest first, and the rest is fitted again after
+each rounding, so that the printed decimals (not the ideal ones) are near-optimal. The error beside a name is the
+largest weighted one.
 """
 import struct
 import sys

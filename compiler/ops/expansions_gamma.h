@@ -1,10 +1,10 @@
 // Expansions of the gamma functions: lgamma, digamma, polygamma and the internal ops they are made of.
 // How to read these texts, and the primitives they use: ops/expansions.h. All f32 versions widen.
 //
-// From 8 on (digamma: 6) the asymptotic series (Stirling). Below, x = m + u with u in [0, 1): a polynomial on [1, 2] with the root
-// divided out, so that it is accurate relative to the result, and the recurrence from 1 + u to x: a product for lgamma,
-// a sum of reciprocals as one fraction for digamma. Negative arguments are reflected, in ops of their own that `rare`
-// calls; there large terms cancel at the roots, so products, logarithms, quotients and sums carry their rounding errors.
+// From 8 on (digamma: 6) the asymptotic series (Stirling). Below, x = m + u with u in [0, 1): a polynomial on [1, 2] with
+// the root divided out, so that it is accurate relative to the result, and the recurrence from 1 + u to x: a product for
+// lgamma, a sum of reciprocals as one fraction for digamma. Negative arguments are reflected, in ops of their own that
+// `rare` calls; there large terms cancel at the roots, so products, logarithms, quotients and sums carry their errors.
 #pragma once
 #include "ops/expansions_pow.h"
 #include "ops/expansions_trig.h"

@@ -8,7 +8,8 @@
 
 namespace dlc {
 
-// From x ≥ 0: log x = c + c1, and their sum `whole`; then log0 + log1, with the special values. As fdlibm's log, but s = f/(2 + f), s³ and 2/3 are pairs (s + s1, u + u1, p + p1).
+// From x ≥ 0: log x = c + c1, and their sum `whole`; then log0 + log1, with the special values. As fdlibm's log, but
+// s = f/(2 + f), s³ and 2/3 are pairs (s + s1, u + u1, p + p1).
 inline constexpr char kLogPairF64[] = R"(
 let tiny = x < 2.2250738585072014e-308
 let i = bits(select(tiny, x * 18014398509481984.0, x)) + 2638147582215219

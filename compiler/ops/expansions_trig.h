@@ -58,7 +58,8 @@ let d5 = sum_error(e1, e2) + sum_error(e3, h2) + sum_error(d1, d2) + (sum_error(
 let d = d4 + d5
 let g = copysign(1.0, a)
 let r = g * (d * 1.5707963267948966) + (a - a)
-let l = g * fma(d, 6.123233995736766e-17, fma(d, 1.5707963267948966, -d * 1.5707963267948966) + (d5 - (d - d4)) * 1.5707963267948966)
+let d6 = fma(d, 1.5707963267948966, -d * 1.5707963267948966) + (d5 - (d - d4)) * 1.5707963267948966
+let l = g * fma(d, 6.123233995736766e-17, d6)
 let j = bits(fma(g, q, 6755399441055744.0))
 )";
 
@@ -111,7 +112,9 @@ inline constexpr auto kCosHugeF64 = join(kReduceHugeF64, kSinCosF64, kCosOfF64, 
 inline constexpr auto kSinF64 = join(kReduceF64, kSinCosF64, kSinOfF64, "rare(abs(a) > 1e8, sin_huge(a), x)");
 inline constexpr auto kCosF64 = join(kReduceF64, kSinCosF64, kCosOfF64, "rare(abs(a) > 1e8, cos_huge(a), x)");
 inline constexpr auto kTanHugeF64 = join(kReduceHugeF64, kSinCosF64, kTanOfF64, "x");
-inline constexpr auto kTanF64 = join(kReduceF64, kSinCosF64, kTanOfF64, "rare(abs(a) > 1e8, tan_huge(a), select(abs(a) < 1e-20, a, x))");
+inline constexpr auto kTanF64 = join(kReduceF64, kSinCosF64, kTanOfF64, R"(
+rare(abs(a) > 1e8, tan_huge(a), select(abs(a) < 1e-20, a, x))
+)");
 
 inline constexpr const char* kTanF32 = nullptr;
 
