@@ -17,11 +17,12 @@ namespace {
 ClosedFormLine definition_line(const Formulas& formulas, const ToFormula::Definition& definition) {
   ClosedFormLine line;
   line.text_left = text_of(formulas, definition.name), line.latex_left = latex_of(formulas, definition.name);
-  line.text = text_of(formulas, definition.body), line.latex = latex_of(formulas, definition.body);
+  line.text = text_of(formulas, definition.body, definition.dtype), line.latex = latex_of(formulas, definition.body);
   if (definition.binders.empty()) return line;
   std::string binders, subscripts;
   for (const Formula::Binder& b : definition.binders) {
-    binders += fmt::format("{}{} in {}..{}", binders.empty() ? "" : ", ", b.name, text_of(formulas, b.lo), text_of(formulas, b.hi));
+    binders += fmt::format("{}{} in {}..{}", binders.empty() ? "" : ", ", b.name, text_of(formulas, b.lo),
+                           text_of(formulas, b.hi));
     subscripts += fmt::format("{}{}", subscripts.empty() ? "" : ", ", latex_name(b.name));
   }
   line.text_left += fmt::format("[{}]", binders);
@@ -30,7 +31,8 @@ ClosedFormLine definition_line(const Formulas& formulas, const ToFormula::Defini
 }
 
 /// Paths of the leaves of a value: "x", or "x.a", "x.b", …
-void leaf_paths(const Module& m, TypeId type, const std::string& path, std::vector<std::string>& out, bool floats_only) {
+void leaf_paths(const Module& m, TypeId type, const std::string& path, std::vector<std::string>& out,
+                bool floats_only) {
   const Type t = m.types[type];
   if (!t.is_tuple()) {
     if (!floats_only || is_float(t.dtype)) out.push_back(path);
@@ -45,7 +47,8 @@ void leaf_paths(const Module& m, TypeId type, const std::string& path, std::vect
 
 }  // namespace
 
-std::optional<ClosedForm> closed_form(Module& m, FuncId f, std::span<const ResultName> names, const Sources* sources, Diagnostics& diagnostics) {
+std::optional<ClosedForm> closed_form(Module& m, FuncId f, std::span<const ResultName> names, const Sources* sources,
+                                      Diagnostics& diagnostics) {
   const FuncId id = straight_line(m, f, m[f].name + ".line", diagnostics);
   if (!id) return std::nullopt;
   Builder b(m, id, BlockId{0});
@@ -62,7 +65,8 @@ std::optional<ClosedForm> closed_form(Module& m, FuncId f, std::span<const Resul
   for (size_t k = 0; k < leaves.size(); ++k) {
     if (names[k].text.empty()) continue;
     const FormulaId formula = to.result(leaves[k]);
-    form.results.push_back({names[k].text, text_of(to.formulas(), formula), names[k].latex, latex_of(to.formulas(), formula)});
+    form.results.push_back(
+        {names[k].text, text_of(to.formulas(), formula), names[k].latex, latex_of(to.formulas(), formula)});
   }
   for (const ToFormula::Definition& d : to.definitions()) form.where.push_back(definition_line(to.formulas(), d));
   return form;
@@ -97,7 +101,8 @@ std::string as_text(const ClosedForm& form) {
   std::string text;
   for (const ClosedFormLine& line : form.results) text += fmt::format("{} = {}\n", line.text_left, line.text);
   const char* lead = "  where ";
-  for (const ClosedFormLine& line : form.where) text += fmt::format("{}{} = {}\n", std::exchange(lead, "        "), line.text_left, line.text);
+  for (const ClosedFormLine& line : form.where)
+    text += fmt::format("{}{} = {}\n", std::exchange(lead, "        "), line.text_left, line.text);
   return text;
 }
 
@@ -105,7 +110,8 @@ std::string as_latex(const ClosedForm& form) {
   std::string text = "\\begin{aligned}\n";
   for (const ClosedFormLine& line : form.results) text += fmt::format("{} &= {} \\\\\n", line.latex_left, line.latex);
   const char* lead = "\\text{where}\\quad ";
-  for (const ClosedFormLine& line : form.where) text += fmt::format("{}{} &= {} \\\\\n", std::exchange(lead, ""), line.latex_left, line.latex);
+  for (const ClosedFormLine& line : form.where)
+    text += fmt::format("{}{} &= {} \\\\\n", std::exchange(lead, ""), line.latex_left, line.latex);
   return text + "\\end{aligned}\n";
 }
 
@@ -114,11 +120,14 @@ std::string as_function(const Module& m, FuncId f, std::string_view name, const 
   std::string sizes, params, body, results;
   for (StrId size : func.size_vars) sizes += fmt::format("{}{}", sizes.empty() ? "" : ", ", m.strings[size]);
   for (ValueId p : func.body().params)
-    params += fmt::format("{}{}: {}", params.empty() ? "" : ", ", m.strings[m[func[p].attr].name], m.types.text(func[p].type));
+    params += fmt::format("{}{}: {}", params.empty() ? "" : ", ", m.strings[m[func[p].attr].name],
+                          m.types.text(func[p].type));
   for (const ClosedFormLine& line : form.where) body += fmt::format("  let {} = {}\n", line.text_left, line.text);
-  for (const ClosedFormLine& line : form.results) results += fmt::format("{}{}", results.empty() ? "" : ", ", line.text);
+  for (const ClosedFormLine& line : form.results)
+    results += fmt::format("{}{}", results.empty() ? "" : ", ", line.text);
   if (form.results.size() != 1) results = "(" + results + ")";
-  return fmt::format("fn {}{}({}) {{\n{}  return {}\n}}\n", name, sizes.empty() ? "" : "[" + sizes + "]", params, body, results);
+  return fmt::format("fn {}{}({}) {{\n{}  return {}\n}}\n", name, sizes.empty() ? "" : "[" + sizes + "]", params, body,
+                     results);
 }
 
 }  // namespace dlc

@@ -6,12 +6,13 @@
 //   puts(as_text(*form).c_str());        // df/dx1 = t1 * (1 + exp(x1 / x2)) / x2 + …
 //                                        //   where t1 = x1 / x2 - log(x2)
 //
-// Parameters and sizes keep their names, and so does a `let` whose value is used more than once. Any other value that is
-// used more than once and not short is named t1, t2, …, so the text is as long as the graph, not as the tree.
+// Parameters and sizes keep their names, and so does a `let` whose value is used more than once. Any other value that
+// is used more than once and not short is named t1, t2, …, so the text is as long as the graph, not as the tree.
 // Arrays: products of whole arrays where there are any, and index notation for the rest.
 //
-// The formula equals the function over the reals. It does not show the strong zeros with which derivatives keep 0·inf
-// out (ad/carry.h), and terms are ordered for reading: at infinities, and in the last digits, the function may differ.
+// The formula equals the function over the reals, wherever the function is finite. It does not show the strong zeros
+// with which derivatives keep 0·inf out (ad/carry.h), common factors cancel, and terms are ordered for reading: at
+// infinities, and in the last digits, the two may differ.
 #pragma once
 #include <optional>
 #include <span>
@@ -40,9 +41,10 @@ struct ResultName {
   std::string text, latex;
 };
 
-/// `names`: one for each scalar or array that the result of `f` is made of, in order. With `sources`, the names of `let`s
-/// are read off the program. Absent after error `no-closed-form`.
-std::optional<ClosedForm> closed_form(Module& m, FuncId f, std::span<const ResultName> names, const Sources* sources, Diagnostics& diagnostics);
+/// `names`: one for each scalar or array that the result of `f` is made of, in order. With `sources`, the names of
+/// `let`s are read off the program. Absent after error `no-closed-form`.
+std::optional<ClosedForm> closed_form(Module& m, FuncId f, std::span<const ResultName> names, const Sources* sources,
+                                      Diagnostics& diagnostics);
 
 /// Names for the results of symbolic(m, f, wrt): f and ∂f/∂x….
 std::vector<ResultName> gradient_names(const Module& m, FuncId f, const Wrt& wrt, bool with_value);

@@ -6,7 +6,8 @@ namespace dlc {
 
 inline constexpr DiagnosticKind kSymbolicErrors[] = {
     {"no-closed-form",
-     "A closed form is one expression: calls are written out, and an `if` becomes two cases. A loop has none, nor has a function "
+     "A closed form is one expression: calls are written out, and an `if` becomes two cases. A loop has none, nor has "
+     "a function "
      "that is too large to be written out: calls that double at every level, say\n\n"
      "    fn f1(x: real) = f0(x) * f0(x + 1)\n"
      "    fn f2(x: real) = f1(x) * f1(x + 2)      // and so on\n\n"

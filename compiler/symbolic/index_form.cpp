@@ -22,18 +22,16 @@ FormulaId ToFormula::element(ValueId v, const Subscripts& subs, int depth) {
   if (whole && formulas_[whole].rank == 0) return whole;
   if (whole && formulas_[whole].kind == Formula::Kind::name) return subscripted(whole, subs);
   if (depth > kDeepest) return subscripted(named(v), subs);
-  const bool is_outer = whole && formulas_[whole].kind == Formula::Kind::matmul;  // an elementwise product shown as one
-  if (is_elementwise(v) && !is_outer) {
+  if (is_elementwise(v)) {
     std::vector<FormulaId> args;
     for (ValueId o : f_.operands(v)) args.push_back(element(o, subs, depth + 1));
-    return elementwise(in.op, args);
+    return elementwise(in.op, args, type(v).dtype);
   }
   if (in.op == "view"_op) return element_of_view(v, subs, depth);
   if (whole) return subscripted(whole, subs);
   if (in.op == "iota"_op) return subs[0];
   if (in.op == "view_adjoint"_op) return element_of_view_adjoint(v, subs, depth);
   if (in.op == "matmul"_op) return element_of_matmul(v, subs, depth);
-  if (in.op == "cumsum"_op) return element_of_reverse_cumsum(v, subs, depth);
   DLC_CHECK(in.op == "sum"_op || op_row(in.op).kind == OpKind::reduction, "every other op has a whole form");
   return element_of_reduction(v, subs, depth);
 }
@@ -52,17 +50,18 @@ std::vector<Formula::Binder> ToFormula::bind(std::span<const DimId> extents, Sub
     std::string name;
     for (int k = 0; name.empty(); ++k) {
       const std::string candidate = fmt::format("{}{}", "ijkl"[k % 4], k < 4 ? "" : fmt::format("{}", k / 4));
-      if (!taken_.contains(candidate) && std::find(indices_.begin(), indices_.end(), candidate) == indices_.end()) name = candidate;
+      if (!taken_.contains(candidate) && std::find(indices_.begin(), indices_.end(), candidate) == indices_.end())
+        name = candidate;
     }
     indices_.push_back(name);
-    subs.push_back(formulas_.name(name, latex_name(name), 0, true));
+    subs.push_back(formulas_.name(name, latex_name(name), 0));
     binders.push_back({name, formulas_.number(0), size(extent)});
   }
   return binders;
 }
 
-FormulaId ToFormula::reduced(OpId op, std::vector<Formula::Binder> binders, FormulaId body) {
-  Formula f{.kind = Formula::Kind::reduce, .op = op, .args = {body}};
+FormulaId ToFormula::reduced(OpId op, std::vector<Formula::Binder> binders, FormulaId body, DType dtype) {
+  Formula f{.kind = Formula::Kind::reduce, .op = op, .dtype = dtype, .args = {body}};
   f.binders = std::move(binders);
   return f.binders.empty() ? body : formulas_.make(std::move(f), 0);
 }
@@ -71,28 +70,34 @@ FormulaId ToFormula::reduced(OpId op, std::vector<Formula::Binder> binders, Form
 
 FormulaId ToFormula::compared(OpId op, FormulaId x, FormulaId y) {
   const FormulaId args[] = {x, y};
-  return elementwise(op, args);
+  return elementwise(op, args, DType::b1);
 }
 
 FormulaId ToFormula::both(FormulaId x, FormulaId y) {
   const FormulaId args[] = {x, y};
-  return !x ? y : !y ? x : elementwise("and"_op, args);
+  return !x ? y : !y ? x : elementwise("and"_op, args, DType::b1);
 }
 
-FormulaId ToFormula::guarded(FormulaId condition, FormulaId body) {
-  return condition ? formulas_.make({.kind = Formula::Kind::guard, .args = {condition, body}}, 0) : body;
+FormulaId ToFormula::guarded(FormulaId condition, FormulaId body, DType dtype) {
+  return condition ? formulas_.make({.kind = Formula::Kind::guard, .dtype = dtype, .args = {condition, body}}, 0)
+                   : body;
 }
 
 // ----------------------------------------------------------------------------------------------------- views
 
 /// Σ coefficient · subscript + offset
 FormulaId ToFormula::affine(const ViewMap& map, int source_axis, const Subscripts& subs) {
+  const FormulaId offset = size(map.offsets[static_cast<size_t>(source_axis)]);
   FormulaId total = formulas_.number(0);
+  bool any_negative = false;
   for (int r = 0; r < map.result_rank(); ++r) {
     const int64_t c = map.at(source_axis, r);
-    if (c != 0) total = formulas_.added(total, formulas_.multiplied(formulas_.number(static_cast<double>(c)), subs[static_cast<size_t>(r)]), false);
+    any_negative = any_negative || c < 0;
+    if (c != 0)
+      total = formulas_.added(
+          total, formulas_.multiplied(formulas_.number(static_cast<double>(c)), subs[static_cast<size_t>(r)]), false);
   }
-  return formulas_.added(total, size(map.offsets[static_cast<size_t>(source_axis)]), false);
+  return any_negative ? formulas_.added(offset, total, false) : formulas_.added(total, offset, false);
 }
 
 FormulaId ToFormula::element_of_view(ValueId v, const Subscripts& all_subs, int depth) {
@@ -109,16 +114,20 @@ FormulaId ToFormula::element_of_view(ValueId v, const Subscripts& all_subs, int 
     const DimTable& dims = m_.types.dims;
     const DimId extent = type(o).dims[static_cast<size_t>(s)], offset = map.offsets[static_cast<size_t>(s)];
     int64_t n_read = 0;
-    bool is_below = false;  // position < extent because it is one subscript of an axis as long
+    bool is_below = false;    // position < extent because it is one subscript of an axis as long
+    bool is_positive = true;  // 0 ≤ position because all it is made of is
     for (int r = 0; r < map.result_rank(); ++r) {
       n_read += std::abs(map.at(s, r));
       is_below = is_below || (map.at(s, r) == 1 && map.dims[static_cast<size_t>(r)] == extent);
+      is_positive =
+          is_positive && (map.at(s, r) == 0 || (map.at(s, r) > 0 && formulas_[subs[static_cast<size_t>(r)]].is_given));
     }
     if (n_read == 1 && is_below && dims.as_constant(offset) == 0) continue;
-    condition = both(condition, compared("le"_op, formulas_.number(0), position));
+    if (!is_positive || !dims.is_provably_nonnegative(offset))
+      condition = both(condition, compared("le"_op, formulas_.number(0), position));
     condition = both(condition, compared("lt"_op, position, size(extent)));
   }
-  return guarded(condition, element(o, inner, depth + 1));
+  return guarded(condition, element(o, inner, depth + 1), type(v).dtype);
 }
 
 // x_bar[p] = Σ over j of y_bar[j] where C·j + offset = p
@@ -130,9 +139,9 @@ FormulaId ToFormula::element_of_view_adjoint(ValueId v, const Subscripts& subs, 
   FormulaId condition;
   for (int s = 0; s < map.source_rank(); ++s)
     condition = both(condition, compared("eq"_op, affine(map, s, inner), subs[static_cast<size_t>(s)]));
-  const FormulaId body = guarded(condition, element(f_.operand(v, 0), inner, depth + 1));
+  const FormulaId body = guarded(condition, element(f_.operand(v, 0), inner, depth + 1), type(v).dtype);
   indices_.resize(mark);
-  return reduced("sum"_op, std::move(binders), body);
+  return reduced("sum"_op, std::move(binders), body, type(v).dtype);
 }
 
 // ----------------------------------------------------------------------------------------------- reductions
@@ -150,7 +159,7 @@ FormulaId ToFormula::element_of_reduction(ValueId v, const Subscripts& subs, int
     inner.push_back(std::find(axes.begin(), axes.end(), r) != axes.end() ? bound[next_bound++] : subs[next_free++]);
   const FormulaId body = element(o, inner, depth + 1);
   indices_.resize(mark);
-  return reduced(f_[v].op, std::move(binders), body);
+  return reduced(f_[v].op, std::move(binders), body, type(v).dtype);
 }
 
 // y[b, m, n] = Σ over k of a[b, m, k] · b[b, k, n]
@@ -168,20 +177,7 @@ FormulaId ToFormula::element_of_matmul(ValueId v, const Subscripts& subs, int de
   of_b.insert(of_b.end(), after_m, subs.end());
   const FormulaId body = formulas_.multiplied(element(a, of_a, depth + 1), element(b, of_b, depth + 1));
   indices_.resize(mark);
-  return reduced("sum"_op, std::move(binders), body);
-}
-
-FormulaId ToFormula::element_of_reverse_cumsum(ValueId v, const Subscripts& subs, int depth) {
-  const size_t axis = static_cast<size_t>(m_[f_[v].attr].ints[0]);
-  const size_t mark = indices_.size();
-  Subscripts bound, inner = subs;
-  const std::vector<DimId> dims = type(v).dims;
-  std::vector<Formula::Binder> binders = bind(std::span(dims).subspan(axis, 1), bound);
-  binders[0].lo = subs[axis];
-  inner[axis] = bound[0];
-  const FormulaId body = element(f_.operand(v, 0), inner, depth + 1);
-  indices_.resize(mark);
-  return reduced("sum"_op, std::move(binders), body);
+  return reduced("sum"_op, std::move(binders), body, type(v).dtype);
 }
 
 }  // namespace dlc

@@ -20,11 +20,11 @@ struct Greek {
   const char *letter, *name;
 };
 constexpr Greek kGreek[] = {
-    {"α", "alpha"}, {"β", "beta"},   {"γ", "gamma"},   {"δ", "delta"}, {"ε", "epsilon"}, {"ζ", "zeta"}, {"η", "eta"},
-    {"θ", "theta"}, {"ι", "iota"},   {"κ", "kappa"},   {"λ", "lambda"}, {"μ", "mu"},     {"ν", "nu"},   {"ξ", "xi"},
-    {"π", "pi"},    {"ρ", "rho"},    {"σ", "sigma"},   {"τ", "tau"},   {"υ", "upsilon"}, {"φ", "phi"},  {"χ", "chi"},
-    {"ψ", "psi"},   {"ω", "omega"},  {"Γ", "Gamma"},   {"Δ", "Delta"}, {"Θ", "Theta"},   {"Λ", "Lambda"}, {"Ξ", "Xi"},
-    {"Π", "Pi"},    {"Σ", "Sigma"},  {"Υ", "Upsilon"}, {"Φ", "Phi"},   {"Ψ", "Psi"},     {"Ω", "Omega"}};
+    {"α", "alpha"}, {"β", "beta"},  {"γ", "gamma"},   {"δ", "delta"},  {"ε", "epsilon"}, {"ζ", "zeta"},   {"η", "eta"},
+    {"θ", "theta"}, {"ι", "iota"},  {"κ", "kappa"},   {"λ", "lambda"}, {"μ", "mu"},      {"ν", "nu"},     {"ξ", "xi"},
+    {"π", "pi"},    {"ρ", "rho"},   {"σ", "sigma"},   {"τ", "tau"},    {"υ", "upsilon"}, {"φ", "phi"},    {"χ", "chi"},
+    {"ψ", "psi"},   {"ω", "omega"}, {"Γ", "Gamma"},   {"Δ", "Delta"},  {"Θ", "Theta"},   {"Λ", "Lambda"}, {"Ξ", "Xi"},
+    {"Π", "Pi"},    {"Σ", "Sigma"}, {"Υ", "Upsilon"}, {"Φ", "Phi"},    {"Ψ", "Psi"},     {"Ω", "Omega"}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -33,13 +33,15 @@ std::string latex_word(std::string_view word) {
   for (const Greek& g : kGreek)
     if (word == g.letter || word == g.name) return fmt::format("\\{}", g.name);
   if (word.size() <= 1) return std::string(word);
-  const bool is_ascii = std::all_of(word.begin(), word.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+  const bool is_ascii =
+      std::all_of(word.begin(), word.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
   return fmt::format("\\{}{{{}}}", is_ascii ? "mathrm" : "text", word);
 }
 
 std::string latex_part(std::string_view part) {
   const size_t underscore = part.find('_', 1);
-  std::string_view stem = part.substr(0, underscore), rest = underscore == std::string_view::npos ? "" : part.substr(underscore + 1);
+  std::string_view stem = part.substr(0, underscore),
+                   rest = underscore == std::string_view::npos ? "" : part.substr(underscore + 1);
   size_t end = stem.size();
   while (end > 1 && is_digit(stem[end - 1])) --end;
   std::string subscripts(stem.substr(end));
@@ -60,7 +62,8 @@ std::string latex_part(std::string_view part) {
 // --------------------------------------------------------------------------------------------------- formulas
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t k = text.find(from); k != std::string::npos; k = text.find(from, k + to.size())) text.replace(k, from.size(), to);
+  for (size_t k = text.find(from); k != std::string::npos; k = text.find(from, k + to.size()))
+    text.replace(k, from.size(), to);
 }
 
 bool is_tall(std::string_view text) {
@@ -95,14 +98,18 @@ class LatexWriter {
       case Kind::reduce: return reduce(f);
       case Kind::array_call: {
         const std::string detail = f.args.size() > 1 ? joined(f.args, 1) : fmt::format("{}", f.ints[0]);
-        return {fmt::format("\\operatorname{{{}}}_{{{}}}{}", f.text, detail, parenthesised(at(f.args[0], Piece::kLoose)))};
+        return {
+            fmt::format("\\operatorname{{{}}}_{{{}}}{}", f.text, detail, parenthesised(at(f.args[0], Piece::kLoose)))};
       }
       case Kind::subscript: return {latex_subscripted(at(f.args[0], Piece::kAtom), joined(f.args, 1))};
       case Kind::range:
         return {fmt::format("{}\\,..\\,{}", at(f.args[0], Piece::kSum), at(f.args[1], Piece::kSum)) +
-                    (f.ints[0] == 1 ? "" : fmt::format("\\,(+{})", f.ints[0])), Piece::kLoose};
+                    (f.ints[0] == 1 ? "" : fmt::format("\\,(+{})", f.ints[0])),
+                Piece::kLoose};
       case Kind::guard:
-        return {fmt::format("\\begin{{cases}} {} & {} \\\\ 0 & \\text{{else}} \\end{{cases}}", at(f.args[1], 0), at(f.args[0], 0)), Piece::kLoose};
+        return {fmt::format("\\begin{{cases}} {} & {} \\\\ 0 & \\text{{else}} \\end{{cases}}", at(f.args[1], 0),
+                            at(f.args[0], 0)),
+                Piece::kLoose};
       case Kind::list: return {"\\left[" + joined(f.args, 0) + "\\right]"};
     }
     return {};
@@ -123,7 +130,8 @@ class LatexWriter {
 
   std::string joined(const std::vector<FormulaId>& args, size_t first) const {
     std::string list;
-    for (size_t k = first; k < args.size(); ++k) list += (k > first ? ", " : "") + (args[k] ? at(args[k], Piece::kLoose) : ":");
+    for (size_t k = first; k < args.size(); ++k)
+      list += (k > first ? ", " : "") + (args[k] ? at(args[k], Piece::kLoose) : ":");
     return list;
   }
 
@@ -159,9 +167,12 @@ class LatexWriter {
     }
     if (divisors.empty() && coefficient.den == 1) {
       const bool is_one_power = sign.empty() && num == 1 && factors.size() == 1;
-      return {sign + (num == 1 ? bare_list(factors) : factor_list(num, factors)), is_one_power ? Piece::kPower : Piece::kProduct};
+      return {sign + (num == 1 ? bare_list(factors) : factor_list(num, factors)),
+              is_one_power ? Piece::kPower : Piece::kProduct};
     }
-    return {fmt::format("{}\\frac{{{}}}{{{}}}", sign, factor_list(num, factors), factor_list(coefficient.den, divisors)), Piece::kProduct};
+    return {
+        fmt::format("{}\\frac{{{}}}{{{}}}", sign, factor_list(num, factors), factor_list(coefficient.den, divisors)),
+        Piece::kProduct};
   }
 
   /// Factors as part of a larger formula: a single one keeps its parentheses.
@@ -174,8 +185,10 @@ class LatexWriter {
     std::string text;
     for (const Term& term : f.terms) {
       const bool is_negative = term.coefficient.num < 0;
-      if (!text.empty()) text += is_negative ? " - " : " + ";
-      else if (is_negative) text += "-";
+      if (!text.empty())
+        text += is_negative ? " - " : " + ";
+      else if (is_negative)
+        text += "-";
       text += magnitude(term);
     }
     return {text, Piece::kSum};
@@ -191,15 +204,28 @@ class LatexWriter {
   }
 
   // ---- rows
-  /// How tightly the result of a template holds together.
+  /// How tightly the result of a template holds together, by what stands outside of all its brackets.
   static int level_of(const Op& row) {
     if (row.precedence > 0) return row.precedence;
     const std::string_view text = row.latex;
     if (text.find("\\begin") != text.npos) return Piece::kLoose;
-    if (text.find(" + ") != text.npos && text[0] == '$') return Piece::kSum;
-    if (text.starts_with("e^")) return text.find("} - ") != text.npos ? Piece::kSum : Piece::kPower;
-    if (text[0] == '$') return text.size() == 2 ? Piece::kAtom : Piece::kProduct;
-    return text.starts_with("\\frac") ? Piece::kProduct : Piece::kAtom;
+    int level = text.size() == 2                               ? Piece::kAtom
+                : text[0] == '$' || text.starts_with("\\frac") ? Piece::kProduct
+                                                               : Piece::kAtom;
+    int depth = 0;
+    for (size_t k = 0; k < text.size(); ++k) {
+      const std::string_view rest = text.substr(k);
+      const bool is_open = rest[0] == '{' || rest[0] == '(' || rest.starts_with("\\lf") || rest.starts_with("\\lc") ||
+                           rest.starts_with("\\left");
+      const bool is_close = rest[0] == '}' || rest[0] == ')' || rest.starts_with("\\rf") || rest.starts_with("\\rc") ||
+                            rest.starts_with("\\right");
+      depth += is_open ? 1 : is_close ? -1 : 0;
+      if (depth > 0) continue;
+      if (rest.starts_with(" + ") || rest.starts_with(" - ")) return Piece::kSum;
+      if (rest[0] == '^') level = std::min<int>(level, Piece::kPower);
+      if (rest.starts_with(" / ") || rest.starts_with(" \\")) level = std::min<int>(level, Piece::kProduct);
+    }
+    return level;
   }
 
   static bool opens(std::string_view before) {
@@ -218,9 +244,10 @@ class LatexWriter {
 
   /// The level an operand at this place of a row's template must have.
   static int level_wanted(const Op& row, std::string_view before, std::string_view after) {
-    if (after.starts_with("}^")) return Piece::kAtom;
+    if (after.starts_with("}^") || after.starts_with('^')) return Piece::kAtom;
     if (opens(before) && closes(after)) return Piece::kLoose;
-    if (row.precedence > 0) return before.empty() && row.precedence != Piece::kCompare ? row.precedence : row.precedence + 1;
+    if (row.precedence > 0)
+      return before.empty() && row.precedence != Piece::kCompare ? row.precedence : row.precedence + 1;
     if (std::strlen(row.latex) == 2) return Piece::kLoose;
     const bool by_plus = before.ends_with("+ ") || after.starts_with(" +");
     return by_plus ? Piece::kProduct : Piece::kUnary;
@@ -240,7 +267,8 @@ class LatexWriter {
         text += form[k];
         continue;
       }
-      operands.push_back(at(f.args[static_cast<size_t>(form[k + 1] - 'a')], level_wanted(row, form.substr(0, k), form.substr(k + 2))));
+      operands.push_back(
+          at(f.args[static_cast<size_t>(form[k + 1] - 'a')], level_wanted(row, form.substr(0, k), form.substr(k + 2))));
       any_tall = any_tall || is_tall(operands.back());
       text += fmt::format("${}", operands.size() - 1);  // filled in when the template's own parentheses are sized
       ++k;
@@ -273,10 +301,12 @@ class LatexWriter {
 
   Piece reduce(const Formula& f) const {
     const Op& row = op_row(f.op);
-    std::string symbol = row.latex ? std::string(row.latex).substr(0, std::strlen(row.latex) - 3) : fmt::format("\\operatorname{{{}}}", row.name);
+    std::string symbol = row.latex ? std::string(row.latex).substr(0, std::strlen(row.latex) - 3)
+                                   : fmt::format("\\operatorname{{{}}}", row.name);
     std::string below;
     for (const Formula::Binder& b : f.binders)
-      below += fmt::format("{}{} \\le {} < {}", below.empty() ? "" : ",\\, ", at(b.lo, Piece::kSum), latex_name(b.name), at(b.hi, Piece::kSum));
+      below += fmt::format("{}{} \\le {} < {}", below.empty() ? "" : ",\\, ", at(b.lo, Piece::kSum), latex_name(b.name),
+                           at(b.hi, Piece::kSum));
     for (int64_t axis : f.ints) below += fmt::format("{}{}", below.empty() ? "\\text{axis }" : ", ", axis);
     if (!below.empty()) symbol += fmt::format("_{{{}}}", below);
     return {symbol + " " + at(f.args[0], Piece::kProduct), Piece::kProduct};

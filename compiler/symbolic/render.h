@@ -9,6 +9,8 @@
 namespace dlc {
 
 std::string text_of(const Formulas& formulas, FormulaId f);
+/// As a value of its own, whose type must show: 1.0, not 1.
+std::string text_of(const Formulas& formulas, FormulaId f, DType dtype);
 std::string latex_of(const Formulas& formulas, FormulaId f);
 
 /// A name of a program: θ and theta → \theta, x1 → x_{1}, W_out → W_{\mathrm{out}}, s.h → s.h, rate → \mathrm{rate}.
@@ -20,7 +22,8 @@ std::string latex_subscripted(const std::string& base, const std::string& subscr
 struct Piece {
   std::string text;
   int level = kAtom;
-  static constexpr int kLoose = 0, kAnd = 2, kNot = 3, kCompare = 4, kSum = 5, kProduct = 6, kUnary = 7, kPower = 8, kAtom = 9;
+  static constexpr int kLoose = 0, kAnd = 2, kNot = 3, kCompare = 4, kSum = 5, kProduct = 6, kUnary = 7, kPower = 8,
+                       kAtom = 9;
 };
 
 }  // namespace dlc

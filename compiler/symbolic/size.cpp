@@ -93,7 +93,8 @@ Node ExpressionDag::by_rules(const Entry& entry, Node y, std::span<const Node> k
     if (rule.not_differentiable || rule.zero) continue;
     const auto made = [&](OpId op, std::span<const Node> args, DType) { return apply(op, args); };
     const auto literal = [&](const Literal& l, DType) { return constant(l.as_f64()); };
-    const Node term = walk<Node>(rule, DType::f64, entry.args, y, known[static_cast<size_t>(entry.args[k])], made, literal);
+    const Node term =
+        walk<Node>(rule, DType::f64, entry.args, y, known[static_cast<size_t>(entry.args[k])], made, literal);
     total = total < 0 ? term : apply("add"_op, {total, term});
   }
   return total < 0 ? constant(0) : total;

@@ -46,8 +46,8 @@ class ExpressionDag {
 
  private:
   struct Entry {
-    OpId op;              // absent: a leaf
-    std::string text;     // of a leaf; what is constant about an array op
+    OpId op;           // absent: a leaf
+    std::string text;  // of a leaf; what is constant about an array op
     std::vector<Node> args;
   };
   const Entry& at(Node n) const { return entries_[static_cast<size_t>(n)]; }
@@ -62,7 +62,7 @@ class ExpressionDag {
 
 /// How large the results of `f` are as formulas.
 struct Swell {
-  mpz_class tree;       // each result as a tree of its own
+  mpz_class tree;                      // each result as a tree of its own
   int64_t dag_nodes = 0, dag_ops = 0;  // all together; ops are the nodes that are no leaves
 };
 /// Of the leaves number `from` … of a straight-line function's result.

@@ -1,5 +1,5 @@
-// A function as one list of instructions without regions or calls, in which equal values are one value: the graph that a
-// closed form is written from, and that expression swell is counted on.
+// A function as one list of instructions without regions or calls, in which equal values are one value: the graph that
+// a closed form is written from, and that expression swell is counted on.
 //
 //   %2 = call @square(%0)                          %2 = mul %0, %0
 //   %3 = if %1, %0 { … exp … } { … neg … }   →     %3 = exp %0    %4 = neg %0    %5 = select %1, %3, %4

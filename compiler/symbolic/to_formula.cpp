@@ -12,14 +12,15 @@
 namespace dlc {
 namespace {
 
-constexpr int64_t kWorthNaming = 5;      // operators and leaves of a repeated piece that gets a name: more than exp(x / y)
-constexpr int64_t kWorthNamingLet = 3;   // … that has a name in the program
-constexpr int64_t kLongest = 400;        // … of a piece that gets one in any case
-constexpr int kDeepest = 40;             // nesting past which a piece gets a name: parsers and readers have limits
-constexpr size_t kWidest = 64;           // terms or factors
+constexpr int64_t kWorthNaming = 5;  // operators and leaves of a repeated piece that gets a name: more than exp(x / y)
+constexpr int64_t kWorthNamingLet = 3;  // … that has a name in the program
+constexpr int64_t kLongest = 400;       // … of a piece that gets one in any case
+constexpr int kDeepest = 40;            // nesting past which a piece gets a name: parsers and readers have limits
+constexpr size_t kWidest = 64;          // terms or factors
 
 bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || static_cast<unsigned char>(c) >= 128;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         static_cast<unsigned char>(c) >= 128;
 }
 
 /// The name `x` when `before` ends in "let x =" or "let x: T =", else "".
@@ -46,12 +47,14 @@ bool ends_statement(std::string_view after) {
   if (here == after.npos || after[here] == ';' || after[here] == '}') return true;
   if (after[here] != '\n' && after.substr(here, 2) != "//") return false;
   const size_t next = after.find_first_not_of(" \t\n", std::min(after.find('\n', here), after.size()));
-  return next == after.npos || after.substr(next, 2) == "//" || std::string_view("+-*/%@^<>=!.").find(after[next]) == std::string_view::npos;
+  return next == after.npos || after.substr(next, 2) == "//" ||
+         std::string_view("+-*/%@^<>=!.").find(after[next]) == std::string_view::npos;
 }
 
 }  // namespace
 
-ToFormula::ToFormula(Module& m, const Func& f, const Sources* sources) : m_(m), f_(f), sources_(sources), states_(f.insts.size()) {
+ToFormula::ToFormula(Module& m, const Func& f, const Sources* sources)
+    : m_(m), f_(f), sources_(sources), states_(f.insts.size()) {
   for (StrId name : f.size_vars) taken_.emplace(m.strings[name]);
   for (ValueId p : f.body().params) taken_.emplace(m.strings[m[f[p].attr].name]);
 }
@@ -87,7 +90,8 @@ void ToFormula::count_uses(std::span<const ValueId> needed, std::span<const Valu
     }
     const auto operands = f_.operands(v);
     for (size_t n = 0; n < operands.size(); ++n)
-      if (std::find(operands.begin(), operands.begin() + static_cast<ptrdiff_t>(n), operands[n]) == operands.begin() + static_cast<ptrdiff_t>(n))
+      if (std::find(operands.begin(), operands.begin() + static_cast<ptrdiff_t>(n), operands[n]) ==
+          operands.begin() + static_cast<ptrdiff_t>(n))
         at(operands[n]).n_uses += at(v).is_silent ? at(v).n_uses : 1;
   }
 }
@@ -110,6 +114,7 @@ bool ToFormula::is_worth_a_name(ValueId v) {
   if (state.whole) {
     const Formula& f = formulas_[state.whole];
     if (f.kind == Formula::Kind::name || f.kind == Formula::Kind::number) return false;
+    if (formulas_.is_flag(state.whole) && state.size <= kLongest) return false;  // what it multiplies goes into it
     if (f.depth > kDeepest || formulas_.width(state.whole) > kWidest) return true;
   }
   if (state.size > kLongest) return true;
@@ -120,8 +125,8 @@ std::string ToFormula::new_name(ValueId v) {
   if (const auto let = lets_.find(v); let != lets_.end())
     if (let->second.size() > 1 || std::string_view("ijkl").find(let->second) == std::string_view::npos)
       if (taken_.insert(let->second).second) return let->second;
-  for (size_t k = definitions_.size() + 1;; ++k)
-    if (std::string name = fmt::format("t{}", k); taken_.insert(name).second) return name;
+  for (;;)
+    if (std::string name = fmt::format("t{}", ++n_numbered_); taken_.insert(name).second) return name;
 }
 
 /// The name of what is defined already, times a number if need be.
@@ -146,7 +151,8 @@ FormulaId ToFormula::named(ValueId v) {
     indices_.resize(mark);
   }
   const std::string name = new_name(v);
-  definition.name = formulas_.name(name, latex_name(name), rank, false);
+  definition.name = formulas_.defined_name(name, latex_name(name), rank, definition.body);
+  definition.dtype = type(v).dtype;
   definitions_.push_back(definition);
   if (definition.binders.empty()) name_of_body_[definition.body] = definition.name;
   at(v).size = 1;
@@ -174,7 +180,8 @@ FormulaId ToFormula::whole(ValueId v) {
   if (is_elementwise(v)) {
     if (const FormulaId outer = whole_outer(v)) return outer;
     for (ValueId o : f_.operands(v)) args.push_back(at(o).whole);
-    return std::find(args.begin(), args.end(), FormulaId{}) == args.end() ? elementwise(in.op, args) : FormulaId{};
+    return std::find(args.begin(), args.end(), FormulaId{}) == args.end() ? elementwise(in.op, args, type(v).dtype)
+                                                                          : FormulaId{};
   }
   const int rank = type(v).rank();
   if (in.op == "reshape"_op) {
@@ -184,10 +191,16 @@ FormulaId ToFormula::whole(ValueId v) {
   }
   if (in.op == "stack"_op) {
     for (ValueId o : f_.operands(v)) args.push_back(full(o));
-    return formulas_.make({.kind = Formula::Kind::list, .args = args}, rank);
+    return formulas_.make({.kind = Formula::Kind::list, .dtype = type(v).dtype, .args = args}, rank);
   }
-  if (in.op == "cumsum"_op && m_[in.attr].ints[1] == 0)
-    return formulas_.make({.kind = Formula::Kind::array_call, .args = {full(f_.operand(v, 0))}, .ints = {m_[in.attr].ints[0]}, .text = "cumsum"}, rank);
+  if (in.op == "cumsum"_op) {
+    const std::vector<int64_t> ints = m_[in.attr].ints;  // axis, from the end?
+    const auto along = [&](const char* name, FormulaId x) {
+      return formulas_.make({.kind = Formula::Kind::array_call, .args = {x}, .ints = {ints[0]}, .text = name}, rank);
+    };
+    const FormulaId x = full(f_.operand(v, 0));
+    return ints[1] == 0 ? along("cumsum", x) : along("flip", along("cumsum", along("flip", x)));
+  }
   return {};
 }
 
@@ -203,7 +216,7 @@ FormulaId ToFormula::parameter(ValueId v) {
     v = tuple;
   }
   path = std::string(m_.strings[m_[f_[v].attr].name]) + path;
-  return formulas_.name(path, latex_name(path), rank, true);
+  return formulas_.name(path, latex_name(path), rank);
 }
 
 FormulaId ToFormula::constant(ValueId v) {
@@ -228,10 +241,10 @@ FormulaId ToFormula::size(DimId d) {
       FormulaId base;
       if (atom.variable) {
         const std::string name(m_.strings[atom.variable]);
-        base = formulas_.name(name, latex_name(name), 0, true);
+        base = formulas_.name(name, latex_name(name), 0);
       } else {
         const FormulaId parts[] = {size(atom.numerator), size(atom.divisor)};
-        base = elementwise("floor_div"_op, parts);
+        base = elementwise("floor_div"_op, parts, DType::i64);
       }
       product = formulas_.multiplied(product, formulas_.power(base, exponent));
     }
@@ -240,19 +253,40 @@ FormulaId ToFormula::size(DimId d) {
   return formulas_.added(total, formulas_.number(rest), false);
 }
 
-FormulaId ToFormula::elementwise(OpId op, std::span<const FormulaId> args) {
+FormulaId ToFormula::elementwise(OpId op, std::span<const FormulaId> args, DType dtype) {
   const auto whole_number = [&](FormulaId f) -> std::optional<int64_t> {
     const double value = formulas_[f].value;
-    if (formulas_[f].kind != Formula::Kind::number || value != static_cast<double>(static_cast<int>(value))) return std::nullopt;
+    if (formulas_[f].kind != Formula::Kind::number || value != static_cast<double>(static_cast<int>(value)))
+      return std::nullopt;
     return value == 0 || std::abs(value) > 64 ? std::nullopt : std::optional(static_cast<int64_t>(value));
   };
   if (op == "add"_op || op == "sub"_op) return formulas_.added(args[0], args[1], op == "sub"_op);
   if (op == "neg"_op) return formulas_.negated(args[0]);
-  if (op == "mul"_op || op == "gated_mul"_op) return formulas_.multiplied(args[0], args[1]);
+  if (op == "mul"_op) return formulas_.multiplied(args[0], args[1]);
+  if (op == "gated_mul"_op) return formulas_.gated(args[0], args[1]);
   if (op == "div"_op) return formulas_.divided(args[0], args[1]);
   if (op == "powi"_op || op == "pow"_op)
     if (const auto exponent = whole_number(args[1])) return formulas_.power(args[0], *exponent);
+  if (op == "select"_op) return formulas_.select(args[0], args[1], args[2], dtype);
+  if (op == "eq"_op) return formulas_.equal(args[0], args[1]);
   return formulas_.make({.kind = Formula::Kind::apply, .op = op, .args = {args.begin(), args.end()}});
+}
+
+/// The axis that a view reads backwards, if that is all it does; else −1.
+int ToFormula::flipped_axis(const ViewMap& map, const Type& source) {
+  DimTable& dims = m_.types.dims;
+  if (map.dims != source.dims) return -1;
+  int flipped = -1;
+  for (int s = 0; s < map.source_rank(); ++s) {
+    const int64_t c = map.at(s, s);
+    const DimId last = dims.sub(source.dims[static_cast<size_t>(s)], dims.constant(1));
+    for (int r = 0; r < map.result_rank(); ++r)
+      if (r != s && map.at(s, r) != 0) return -1;
+    if (c == 1 && map.offsets[static_cast<size_t>(s)] == dims.constant(0)) continue;
+    if (c != -1 || map.offsets[static_cast<size_t>(s)] != last || flipped >= 0) return -1;
+    flipped = s;
+  }
+  return flipped;
 }
 
 FormulaId ToFormula::whole_view(ValueId v) {
@@ -263,7 +297,10 @@ FormulaId ToFormula::whole_view(ValueId v) {
   if (formulas_[base].rank != map.source_rank() || map.guarded) return {};
   std::vector<int> axes;
   if (is_permutation_broadcast(m_, map, type(o), &axes) && axes == std::vector<int>{1, 0})
-    return formulas_[base].kind == Formula::Kind::transpose ? formulas_[base].args[0] : formulas_.make({.kind = Formula::Kind::transpose, .args = {base}}, 2);
+    return formulas_.transposed(base);
+  if (const int axis = flipped_axis(map, type(o)); axis >= 0)
+    return formulas_.make({.kind = Formula::Kind::array_call, .args = {base}, .ints = {axis}, .text = "flip"},
+                          map.result_rank());
   // x[…] whose subscripts are positions and ranges, each result axis in its turn
   std::vector<FormulaId> args{base};
   int next = 0;
@@ -279,8 +316,13 @@ FormulaId ToFormula::whole_view(ValueId v) {
     const int64_t step = map.at(s, next);
     const DimId extent = map.dims[static_cast<size_t>(next++)];
     DimTable& dims = m_.types.dims;
-    if (step == 1 && lo == dims.constant(0) && extent == type(o).dims[static_cast<size_t>(s)]) args.push_back({});
-    else args.push_back(formulas_.make({.kind = Formula::Kind::range, .args = {size(lo), size(dims.add(lo, dims.mul(dims.constant(step), extent)))}, .ints = {step}}, 0));
+    if (step == 1 && lo == dims.constant(0) && extent == type(o).dims[static_cast<size_t>(s)])
+      args.push_back({});
+    else
+      args.push_back(formulas_.make({.kind = Formula::Kind::range,
+                                     .args = {size(lo), size(dims.add(lo, dims.mul(dims.constant(step), extent)))},
+                                     .ints = {step}},
+                                    0));
   }
   if (next != map.result_rank()) return {};
   while (args.size() > 2 && !args.back()) args.pop_back();
@@ -306,9 +348,11 @@ FormulaId ToFormula::whole_outer(ValueId v) {
     if (f_[column].op != "view"_op || !at(row).whole || formulas_[at(row).whole].rank != 1) continue;
     const ValueId a = f_.operand(column, 0);
     std::vector<int> axes;
-    const bool is_column = is_permutation_broadcast(m_, view_map(m_, f_[column].attr), type(a), &axes) && axes == std::vector<int>{0, -1};
+    const bool is_column =
+        is_permutation_broadcast(m_, view_map(m_, f_[column].attr), type(a), &axes) && axes == std::vector<int>{0, -1};
     if (!is_column || !at(a).whole || formulas_[at(a).whole].rank != 1) continue;
-    return formulas_.make({.kind = Formula::Kind::matmul, .form = Formula::MatmulForm::outer, .args = {at(a).whole, at(row).whole}}, 2);
+    return formulas_.make(
+        {.kind = Formula::Kind::matmul, .form = Formula::MatmulForm::outer, .args = {at(a).whole, at(row).whole}}, 2);
   }
   return {};
 }
@@ -318,7 +362,12 @@ FormulaId ToFormula::whole_reduction(ValueId v) {
   const std::vector<int64_t> axes = m_[f_[v].attr].ints;
   const bool is_total = type(v).rank() == 0;
   if (at(o).whole && formulas_[at(o).whole].rank == type(o).rank())
-    return formulas_.make({.kind = Formula::Kind::reduce, .op = f_[v].op, .args = {at(o).whole}, .ints = is_total ? std::vector<int64_t>{} : axes}, type(v).rank());
+    return formulas_.make({.kind = Formula::Kind::reduce,
+                           .op = f_[v].op,
+                           .dtype = type(v).dtype,
+                           .args = {at(o).whole},
+                           .ints = is_total ? std::vector<int64_t>{} : axes},
+                          type(v).rank());
   return is_total ? element_of_reduction(v, {}, 0) : FormulaId{};
 }
 

@@ -1,5 +1,5 @@
-// From a straight-line function to formulas, private to symbolic/. A value has a *whole* form, a formula of the array as
-// such (`W @ x`), or only an *index* form, a formula of one element (`a[i] * b[j]`), from which `sum[i, j](…)` or
+// From a straight-line function to formulas, private to symbolic/. A value has a *whole* form, a formula of the array
+// as such (`W @ x`), or only an *index* form, a formula of one element (`a[i] * b[j]`), from which `sum[i, j](…)` or
 // `let t1[i in 0..n, j in 0..m] = …` make something whole again.
 //
 // Broadcasting is silent: the formula of a broadcast value is that of its operand, whose rank is then lower than the
@@ -21,6 +21,7 @@ class ToFormula {
   /// A name for a value: `name[binders] = body`.
   struct Definition {
     FormulaId name, body;
+    DType dtype = DType::f64;
     std::vector<Formula::Binder> binders;
   };
 
@@ -36,9 +37,9 @@ class ToFormula {
 
  private:
   struct State {
-    FormulaId whole;        // absent: only an index form
+    FormulaId whole;  // absent: only an index form
     int64_t n_uses = 0;
-    int64_t size = 1;       // of the formula as printed, in operators and leaves
+    int64_t size = 1;        // of the formula as printed, in operators and leaves
     bool is_silent = false;  // a broadcast: the formula is its operand's
   };
 
@@ -57,8 +58,9 @@ class ToFormula {
   FormulaId parameter(ValueId v);
   FormulaId constant(ValueId v);
   FormulaId size(DimId d);
-  FormulaId elementwise(OpId op, std::span<const FormulaId> args);
+  FormulaId elementwise(OpId op, std::span<const FormulaId> args, DType dtype);
   FormulaId whole_view(ValueId v);
+  int flipped_axis(const ViewMap& map, const Type& source);
   FormulaId whole_matmul(ValueId v);
   FormulaId whole_outer(ValueId v);
   FormulaId whole_reduction(ValueId v);
@@ -74,13 +76,12 @@ class ToFormula {
   FormulaId element_of_view_adjoint(ValueId v, const Subscripts& subs, int depth);
   FormulaId element_of_reduction(ValueId v, const Subscripts& subs, int depth);
   FormulaId element_of_matmul(ValueId v, const Subscripts& subs, int depth);
-  FormulaId element_of_reverse_cumsum(ValueId v, const Subscripts& subs, int depth);
   FormulaId subscripted(FormulaId base, const Subscripts& subs);
   FormulaId affine(const ViewMap& map, int source_axis, const Subscripts& subs);
-  FormulaId guarded(FormulaId condition, FormulaId body);
+  FormulaId guarded(FormulaId condition, FormulaId body, DType dtype);
   FormulaId both(FormulaId x, FormulaId y);
   FormulaId compared(OpId op, FormulaId x, FormulaId y);
-  FormulaId reduced(OpId op, std::vector<Formula::Binder> binders, FormulaId body);
+  FormulaId reduced(OpId op, std::vector<Formula::Binder> binders, FormulaId body, DType dtype);
   /// New index names 0 ≤ i < extent; `subs` receives them. Free again when the scope ends.
   std::vector<Formula::Binder> bind(std::span<const DimId> extents, Subscripts& subs);
 
@@ -90,10 +91,11 @@ class ToFormula {
   Formulas formulas_;
   std::vector<State> states_;
   std::vector<Definition> definitions_;
-  std::unordered_set<std::string> taken_;               // names of parameters, sizes and definitions
-  std::vector<std::string> indices_;                    // bound where we are
+  std::unordered_set<std::string> taken_;  // names of parameters, sizes and definitions
+  std::vector<std::string> indices_;       // bound where we are
   std::unordered_map<FormulaId, FormulaId> name_of_body_;
   std::unordered_map<ValueId, std::string> lets_;
+  int n_numbered_ = 0;  // of t1, t2, …
 };
 
 }  // namespace dlc

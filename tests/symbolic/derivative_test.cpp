@@ -63,7 +63,8 @@ void check(Program& p, FuncId f, const Leaves<double>& args) {
     const std::vector<double> want = exact(p, f, args, k);
     ASSERT_EQ(got[active].size(), want.size());
     for (size_t e = 0; e < want.size(); ++e)
-      EXPECT_NEAR(static_cast<double>(got[active][e]), want[e], 1e-12 * (1 + std::abs(want[e]))) << p.m[f].name << " by x" << k << "[" << e << "]";
+      EXPECT_NEAR(static_cast<double>(got[active][e]), want[e], 1e-12 * (1 + std::abs(want[e])))
+          << p.m[f].name << " by x" << k << "[" << e << "]";
     ++active;
   }
 }
@@ -73,7 +74,9 @@ TEST(Symbolic, EveryRowOfFloats) {
     const OpId op{k};
     const Op& row = op_row(op);
     const bool is_int_float = row.type == TypeRule::int_float;
-    if (row.kind != OpKind::elementwise || (row.type != TypeRule::same_float && row.type != TypeRule::same_number && !is_int_float)) continue;
+    if (row.kind != OpKind::elementwise ||
+        (row.type != TypeRule::same_float && row.type != TypeRule::same_number && !is_int_float))
+      continue;
     if (diff_rule(op, row.arity - 1).not_differentiable || !row.meaning.big) continue;
     const double lo = std::max(row.domain[0], -2.0), hi = std::min(row.domain[1], 3.0);
     Program p;
@@ -104,6 +107,19 @@ TEST(Symbolic, SlidesFunctionAtItsKnownPoint) {
   EXPECT_NEAR(g[1][0], -651.916242816280297276548004, 1e-12);
 }
 
+TEST(Symbolic, TheDerivativeOfADerivative) {
+  Program p;
+  const FuncId f =
+      p.function("f", {p.f64(), p.f64()}, [](const Expr* x) { return sin(x[0] * x[1]) * log(x[0]) / x[1]; });
+  Diagnostics diagnostics;
+  const FuncId g = symbolic(p.m, f, Wrt({true, false}), diagnostics);
+  const FuncId h = symbolic(p.m, g, Wrt({true, true}, 1), diagnostics);
+  const double x = 0.7, y = 1.3, s = std::sin(x * y), c = std::cos(x * y), l = std::log(x);
+  const Leaves<double> got = run(p, h, Leaves<double>{{x}, {y}});
+  EXPECT_NEAR(got[2][0], (-y * y * s * l + 2 * y * c / x - s / (x * x)) / y, 1e-14);
+  EXPECT_NEAR(got[3][0], (-x * y * s * l + c) / y + (c * l + 0 * s) / y - (y * c * l + s / x) / (y * y), 1e-14);
+}
+
 TEST(Symbolic, ArraysInAdjointOrderAndScalarsDirectly) {
   Program p;
   const FuncId f = p.function("f", {p.f64({2, 3}), p.f64({3}), p.f64()}, [](const Expr* x) {
@@ -120,7 +136,8 @@ TEST(Symbolic, OnlyScalarsThroughArrays) {
     const ValueId rows[] = {x[0].v, (x[0] * x[1]).v, sin(x[1]).v};
     const Expr v = x[0].with(b.stack(rows, {}));
     const Expr shifted = x[0].with(b.slice(v.v, 0, b.dims().constant(1), b.dims().constant(2), 1, {}));
-    return sum(shifted * shifted) * reduce("prod"_op, v, {0}) + reduce("max_over"_op, v, {0}) + matmul(v, v, {0, 0, 0, 1});
+    return sum(shifted * shifted) * reduce("prod"_op, v, {0}) + reduce("max_over"_op, v, {0}) +
+           matmul(v, v, {0, 0, 0, 1});
   });
   check<double>(p, f, {{0.7}, {1.3}});
 }
@@ -128,8 +145,14 @@ TEST(Symbolic, OnlyScalarsThroughArrays) {
 TEST(Symbolic, BranchesBecomeCasesWithoutInfinities) {
   Program p;
   const FuncId f = p.function("f", {p.f64(), p.f64()}, [](const Expr* x) {
-    const Expr y = branch(x[0] > 0, {x[0], x[1]}, [](const Expr* c) { return tuple({log(c[0]) * c[1], c[1]}); },
-                          [](const Expr* c) { return tuple({c[0].literal(2), c[0] * c[0]}); });
+    const Expr y = branch(
+        x[0] > 0, {x[0], x[1]},
+        [](const Expr* c) {
+          return tuple({log(c[0]) * c[1], c[1]});
+        },
+        [](const Expr* c) {
+          return tuple({c[0].literal(2), c[0] * c[0]});
+        });
     return y.get(0) * y.get(1) * x[0];
   });
   check<double>(p, f, {{1.3}, {0.4}});
@@ -150,7 +173,8 @@ TEST(Symbolic, CallsAreWrittenOutAndTuplesTakenApart) {
   Wrt wrt({true, true}, 0);
   const Leaves<double> args = {{0.7}, {1.5, -0.3}, {0.9}};
   Diagnostics diagnostics;
-  const Leaves<double> want = run(p, gradient(p.m, f, wrt, diagnostics), args), got = run(p, symbolic(p.m, f, wrt, diagnostics), args);
+  const Leaves<double> want = run(p, gradient(p.m, f, wrt, diagnostics), args),
+                       got = run(p, symbolic(p.m, f, wrt, diagnostics), args);
   ASSERT_EQ(got.size(), want.size());
   for (size_t k = 0; k < want.size(); ++k)
     for (size_t e = 0; e < want[k].size(); ++e) EXPECT_NEAR(got[k][e], want[k][e], 1e-14) << k;
@@ -183,7 +207,8 @@ TEST(Symbolic, SaysWhatHasNoClosedForm) {
   Program p;
   FuncId f = p.function("f0", {p.f64()}, [](const Expr* x) { return x[0] * x[0]; });
   for (int k = 1; k < 25; ++k)
-    f = p.function("f" + std::to_string(k), {p.f64()}, [&](const Expr* x) { return call(f, {x[0]}) * call(f, {x[0] + k}); });
+    f = p.function("f" + std::to_string(k), {p.f64()},
+                   [&](const Expr* x) { return call(f, {x[0]}) * call(f, {x[0] + k}); });
   Diagnostics diagnostics;
   EXPECT_FALSE(symbolic(p.m, f, Wrt({true}), diagnostics));
   ASSERT_EQ(diagnostics.n_errors(), 1u);

@@ -10,10 +10,12 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 
 const std::set<std::string_view>& known_commands() {
   static const std::set<std::string_view> kKnown = {
-      "frac", "sqrt", "cdot", "odot", "top", "left", "right", "begin", "end", "text", "mathrm", "operatorname", "infty", "partial",
-      "sum", "prod", "max", "min", "le", "ge", "ne", "land", "lor", "lnot", "ln", "sin", "cos", "tan", "arcsin", "arccos", "arctan",
-      "sinh", "cosh", "tanh", "lfloor", "rfloor", "lceil", "rceil", "bmod", "quad", "mathbin",
-      "alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "sigma", "Sigma", "Gamma", "Phi", "psi", "omega", "pi"};
+      "frac",    "sqrt",         "cdot",  "odot",    "top",    "left",   "right", "begin", "end",    "text",
+      "mathrm",  "operatorname", "infty", "partial", "sum",    "prod",   "max",   "min",   "le",     "ge",
+      "ne",      "land",         "lor",   "lnot",    "ln",     "sin",    "cos",   "tan",   "arcsin", "arccos",
+      "arctan",  "sinh",         "cosh",  "tanh",    "lfloor", "rfloor", "lceil", "rceil", "bmod",   "quad",
+      "mathbin", "oplus",        "ll",    "gg",      "log",    "alpha",  "beta",  "gamma", "delta",  "epsilon",
+      "theta",   "lambda",       "mu",    "sigma",   "Sigma",  "Gamma",  "Phi",   "psi",   "omega",  "pi"};
   return kKnown;
 }
 
@@ -33,11 +35,16 @@ class Reader {
     const char c = text_[at_];
     if (c == '\\') return command();
     ++at_;
-    if (c == '{') open_.push_back("{"), scripts_.push_back(""), scripts_.push_back("");
-    else if (c == '}') close("{");
-    else if (c == '^' || c == '_') script(c);
-    else if (c == '$' || c == '#') fault_ = "an unfilled slot";
-    else if (c != ' ' && c != '\n') scripts().clear();
+    if (c == '{')
+      open_.push_back("{"), scripts_.push_back(""), scripts_.push_back("");
+    else if (c == '}')
+      close("{");
+    else if (c == '^' || c == '_')
+      script(c);
+    else if (c == '$' || c == '#')
+      fault_ = "an unfilled slot";
+    else if (c != ' ' && c != '\n')
+      scripts().clear();
   }
 
   std::string& scripts() {
@@ -48,7 +55,11 @@ class Reader {
   void script(char c) {
     if (scripts().find(c) != std::string::npos) fault_ = "two scripts on one base";
     scripts() += c;
-    if (at_ >= text_.size() || text_[at_] != '{') return;
+    if (at_ >= text_.size() || text_[at_] == '\\') return;
+    if (text_[at_] != '{') {
+      ++at_;  // one character is the whole script, and leaves its base open as a group does
+      return;
+    }
     // The group of a script leaves its base open for the other script.
     open_.push_back("{"), scripts_.push_back("script"), scripts_.push_back("");
     ++at_;
@@ -69,7 +80,8 @@ class Reader {
 
   std::string group() {
     const size_t end = text_.find('}', at_);
-    if (at_ >= text_.size() || text_[at_] != '{' || end == std::string_view::npos) return fault_ = "a group is wanted", "";
+    if (at_ >= text_.size() || text_[at_] != '{' || end == std::string_view::npos)
+      return fault_ = "a group is wanted", "";
     const std::string name(text_.substr(at_ + 1, end - at_ - 1));
     at_ = end + 1;
     return name;

@@ -40,7 +40,8 @@ TEST(Size, RawDerivativeOfTheLogisticMap) {
     const Node f = logistic(dag, n);
     const auto d = dag.derivative(f, dag.leaf("x"));
     ASSERT_TRUE(d);
-    const mpz_class want = n == 1 ? mpz_class(1) : mpz_class(9 * (n - 1) * power(2, static_cast<unsigned long>(n - 1)) + 1);
+    const mpz_class want =
+        n == 1 ? mpz_class(1) : mpz_class(9 * (n - 1) * power(2, static_cast<unsigned long>(n - 1)) + 1);
     EXPECT_EQ(dag.tree_size(*d), want) << n;
   }
 }
@@ -62,7 +63,9 @@ TEST(Size, BuiltDerivativesOfTheLogisticMap) {
     const FuncId forward = straight_line(p.m, symbolic(p.m, f, Wrt({true}), diagnostics), "forward", diagnostics);
     EXPECT_EQ(swell(p.m, forward, 1).tree, mpz_class((3 * n - 4) * power(2, static_cast<unsigned long>(n)) + 1)) << n;
     const FuncId reverse = straight_line(p.m, gradient(p.m, f, Wrt({true}), diagnostics), "reverse", diagnostics);
-    EXPECT_EQ(swell(p.m, reverse, 1).tree, mpz_class(power(4, static_cast<unsigned long>(n)) - power(2, static_cast<unsigned long>(n)) - 3)) << n;
+    EXPECT_EQ(swell(p.m, reverse, 1).tree,
+              mpz_class(power(4, static_cast<unsigned long>(n)) - power(2, static_cast<unsigned long>(n)) - 3))
+        << n;
     EXPECT_EQ(swell(p.m, reverse).dag_ops, 7 * n - 9) << n;
   }
 }
@@ -71,10 +74,20 @@ TEST(Size, HigherDerivativesOfTheSlidesFunction) {
   ExpressionDag dag;
   const Node x1 = dag.leaf("x1"), x2 = dag.leaf("x2");
   const Node q = dag.apply("div"_op, {x1, x2});
-  Node f = dag.apply("mul"_op, {dag.apply("add"_op, {dag.apply("exp"_op, {q}), q}), dag.apply("sub"_op, {q, dag.apply("log"_op, {x2})})});
-  struct Golden { int order; int64_t tree, dag; };
+  Node f = dag.apply("mul"_op, {dag.apply("add"_op, {dag.apply("exp"_op, {q}), q}),
+                                dag.apply("sub"_op, {q, dag.apply("log"_op, {x2})})});
+  struct Golden {
+    int order;
+    int64_t tree, dag;
+  };
   int order = 0;
-  for (const Golden& want : {Golden{0, 15, 8}, {1, 60, 21}, {2, 283, 45}, {3, 1521, 88}, {4, 9198, 158}, {6, 469931, 438}, {8, 36460893, 1033}}) {
+  for (const Golden& want : {Golden{0, 15, 8},
+                             {1, 60, 21},
+                             {2, 283, 45},
+                             {3, 1521, 88},
+                             {4, 9198, 158},
+                             {6, 469931, 438},
+                             {8, 36460893, 1033}}) {
     for (; order < want.order; ++order) f = *dag.derivative(f, x2);
     EXPECT_EQ(dag.tree_size(f), mpz_class(want.tree)) << order;
     EXPECT_EQ(dag.dag_size(f), want.dag) << order;
