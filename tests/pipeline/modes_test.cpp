@@ -49,6 +49,18 @@ TEST(Modes, SecondOrderAgrees) {
   }
 }
 
+// Equal logits, as at the start of training: each of n gets 1/n of the derivative, in every mode.
+TEST(Modes, LogsumexpAtTies) {
+  const auto c = loaded("fn lse[n](x: real[n]) -> real = logsumexp(x)\nfn ce[n](z: real[n]) -> real = -log_softmax(z)[0]\n");
+  for (const Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic, Mode::numeric}) {
+    const Differential lse = differential(*c, "lse", {.mode = mode, .wrt = {0}}, "x=[0,0,0,0]");
+    for (const double g : lse.gradient[0].floats) EXPECT_NEAR(g, 0.25, 1e-8) << mode_name(mode);
+    const Differential d = differential(*c, "ce", {.mode = mode, .wrt = {0}}, "z=[0,0,0]");
+    EXPECT_NEAR(d.gradient[0].floats[0], -2.0 / 3, 1e-8) << mode_name(mode);
+    EXPECT_NEAR(d.gradient[0].floats[1], 1.0 / 3, 1e-8) << mode_name(mode);
+  }
+}
+
 TEST(Modes, HessianOfAnArray) {
   const auto c = loaded("fn q[n](x: real[n]) -> real = sum[i](x[i] ^ 3) + x[0] * x[1]\n");
   for (const Mode mode : {Mode::reverse, Mode::forward}) {
