@@ -36,7 +36,7 @@ class Planner {
     int first = -1, last = -1;
   };
 
-  const Leaf& leaf(int32_t l) const { return p_.leaves[static_cast<size_t>(l)]; }
+  const LoopLeaf& leaf(int32_t l) const { return p_.leaves[static_cast<size_t>(l)]; }
 
   void touch(int32_t buffer) {
     if (buffer < 0) return;

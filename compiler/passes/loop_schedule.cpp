@@ -52,7 +52,7 @@ class Scheduler {
   };
 
   static size_t index(ValueId v) { return static_cast<size_t>(v.i); }
-  const Leaf& leaf(int32_t l) const { return p_.leaves[static_cast<size_t>(l)]; }
+  const LoopLeaf& leaf(int32_t l) const { return p_.leaves[static_cast<size_t>(l)]; }
   const std::vector<DimId>& dims(int32_t l) const { return m_.types[leaf(l).type].dims; }
   int32_t only_leaf(ValueId v) const { return p_.leaves_of[index(v)][0]; }
   int made(int32_t l) const { return home_[static_cast<size_t>(l)] == serial_ ? made_[static_cast<size_t>(l)] : -1; }

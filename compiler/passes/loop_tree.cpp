@@ -18,7 +18,7 @@ struct Printer {
     return s + "]";
   }
   std::string leaf(int32_t l) const {
-    const Leaf& x = p.leaves[static_cast<size_t>(l)];
+    const LoopLeaf& x = p.leaves[static_cast<size_t>(l)];
     const bool many = p.leaves_of[static_cast<size_t>(x.value.i)].size() > 1;
     return many ? fmt::format("%{}.{}", x.value.i, x.part) : fmt::format("%{}", x.value.i);
   }

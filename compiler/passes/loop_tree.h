@@ -21,7 +21,7 @@ namespace dlc {
 
 /// Index of a leaf: a scalar or array. A tuple-typed param, call or if has several; `get` and `tuple` have none of
 /// their own. Block parameters of an `if` are the leaves of what they capture.
-struct Leaf {
+struct LoopLeaf {
   ValueId value;
   int32_t part = 0;     // number of the leaf within the value
   TypeId type;          // of the leaf
@@ -73,7 +73,7 @@ struct Step {
 
 struct LoopProgram {
   FuncId func;
-  std::vector<Leaf> leaves;
+  std::vector<LoopLeaf> leaves;
   std::vector<std::vector<int32_t>> leaves_of;  // by value: its leaves
   std::vector<Buffer> buffers;
   std::vector<Slot> slots;

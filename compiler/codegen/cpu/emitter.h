@@ -231,7 +231,7 @@ class FunctionEmitter {
   void matmul_dots(const Step& step, const Product& p);
 
   static size_t index(ValueId v) { return static_cast<size_t>(v.i); }
-  const Leaf& leaf(int32_t l) const { return p_.leaves[static_cast<size_t>(l)]; }
+  const LoopLeaf& leaf(int32_t l) const { return p_.leaves[static_cast<size_t>(l)]; }
   const Type& type_of(int32_t l) const { return m_.types[leaf(l).type]; }
   int32_t only_leaf(ValueId v) const { return p_.leaves_of[index(v)][0]; }
   const Buffer& buffer(int32_t b) const { return p_.buffers[static_cast<size_t>(b)]; }
