@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/rows.h"
 #include "ops/rule_parser.h"
 #include "ops/table.h"
 #ifdef DLC_EXTRA_OP_ROWS

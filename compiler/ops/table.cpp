@@ -2,6 +2,8 @@
 #include "ops/table.h"
 
 #include <array>
+
+#include "ops/rows.h"
 #ifdef DLC_EXTRA_OP_ROWS
 #include DLC_EXTRA_OP_ROWS
 #endif
@@ -26,6 +28,17 @@ constexpr auto kTable = concatenate(meaning::kArithmeticRows<Meaning>, meaning::
                                     , meaning::kExtraRows<Meaning>
 #endif
 );
+
+consteval bool names_match() {
+  for (size_t i = 0; i < std::size(kOpNames); ++i)
+    if (kOpNames[i] != kTable[i].name) return false;
+#ifdef DLC_EXTRA_OP_ROWS
+  return true;
+#else
+  return std::size(kOpNames) == kTable.size();
+#endif
+}
+static_assert(names_match(), "a row of ops/rows_*.h does not begin with {.name = \"…\" on its first line");
 
 }  // namespace
 

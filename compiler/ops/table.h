@@ -6,50 +6,30 @@
 //
 // An OpId is the row's position: arithmetic, elementary, internal, array rows, then those of DLC_EXTRA_OP_ROWS, a
 // header defining `dlc::meaning::kExtraRows<M>` that a build of this folder may add (tests/ops does). Since extra rows
-// come last, code compiled without them agrees with a table that has them.
+// come last, code compiled without them agrees with a table that has them. ops/op_names.h is made by op_names.cmake.
 #pragma once
 #include <optional>
 #include <span>
 #include <string_view>
 
 #include "ir/op.h"
-#include "ops/rows_arithmetic.h"
-#include "ops/rows_array.h"
-#include "ops/rows_elementary.h"
-#include "ops/rows_internal.h"
+#include "ops/op_names.h"
 #include "ops/rule.h"
 
 namespace dlc {
 
-/// Stands in for Meaning where only the rest of a row is wanted: the lambda's body is never instantiated.
-struct NoMeaning {
-  constexpr NoMeaning() = default;
-  template <class F>
-  constexpr NoMeaning(F) {}  // NOLINT: implicit on purpose, as Meaning
-};
-
 namespace table_detail {
 void no_op_has_this_name();  // not constexpr: reaching it stops the build
-
-template <class Row, size_t N>
-constexpr bool search(const Row (&rows)[N], std::string_view name, int& at) {
-  for (const Row& row : rows) {
-    if (row.name == name) return true;
-    ++at;
-  }
-  return false;
 }
-}  // namespace table_detail
 
 consteval OpId operator""_op(const char* text, size_t length) {
-  const std::string_view name(text, length);
   int at = 0;
-  const bool found = table_detail::search(meaning::kArithmeticRows<NoMeaning>, name, at) ||
-                     table_detail::search(meaning::kElementaryRows<NoMeaning>, name, at) ||
-                     table_detail::search(meaning::kInternalRows<NoMeaning>, name, at) ||
-                     table_detail::search(kArrayRows, name, at);
-  if (!found) table_detail::no_op_has_this_name();
-  return OpId{at};
+  for (const std::string_view name : kOpNames) {
+    if (name == std::string_view(text, length)) return OpId{at};
+    ++at;
+  }
+  table_detail::no_op_has_this_name();
+  return {};
 }
 
 int n_ops();
