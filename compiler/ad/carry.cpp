@@ -47,6 +47,19 @@ bool is_gated_already(const Rule& rule) {
   return rule.nodes[root.arg[0]].kind == RuleNode::Kind::carried || rule.nodes[root.arg[1]].kind == RuleNode::Kind::carried;
 }
 
+/// A contraction of two vectors, or of many in a batch.
+bool is_dot(Builder& b, const Inst& bilinear) {
+  const MatmulRanks ranks = matmul_ranks(b.module(), bilinear.attr);
+  return ranks.m == 0 && ranks.n == 0;
+}
+
+/// The axes of the left operand `a` that a dot product sums over.
+std::vector<int> contracted_axes(Builder& b, const Inst& dot, ValueId a) {
+  std::vector<int> axes;
+  for (int k = matmul_ranks(b.module(), dot.attr).batch; k < b.type(a).rank(); ++k) axes.push_back(k);
+  return axes;
+}
+
 }  // namespace
 
 Carried carry(Builder& b, const Inst& self, std::span<const ValueId> operands, ValueId y, int k, Carried g, DType to, Loc loc) {
@@ -57,34 +70,57 @@ Carried carry(Builder& b, const Inst& self, std::span<const ValueId> operands, V
   const DType dtype = b.type(g.value).dtype;
   const auto plain = [&](ValueId factor) { return build_rule(b, rule, dtype, operands, y, factor, loc); };
   const bool multiplies = (rule.mentions & ~(1 << Rule::kG)) != 0;
-  const bool is_at_risk = multiplies && (op_row(self.op).unbounded_diff || (g.is_sparse && !routes));
+  const bool is_at_risk = multiplies && (op_row(self.op).unbounded_diff || g.is_steep || (g.is_sparse && !routes));
   ValueId result;
   if (!is_at_risk || is_gated_already(rule) || is_nonzero_constant(b, g.value)) {
     result = plain(g.value);
   } else {
     const ValueId h = plain(b.full(b.type_id(g.value), 1, loc));
     const auto known = has_constant_factor(b, rule, operands) ? b.constant_value(h) : std::nullopt;
-    result = known && std::isfinite(*known) ? plain(g.value) : b.op("gated_mul"_op, {g.value, h}, loc);
+    const bool is_harmless = known && std::isfinite(*known) && (*known != 0 || !g.is_steep);
+    result = is_harmless ? plain(g.value) : b.op("gated_mul"_op, {g.value, h}, loc);
   }
   // A factor of a gated_mul was gated because it may be zero by structure; then what is carried through the other is too.
-  return {b.convert(result, to, loc), g.is_sparse || routes || root_is(rule, "gated_mul"_op)};
+  const bool is_sparse = g.is_sparse || routes || root_is(rule, "gated_mul"_op);
+  return {b.convert(result, to, loc), is_sparse, g.is_steep || op_row(self.op).vertical_diff};
 }
 
 Carried scaled(Builder& b, Carried g, ValueId h, Loc loc) {
-  const bool gate = g.is_sparse && !b.constant_value(h);
-  return {b.op(gate ? "gated_mul"_op : "mul"_op, {g.value, h}, loc), g.is_sparse};
+  const bool gate = g.needs_gate() && (g.is_steep || !b.constant_value(h));
+  return {b.op(gate ? "gated_mul"_op : "mul"_op, {g.value, h}, loc), g.is_sparse, g.is_steep};
+}
+
+Carried carry_tangent(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, Carried g, Loc loc) {
+  const auto at = static_cast<size_t>(k);
+  if (g.needs_gate() && is_dot(b, self)) {
+    const ValueId terms = b.op("gated_mul"_op, {g.value, operands[1 - at]}, loc);
+    return {b.sum(terms, contracted_axes(b, self, operands[0]), loc), g.is_sparse, g.is_steep};
+  }
+  std::vector<ValueId> factors(operands.begin(), operands.end());
+  factors[at] = g.value;
+  return {b.rebuild(self, factors, loc), g.is_sparse, g.is_steep};
+}
+
+Carried carry_cotangent(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, Carried g, Loc loc) {
+  const auto at = static_cast<size_t>(k);
+  if (!g.needs_gate() || !is_dot(b, self)) return {op_row(self.op).transpose(b, self, operands, k, g.value, loc), g.is_sparse, g.is_steep};
+  const Type other = b.type(operands[1 - at]);
+  std::vector<int> axes(other.dims.size(), -1);
+  for (int r = 0; r < b.type(g.value).rank(); ++r) axes[static_cast<size_t>(r)] = r;  // the batch axes lead
+  const ValueId everywhere = b.view(g.value, permute_map(b.module(), b.type(g.value), axes, other.dims), loc);
+  return scaled(b, {everywhere, g.is_sparse, g.is_steep}, operands[1 - at], loc);
 }
 
 Carried added(Builder& b, Carried x, Carried y, Loc loc) {
   if (!x) return y;
   if (!y) return x;
-  return {b.op("add"_op, {x.value, y.value}, loc), x.is_sparse && y.is_sparse};
+  return {b.op("add"_op, {x.value, y.value}, loc), x.is_sparse && y.is_sparse, x.is_steep || y.is_steep};
 }
 
-Carried after_linear(Builder& b, ValueId value, bool was_sparse) {
+Carried after_linear(Builder& b, ValueId value, Carried from) {
   const Inst in = b.func()[value];
   const bool pads = in.op == "view_adjoint"_op || in.op == "index"_op || (in.op == "view"_op && view_map(b.module(), in.attr).guarded);
-  return {value, was_sparse || pads};
+  return {value, from.is_sparse || pads, from.is_steep};
 }
 
 }  // namespace dlc

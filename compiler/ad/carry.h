@@ -12,6 +12,13 @@
 // The gate stands where the row says `unbounded_diff`, and also, for any rule that multiplies g, where g is *sparse*:
 // came out of a select-like rule or a padded view, so that zeros in it are structural (then even g·exp(a) may meet
 // exp(a) = inf in a branch not taken). It does not stand where g is a non-zero constant or rule(1) a finite one.
+//
+// The other way round, g itself can be infinite where the function is finite: it came through √ at 0. What it meets next
+// may be 0, as 2x in √(x²). Such a g is *steep* (the row says `vertical_diff`) and is gated from there on, so that
+// whichever factor of the chain rule comes first, zero wins: forward, reverse and symbolic mode agree.
+//
+// Of the bilinear ops only the dot product is gated: a blocked matrix product cannot be, and its sums of several
+// infinities mean nothing anyway.
 #pragma once
 #include <span>
 
@@ -23,6 +30,8 @@ namespace dlc {
 struct Carried {
   ValueId value;
   bool is_sparse = false;  // some elements may be zero because nothing flows there
+  bool is_steep = false;   // some may be infinite where the function is not
+  bool needs_gate() const { return is_sparse || is_steep; }
   explicit operator bool() const { return static_cast<bool>(value); }
 };
 
@@ -30,13 +39,17 @@ struct Carried {
 /// `operands` and the result `y` are where `b` builds.
 Carried carry(Builder& b, const Inst& self, std::span<const ValueId> operands, ValueId y, int k, Carried g, DType to, Loc loc);
 
-/// `g · h` with a strong zero if `g` is sparse.
+/// `g · h` with a strong zero if `g` needs one.
 Carried scaled(Builder& b, Carried g, ValueId h, Loc loc);
+
+/// Carries `g` through operand `k` of a bilinear op: the tangent of the result, or the cotangent of the operand.
+Carried carry_tangent(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, Carried g, Loc loc);
+Carried carry_cotangent(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, Carried g, Loc loc);
 
 /// The sum of two, of which any may be absent.
 Carried added(Builder& b, Carried x, Carried y, Loc loc);
 
-/// What a linear op made of a carried value: padding makes it sparse.
-Carried after_linear(Builder& b, ValueId value, bool was_sparse);
+/// What a linear op made of carried values, of which `from` says what they were like: padding makes it sparse.
+Carried after_linear(Builder& b, ValueId value, Carried from);
 
 }  // namespace dlc

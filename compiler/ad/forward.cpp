@@ -71,28 +71,26 @@ class ForwardSweep : public Sweep {
   // A linear op of the tangents, and of the operands as they are where those are ints (subscripts).
   Carried tangent_of_linear(Builder& b, ValueId v, Loc loc) {
     std::vector<ValueId> tangents = operands(v);
-    bool is_sparse = false, any = false;
+    Carried like;
+    bool any = false;
     for (size_t k = 0; k < tangents.size(); ++k) {
       const ValueId o = source.operand(v, static_cast<int>(k));
       if (!is_float_value(o)) continue;
       const Carried dx = *leaves(o);
       any = any || dx;
-      is_sparse = is_sparse || !dx || dx.is_sparse;
+      like.is_sparse = like.is_sparse || !dx || dx.is_sparse;
+      like.is_steep = like.is_steep || dx.is_steep;
       tangents[k] = dx ? dx.value : b.zeros(source[o].type, loc);
     }
     if (!any) return {};
-    return after_linear(b, b.rebuild(source[v], tangents, loc), is_sparse);
+    return after_linear(b, b.rebuild(source[v], tangents, loc), like);
   }
 
   // d(a·b) = da·b + a·db
   void step_bilinear(Builder& b, ValueId v, Loc loc) {
-    for (int k = 0; k < 2; ++k) {
-      const Carried dx = *leaves(source.operand(v, k));
-      if (!dx) continue;
-      std::vector<ValueId> factors = operands(v);
-      factors[static_cast<size_t>(k)] = dx.value;
-      *leaves(v) = added(b, *leaves(v), {b.rebuild(source[v], factors, loc), dx.is_sparse}, loc);
-    }
+    for (int k = 0; k < 2; ++k)
+      if (const Carried dx = *leaves(source.operand(v, k)))
+        *leaves(v) = added(b, *leaves(v), carry_tangent(b, source[v], operands(v), k, dx, loc), loc);
   }
 
   // dy = Σ w·dx over the reduced axes
@@ -103,7 +101,7 @@ class ForwardSweep : public Sweep {
     const ValueId w = row(v).weight(b, in, at(x), at(v), loc);
     const Carried terms = scaled(b, *leaves(x), w, loc);
     const auto& axes = m[in.attr].ints;
-    *leaves(v) = {b.sum(terms.value, {axes.begin(), axes.end()}, loc), terms.is_sparse};
+    *leaves(v) = {b.sum(terms.value, {axes.begin(), axes.end()}, loc), terms.is_sparse, terms.is_steep};
   }
 
   void step_call(Builder& b, ValueId v) {
@@ -141,7 +139,7 @@ class ForwardSweep : public Sweep {
 
     const int32_t first = static_cast<int32_t>(b.func().blocks.size());
     for (int32_t k = 0; k < in.n_blocks; ++k) b.func().blocks.emplace_back();
-    std::vector<bool> has_tangent(n_leaves(v)), is_sparse(n_leaves(v));
+    std::vector<bool> has_tangent(n_leaves(v)), is_sparse(n_leaves(v)), is_steep(n_leaves(v));
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       const Block& inner = source[BlockId{in.first_block.i + k}];
       Builder nested = b.in(BlockId{first + k});
@@ -151,6 +149,7 @@ class ForwardSweep : public Sweep {
         const Carried dy = leaves(inner.result)[leaf];
         (dy ? has_tangent : is_sparse)[leaf] = true;
         if (dy.is_sparse) is_sparse[leaf] = true;
+        if (dy.is_steep) is_steep[leaf] = true;
       }
     }
     for (int32_t k = 0; k < in.n_blocks; ++k)
@@ -161,7 +160,7 @@ class ForwardSweep : public Sweep {
     for (bool has : has_tangent) n += has ? 1 : 0;
     at(v) = split(b, all, n, 0, loc);
     for (size_t leaf = 0; leaf < has_tangent.size(); ++leaf)
-      if (has_tangent[leaf]) leaves(v)[leaf] = {split(b, all, n, next++, loc), is_sparse[leaf]};
+      if (has_tangent[leaf]) leaves(v)[leaf] = {split(b, all, n, next++, loc), is_sparse[leaf], is_steep[leaf]};
   }
 
   // Parameters of a block: its own (a map's indices), the captures, the tangents of the captures.
@@ -176,7 +175,7 @@ class ForwardSweep : public Sweep {
       for (size_t leaf = 0; leaf < n_leaves(capture); ++leaf) {
         if (!leaves(capture)[leaf]) continue;
         const ValueId dp = append_param(m, nested.func(), nested.block(), source[p].op, types[leaf], {}, source[p].loc);
-        leaves(p)[leaf] = {dp, leaves(capture)[leaf].is_sparse};
+        leaves(p)[leaf] = {dp, leaves(capture)[leaf].is_sparse, leaves(capture)[leaf].is_steep};
       }
     }
   }

@@ -39,8 +39,8 @@ class ReverseSweep : public Sweep {
     switch (row(v).kind) {
       case OpKind::structural: return step_structural(b, v, loc);
       case OpKind::elementwise: return step_elementwise(b, v, loc);
-      case OpKind::linear:
-      case OpKind::bilinear: return step_linear(b, v, loc);
+      case OpKind::linear: return step_linear(b, v, loc);
+      case OpKind::bilinear: return step_bilinear(b, v, loc);
       case OpKind::reduction: return step_reduction(b, v, loc);
       case OpKind::region: DLC_CHECK(false, "a region has blocks");
     }
@@ -63,7 +63,7 @@ class ReverseSweep : public Sweep {
     } else if (in.op == "index"_op) {
       const ValueId x = source.operand(v, 0);
       const std::vector<ValueId> mapped = operands(v);
-      accumulate(b, x, 0, {placed_at(b, source[x].type, std::span(mapped).subspan(1), y_bar->value, loc), true}, loc);
+      accumulate(b, x, 0, {placed_at(b, source[x].type, std::span(mapped).subspan(1), y_bar->value, loc), true, y_bar->is_steep}, loc);
     }
   }
 
@@ -84,7 +84,15 @@ class ReverseSweep : public Sweep {
       const ValueId x = source.operand(v, k);
       if (!depends(x, 0) || !is_float_value(x)) continue;
       const ValueId x_bar = row(v).transpose(b, in, mapped, k, leaves(v)->value, loc);
-      accumulate(b, x, 0, after_linear(b, x_bar, leaves(v)->is_sparse), loc);
+      accumulate(b, x, 0, after_linear(b, x_bar, *leaves(v)), loc);
+    }
+  }
+
+  void step_bilinear(Builder& b, ValueId v, Loc loc) {
+    const std::vector<ValueId> mapped = operands(v);
+    for (int k = 0; k < 2; ++k) {
+      const ValueId x = source.operand(v, k);
+      if (depends(x, 0) && is_float_value(x)) accumulate(b, x, 0, carry_cotangent(b, source[v], mapped, k, *leaves(v), loc), loc);
     }
   }
 
@@ -96,7 +104,8 @@ class ReverseSweep : public Sweep {
     const ValueId mapped[] = {at(x)};
     const ValueId y_bar = transpose_sum(b, in, mapped, 0, leaves(v)->value, loc);
     const bool has_structural_zeros = true;  // in w: the losers of a maximum
-    accumulate(b, x, 0, {scaled(b, {y_bar, leaves(v)->is_sparse}, w, loc).value, has_structural_zeros}, loc);
+    const bool is_steep = leaves(v)->is_steep;
+    accumulate(b, x, 0, {scaled(b, {y_bar, leaves(v)->is_sparse, is_steep}, w, loc).value, has_structural_zeros, is_steep}, loc);
   }
 
   // The callee's vjp computes the callee's value again; where that matters, calls are inlined before.
@@ -156,13 +165,14 @@ class ReverseSweep : public Sweep {
       }
     }
     if (targets.empty()) return drop_blocks(b, first);
-    bool is_sparse = is_map;
+    bool is_sparse = is_map, is_steep = false;
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       Builder nested = b.in(BlockId{first.i + k});
       std::vector<ValueId> values;
       for (size_t n = 0; n < targets.size(); ++n) {
         const Carried g = yields[static_cast<size_t>(k)][positions[n]];
         is_sparse = is_sparse || !g || g.is_sparse;
+        is_steep = is_steep || g.is_steep;
         const TypeId type = leaf_types(m.types, source[targets[n].first].type)[targets[n].second];
         values.push_back(g ? g.value : nested.zeros(type, loc));
       }
@@ -172,7 +182,7 @@ class ReverseSweep : public Sweep {
     for (size_t n = 0; n < targets.size(); ++n) {
       ValueId g = split(b, all, targets.size(), n, loc);
       if (is_map) g = b.sum(g, leading_axes(m[in.attr].dims.size()), loc);
-      accumulate(b, targets[n].first, targets[n].second, {g, is_sparse}, loc);
+      accumulate(b, targets[n].first, targets[n].second, {g, is_sparse, is_steep}, loc);
     }
   }
 
@@ -194,7 +204,7 @@ class ReverseSweep : public Sweep {
     copy_body(nested, inner);
     for (size_t k = 0; k < seeds.size(); ++k) {
       const ValueId bar = nested.index(bars[k], indices, false, loc);
-      accumulate(nested, inner.result, seeds[k] - activity.leaves.begin(v), {bar, carried[seeds[k]].is_sparse}, loc);
+      accumulate(nested, inner.result, seeds[k] - activity.leaves.begin(v), {bar, carried[seeds[k]].is_sparse, carried[seeds[k]].is_steep}, loc);
     }
   }
 

@@ -121,6 +121,7 @@ struct OpRow {
   bool commutative = false;
   bool analytic = true;                               // false: no complex step through it
   bool unbounded_diff = false;                        // a derivative can be non-finite: AD emits a strong zero
+  bool vertical_diff = false;                         // … also where the op's value is finite, as that of sqrt at 0
   bool internal = false;                              // a primitive of expansions, not a name users see
   bool cold = false;                                  // the slow side of a `rare`: a call, which code jumps over
   const char* why = nullptr;

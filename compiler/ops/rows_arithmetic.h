@@ -67,7 +67,7 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
               "select((a >= 0 and y == 0) or (a == 0 and b == 0), 0, g * y * log(a))"},
      .identity = {"pow(a, 0) => 1", "pow(a, 1) => a", "pow(1, a) => 1", "pow(a, -1) => 1 / a", "pow(a, 2) => a * a"},
      .fast = {"pow(a, 0.5) => sqrt(a)", "pow(a, -0.5) => rsqrt(a)"}, .latex = "{$a}^{$b}", .symbol = "^", .precedence = 8,
-     .emit = expand(kPowF64, kPowF32), .domain = {0.01, 10}, .special = {0, 1, 2, -1, 0.5, 0.3}, .unbounded_diff = true,
+     .emit = expand(kPowF64, kPowF32), .domain = {0.01, 10}, .special = {0, 1, 2, -1, 0.5, 0.3}, .unbounded_diff = true, .vertical_diff = true,
      .why = "pow(x, 0)' = 0 and pow(0, 0) = 1. By a: b - 1 is exact only from 1/2 to 2^24 (in f32); elsewhere its rounding error "
             "times log a would show, or its parity be lost, so y / a, which overflows nowhere there. By b, where y is 0, a^b log a goes to 0; of a < 0 it is nan.",
      .doc = "A float to the power of a float."},

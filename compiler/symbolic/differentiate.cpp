@@ -46,26 +46,23 @@ class Tangents {
 
   // The op of the tangents. Only `stack` has several operands, some of which may have none.
   Carried of_linear(const Inst& in, Loc loc) {
-    bool is_sparse = false;
+    Carried like;
     std::vector<ValueId> tangents;
     for (ValueId o : operands_) {
       const Carried dx = at(o);
-      is_sparse = is_sparse || !dx || dx.is_sparse;
+      like.is_sparse = like.is_sparse || !dx || dx.is_sparse;
+      like.is_steep = like.is_steep || dx.is_steep;
       tangents.push_back(dx ? dx.value : b_.zeros(b_.type_id(o), loc));
     }
-    return after_linear(b_, b_.rebuild(in, tangents, loc), is_sparse);
+    return after_linear(b_, b_.rebuild(in, tangents, loc), like);
   }
 
   // d(a·b) = da·b + a·db
   Carried of_bilinear(const Inst& in, Loc loc) {
     Carried dy;
-    for (size_t k = 0; k < 2; ++k) {
-      const Carried dx = at(operands_[k]);
-      if (!dx) continue;
-      std::vector<ValueId> factors = operands_;
-      factors[k] = dx.value;
-      dy = added(b_, dy, {b_.rebuild(in, factors, loc), dx.is_sparse}, loc);
-    }
+    for (int k = 0; k < 2; ++k)
+      if (const Carried dx = at(operands_[static_cast<size_t>(k)]))
+        dy = added(b_, dy, carry_tangent(b_, in, operands_, k, dx, loc), loc);
     return dy;
   }
 
@@ -74,7 +71,7 @@ class Tangents {
     const ValueId w = op_row(in.op).weight(b_, in, operands_[0], v, loc);
     const Carried terms = scaled(b_, at(operands_[0]), w, loc);
     const std::vector<int64_t> axes = b_.module()[in.attr].ints;
-    return {b_.sum(terms.value, {axes.begin(), axes.end()}, loc), terms.is_sparse};
+    return {b_.sum(terms.value, {axes.begin(), axes.end()}, loc), terms.is_sparse, terms.is_steep};
   }
 
   Builder& b_;
