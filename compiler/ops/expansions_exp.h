@@ -3,48 +3,59 @@
 //
 // exp: a = k ln 2 + r with |r| ≤ ln 2 / 2 (Cody & Waite, ln 2 in two pieces so that k·hi is exact), a minimax
 // polynomial in r, and 2^k in two halves so that overflow and subnormal results come out of the last product
-// correctly rounded. The clamp keeps k in range; written with select, it keeps nan.
+// correctly rounded. The clamp keeps k in range; written with select, each one machine instruction, it keeps nan.
+// Polynomials are in Estrin's form where a scalar call would wait for each coefficient of Horner's.
 #pragma once
 #include "ops/join_text.h"
 
 namespace dlc {
 
-// From x: k, r and p1 with e^x = 2^k·(1 + r + p1 r²).
+// From x: r, p1 and the normal powers u v = 2^k with e^x = 2^k·(1 + r + p1 r²). j is k rounded to a whole number by its
+// place at the end of the mantissa, where its last bits are k + 2046, twice the bias: u gets the lower half as its
+// exponent, v the rest. The shifts by 52 drop what stands above.
 inline constexpr char kExpPartsF64[] = R"(
-let k = rint(x * 1.4426950408889634)
+let j = fma(x, 1.4426950408889634, 6755399441057790.0)
+let k = j - 6755399441057790.0
+let i = bits(j)
+let h = shift_right(i, 1)
+let u = f64_from_bits(shift_left(h, 52))
+let v = f64_from_bits(shift_left(i - h, 52))
 let r = fma(k, -1.9082149292705877e-10, fma(k, -0.6931471803691238, x))
+let r2 = r * r
 let p9 = fma(r, 2.511328716919994e-8, 2.7631655744704999e-7)
-let p8 = fma(r, p9, 2.7557231152531886e-6)
-let p7 = fma(r, p8, 2.480148886140194e-5)
-let p6 = fma(r, p7, 0.00019841269900129868)
-let p5 = fma(r, p6, 0.0013888888948108585)
-let p4 = fma(r, p5, 0.0083333333333155696)
-let p3 = fma(r, p4, 0.041666666666510935)
-let p2 = fma(r, p3, 0.16666666666666685)
-let p1 = fma(r, p2, 0.50000000000000133)
+let p7 = fma(r, 2.7557231152531886e-6, 2.480148886140194e-5)
+let p5 = fma(r, 0.00019841269900129868, 0.0013888888948108585)
+let p3 = fma(r, 0.0083333333333155696, 0.041666666666510935)
+let p2 = fma(r, 0.16666666666666685, 0.50000000000000133)
+let q2 = fma(r2, p9, p7)
+let q1 = fma(r2, p5, p3)
+let p1 = fma(r2, fma(r2 * r2, q2, q1), p2)
 )";
 inline constexpr auto kExpF64 = join(R"(
-let x = select(a > 710.0, 710.0, select(a < -746.0, -746.0, a))
+let c = select(a < -746.0, -746.0, a)
+let x = select(c > 710.0, 710.0, c)
 )", kExpPartsF64, R"(
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
-y * pow2(h) * pow2(k - h)
+fma(fma(r2, p1, r), u, u) * v
 )");
 
 inline constexpr char kExpPartsF32[] = R"(
-let k = rint(x * 1.44269504)
+let j = fma(x, 1.44269504, 12583166.0)
+let k = j - 12583166.0
+let i = bits(j)
+let h = shift_right(i, 1)
+let u = f32_from_bits(shift_left(h, 23))
+let v = f32_from_bits(shift_left(i - h, 23))
 let r = fma(k, 0.000212194440, fma(k, -0.693359375, x))
+let r2 = r * r
 let p4 = fma(r, 0.00139385858, 0.00836899038)
-let p3 = fma(r, p4, 0.0416664258)
-let p2 = fma(r, p3, 0.166665182)
-let p1 = fma(r, p2, 0.5)
+let p3 = fma(r, 0.0416664258, 0.166665182)
+let p1 = fma(r, fma(r2, p4, p3), 0.5)
 )";
 inline constexpr auto kExpF32 = join(R"(
-let x = select(a > 89.0, 89.0, select(a < -104.0, -104.0, a))
+let c = select(a < -104.0, -104.0, a)
+let x = select(c > 89.0, 89.0, c)
 )", kExpPartsF32, R"(
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
-y * pow2(h) * pow2(k - h)
+fma(fma(r2, p1, r), u, u) * v
 )");
 
 // From x: s and w with e^x - 1 = 2(s + w). e^x - 1 = 2^k·(e^r - 1) + (2^k - 1); the sum s + e of 2^k - 1 and 2^k·r
@@ -55,21 +66,20 @@ let k = rint(x * 1.4426950408889634)
 let q = fma(k, -0.6931471803691238, x)
 let r = fma(k, -1.9082149292705877e-10, q)
 let c = fma(k, -1.9082149292705877e-10, q - r)
+let r2 = r * r
 let p10 = fma(r, 2.091996139351339e-9, 2.510925280237616e-8)
-let p9 = fma(r, p10, 2.7557257930987007e-7)
-let p8 = fma(r, p9, 2.7557243605716524e-6)
-let p7 = fma(r, p8, 2.4801587341721427e-5)
-let p6 = fma(r, p7, 0.00019841269886714145)
-let p5 = fma(r, p6, 0.0013888888888877154)
-let p4 = fma(r, p5, 0.0083333333333214018)
-let p3 = fma(r, p4, 0.041666666666666678)
-let p2 = fma(r, p3, 0.16666666666666677)
-let p1 = fma(r, p2, 0.5)
+let p8 = fma(r, 2.7557257930987007e-7, 2.7557243605716524e-6)
+let p6 = fma(r, 2.4801587341721427e-5, 0.00019841269886714145)
+let p4 = fma(r, 0.0013888888888877154, 0.0083333333333214018)
+let p2 = fma(r, 0.041666666666666678, 0.16666666666666677)
+let q2 = fma(r2, p10, p8)
+let q1 = fma(r2, p6, p4)
+let p1 = fma(r, fma(r2, fma(r2 * r2, q2, q1), p2), 0.5)
 let t = pow2(k - 1)
 let u = t - 0.5
 let s = fma(t, r, u)
 let e = fma(t, r, u - s)
-let w = fma(t, fma(r * r, p1, c), e)
+let w = fma(t, fma(r2, p1, c), e)
 )";
 inline constexpr auto kExpm1F64 = join(R"(
 let x = select(a > 710.0, 710.0, select(a < -40.0, -40.0, a))
@@ -81,16 +91,16 @@ select(abs(a) < 1e-20, a, y + y)
 inline constexpr char kExpm1PartsF32[] = R"(
 let k = rint(x * 1.44269504)
 let r = fma(k, 0.000212194440, fma(k, -0.693359375, x))
+let r2 = r * r
 let p5 = fma(r, 0.000199533533, 0.00139330351)
-let p4 = fma(r, p5, 0.00833319779)
-let p3 = fma(r, p4, 0.0416664854)
-let p2 = fma(r, p3, 0.166666672)
-let p1 = fma(r, p2, 0.5)
+let p4 = fma(r, 0.00833319779, 0.0416664854)
+let p2 = fma(r, 0.166666672, 0.5)
+let p1 = fma(r2, fma(r2, p5, p4), p2)
 let t = pow2(k - 1)
 let u = t - 0.5
 let s = fma(t, r, u)
 let e = fma(t, r, u - s)
-let w = fma(t * (r * r), p1, e)
+let w = fma(t * r2, p1, e)
 )";
 inline constexpr auto kExpm1F32 = join(R"(
 let x = select(a > 89.0, 89.0, select(a < -18.0, -18.0, a))
@@ -124,29 +134,27 @@ fma(fma(-q, d, n) - q * l, fma(d, -0.470588235, 1.41176471), q)
 inline constexpr auto kSiluF64 = join(R"(
 let x = select(abs(a) > 760.0, -760.0, -abs(a))
 )", kExpPartsF64, R"(
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
-let d = fma(y * pow2(h), pow2(k - h), 1.0)
-let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
+let y = 1.0 + fma(r2, p1, r)
+let d = fma(y * u, v, 1.0)
+let l = fma(y * u, v, 1.0 - d)
 let f = select(a > 0.0, 1.0, y)
 let n = a * f
 let q = n / d
-let v = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.47058823529411764, 1.4117647058823529), q)
-let w = select(a > 0.0, v, v * pow2(h) * pow2(k - h))
+let z = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.47058823529411764, 1.4117647058823529), q)
+let w = select(a > 0.0, z, z * u * v)
 select(a > 40.0, a, copysign(select(a < -760.0, 0.0, w), a))
 )");
 inline constexpr auto kSiluF32 = join(R"(
 let x = select(abs(a) > 110.0, -110.0, -abs(a))
 )", kExpPartsF32, R"(
-let y = 1.0 + fma(r * r, p1, r)
-let h = floor(k * 0.5)
-let d = fma(y * pow2(h), pow2(k - h), 1.0)
-let l = fma(y * pow2(h), pow2(k - h), 1.0 - d)
+let y = 1.0 + fma(r2, p1, r)
+let d = fma(y * u, v, 1.0)
+let l = fma(y * u, v, 1.0 - d)
 let f = select(a > 0.0, 1.0, y)
 let n = a * f
 let q = n / d
-let v = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.470588235, 1.41176471), q)
-let w = select(a > 0.0, v, v * pow2(h) * pow2(k - h))
+let z = fma(fma(-q, d, n) + (fma(a, f, -n) - q * l), fma(d, -0.470588235, 1.41176471), q)
+let w = select(a > 0.0, z, z * u * v)
 select(a > 20.0, a, copysign(select(a < -110.0, 0.0, w), a))
 )");
 
@@ -217,13 +225,12 @@ inline constexpr auto kSinhF64 = join(R"(
 let t = abs(a)
 let x = select(t > 711.0, 711.0, t)
 )", kExpPartsF64, R"(
-let h = floor(k * 0.5)
 let y = 1.0 + r
-let m = y * pow2(h) * pow2(k - h - 1.0)
-let l = fma(r * r, p1, (1.0 - y) + r) * pow2(h) * pow2(k - h - 1.0)
-let v = 0.25 / (m + l)
-let w = m - v
-let large = w + select(w < inf, ((m - w) - v) + l, 0.0)
+let m = y * u * (0.5 * v)
+let l = fma(r2, p1, (1.0 - y) + r) * u * (0.5 * v)
+let n = 0.25 / (m + l)
+let w = m - n
+let large = w + select(w < inf, ((m - w) - n) + l, 0.0)
 let z = a * a
 let q6 = fma(z, 7.7750233384403386e-13, 1.6056706976521147e-10)
 let q5 = fma(z, q6, 2.5052130456711046e-8)
@@ -237,13 +244,12 @@ inline constexpr auto kSinhF32 = join(R"(
 let t = abs(a)
 let x = select(t > 90.0, 90.0, t)
 )", kExpPartsF32, R"(
-let h = floor(k * 0.5)
 let y = 1.0 + r
-let m = y * pow2(h) * pow2(k - h - 1.0)
-let l = fma(r * r, p1, (1.0 - y) + r) * pow2(h) * pow2(k - h - 1.0)
-let v = 0.25 / (m + l)
-let w = m - v
-let large = w + select(w < inf, ((m - w) - v) + l, 0.0)
+let m = y * u * (0.5 * v)
+let l = fma(r2, p1, (1.0 - y) + r) * u * (0.5 * v)
+let n = 0.25 / (m + l)
+let w = m - n
+let large = w + select(w < inf, ((m - w) - n) + l, 0.0)
 let z = a * a
 let q3 = fma(z, 2.78398647e-6, 0.000198426307)
 let q2 = fma(z, q3, 0.00833331142)
@@ -254,16 +260,14 @@ copysign(select(t < 1.0, fma(t * z, q1, t), large), a)
 inline constexpr auto kCoshF64 = join(R"(
 let x = select(abs(a) > 711.0, 711.0, abs(a))
 )", kExpPartsF64, R"(
-let h = floor(k * 0.5)
-let u = (1.0 + fma(r * r, p1, r)) * pow2(h) * pow2(k - h - 1.0)
-u + 0.25 / u
+let y = fma(fma(r2, p1, r), u, u) * (0.5 * v)
+y + 0.25 / y
 )");
 inline constexpr auto kCoshF32 = join(R"(
 let x = select(abs(a) > 90.0, 90.0, abs(a))
 )", kExpPartsF32, R"(
-let h = floor(k * 0.5)
-let u = (1.0 + fma(r * r, p1, r)) * pow2(h) * pow2(k - h - 1.0)
-u + 0.25 / u
+let y = fma(fma(r2, p1, r), u, u) * (0.5 * v)
+y + 0.25 / y
 )");
 
 }  // namespace dlc

@@ -113,8 +113,7 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
      .meaning = [](Analytic auto a, Analytic auto b) { return a == decltype(a)(0) || b == decltype(b)(0) ? decltype(a)(0) : a * b; },
      .diff = {"gated_mul(g, b)", "gated_mul(g, a)"},
      .identity = {"gated_mul(a, 1) => a", "gated_mul(a, 0) => 0", "gated_mul(a, -1) => -a"}, .latex = "$a \\cdot $b",
-     .emit = expand("select(a == 0 or b == 0, 0, a * b)", "select(a == 0 or b == 0, 0, a * b)"), .special = {0, 1}, .max_ulp = 0, .commutative = true,
-     .internal = true,
+     .emit = inst("gated_mul"), .special = {0, 1}, .max_ulp = 0, .commutative = true, .internal = true,
      .why = "the strong zero of differentiation (ad/carry.h). Its derivatives gate again; that of select(a == 0, 0, a * b) "
             "would be 0 where a happens to be 0, and a second derivative wrong",
      .doc = "a * b, and 0 where a or b is 0, whatever the other: also inf or nan."},

@@ -15,10 +15,13 @@ namespace dlc::cpu {
 
 namespace {
 
-// An expansion is inlined at this many places of one module; more are calls, or code and compile time would multiply.
+// An expansion is inlined at this many places of a function and of the module; more are calls, or code and compile time
+// would multiply.
 constexpr int kInlinedSites = 4;
-constexpr int kInlinedVectorSites = 24;
+constexpr int kInlinedSitesOfModule = 24;
 constexpr int kSmallExpansion = 8;  // nodes; always inlined
+// So many gates of a module's scalar code are branches; the many of a long function would cost blocks and compile time.
+constexpr int kBranchedGates = 256;
 
 const std::pair<const char*, llvm::Instruction::BinaryOps> kBinary[] = {
     {"fadd", llvm::Instruction::FAdd}, {"fsub", llvm::Instruction::FSub}, {"fmul", llvm::Instruction::FMul},
@@ -117,6 +120,7 @@ llvm::Value* Primitives::instruction(Builder& b, const char* name, std::span<llv
   if (text == "neg") return b.CreateNeg(args[0]);
   if (text == "not") return b.CreateNot(args[0]);
   if (text == "select") return b.CreateSelect(args[0], args[1], args[2]);
+  if (text == "gated_mul") return gated_mul(b, args[0], args[1]);
   if (text == "two_over_pi") return two_over_pi(b, args[0]);
   const int width = width_of(args[0]->getType());
   auto& context = module_.getContext();
@@ -160,6 +164,31 @@ llvm::Value* Primitives::rare(Builder& b, std::span<llvm::Value* const> args) {
   return phi;
 }
 
+/// x y, and 0 where a factor is 0. Scalar code takes the product at once: x y + 0 is +0 for a zero factor, except beside
+/// inf or nan, which give a nan and are seen to by code that is jumped over. Lanes compare both factors.
+llvm::Value* Primitives::gated_mul(Builder& b, llvm::Value* x, llvm::Value* y) {
+  llvm::Constant* zero = float_constant(x->getType(), 0);
+  const auto gate = [&](llvm::Value* product) {
+    llvm::Value* closed = b.CreateOr(b.CreateFCmpOEQ(x, zero), b.CreateFCmpOEQ(y, zero));
+    return b.CreateSelect(closed, zero, product);
+  };
+  const bool is_branch = width_of(x->getType()) == 1 && b.GetInsertPoint() == b.GetInsertBlock()->end() && gates_++ < kBranchedGates;
+  if (!is_branch) return gate(b.CreateFMul(x, y));
+  llvm::BasicBlock* before = b.GetInsertBlock();
+  auto* slow = llvm::BasicBlock::Create(module_.getContext(), "gate", before->getParent());
+  auto* join = llvm::BasicBlock::Create(module_.getContext(), "join", before->getParent());
+  llvm::Value* product = b.CreateIntrinsic(llvm::Intrinsic::fma, {x->getType()}, {x, y, zero});
+  b.CreateCondBr(b.CreateFCmpUNO(product, product), slow, join, llvm::MDBuilder(module_.getContext()).createUnlikelyBranchWeights());
+  b.SetInsertPoint(slow);
+  llvm::Value* gated = gate(product);
+  b.CreateBr(join);
+  b.SetInsertPoint(join);
+  llvm::PHINode* phi = b.CreatePHI(x->getType(), 2);
+  phi->addIncoming(product, before);
+  phi->addIncoming(gated, slow);
+  return phi;
+}
+
 llvm::Value* Primitives::convert(Builder& b, llvm::Value* value, DType to) {
   const DType from = dtype_of(value->getType());
   llvm::Type* type = lane_type(module_.getContext(), to, width_of(value->getType()));
@@ -186,12 +215,17 @@ llvm::Value* Primitives::two_over_pi(Builder& b, llvm::Value* word) {
   return b.CreateMaskedGather(word->getType(), address, llvm::Align(8));
 }
 
+bool Primitives::is_inlined(Site& site, const llvm::Function* here, int width) {
+  if (site.here != here) site.here = here, site.uses_here = 0;
+  return site.uses++ < kInlinedSitesOfModule && (width > 1 || site.uses_here++ < kInlinedSites);
+}
+
 llvm::Value* Primitives::expansion(Builder& b, OpId op, std::span<llvm::Value* const> args, DType result) {
   const int width = width_of(args[0]->getType());
   const DType key = expansion_dtype(args);
   Site& site = sites_[{op.i, key, width}];
   const bool small = dlc::expansion(op, key)->n_nodes <= kSmallExpansion;
-  if (!op_row(op).cold && (small || site.uses++ < (width == 1 ? kInlinedSites : kInlinedVectorSites))) return expand_here(b, op, args);
+  if (!op_row(op).cold && (small || is_inlined(site, b.GetInsertBlock()->getParent(), width))) return expand_here(b, op, args);
   if (site.function == nullptr) {
     std::vector<llvm::Type*> types;
     for (llvm::Value* a : args) types.push_back(a->getType());

@@ -33,16 +33,22 @@ class Primitives {
   llvm::Value* expand_here(Builder& b, OpId op, std::span<llvm::Value* const> args);
   llvm::Value* instruction(Builder& b, const char* name, std::span<llvm::Value* const> args, DType result);
   llvm::Value* rare(Builder& b, std::span<llvm::Value* const> args);
+  llvm::Value* gated_mul(Builder& b, llvm::Value* x, llvm::Value* y);
   llvm::Value* convert(Builder& b, llvm::Value* value, DType to);
   llvm::Value* two_over_pi(Builder& b, llvm::Value* word);
 
   struct Site {
-    int uses = 0;
+    int uses = 0;                         // in the module
+    int uses_here = 0;                    // in `here`, the LLVM function being emitted
+    const llvm::Function* here = nullptr;
     llvm::Function* function = nullptr;
   };
+  static bool is_inlined(Site& site, const llvm::Function* here, int width);
+
   llvm::Module& module_;
   std::map<std::tuple<int32_t, DType, int>, Site> sites_;
   llvm::GlobalVariable* two_over_pi_ = nullptr;
+  int gates_ = 0;
 };
 
 }  // namespace dlc::cpu
