@@ -68,8 +68,17 @@ TEST_F(Tree, WrongArrowByRelativePath) {
 
 TEST_F(Tree, RuntimeIncludesNothingOfTheCompiler) {
   file("compiler/base/ids.h", "");
-  file("runtime/tensor/tensor.h", "#include \"base/ids.h\"\n");
-  EXPECT_EQ(violation(), "runtime/tensor/tensor.h:2: `runtime` may not include `base`");
+  file("runtime/data/csv.h", "#include \"base/ids.h\"\n");
+  EXPECT_EQ(violation(), "runtime/data/csv.h:2: `runtime/data` may not include `base`");
+}
+
+TEST_F(Tree, RuntimeHasArrowsOfItsOwn) {
+  file("runtime/result.h", "");
+  file("runtime/data/csv.h", "#include \"runtime/result.h\"\n");
+  file("runtime/train/metrics.cpp", "#include \"runtime/data/csv.h\"\n");
+  EXPECT_EQ(violation(), "");
+  file("runtime/random/philox.h", "#include \"runtime/data/csv.h\"\n");
+  EXPECT_EQ(violation(), "runtime/random/philox.h:2: `runtime/random` may not include `runtime/data`");
 }
 
 TEST_F(Tree, AbiIncludesStdintOnly) {
