@@ -12,6 +12,7 @@
 
 #include "interp/arrays.h"
 #include "interp/elementwise.h"
+#include "interp/sizes.h"
 #include "ops/table.h"
 
 namespace dlc {
@@ -218,8 +219,7 @@ bool Machine<T>::check_sizes(const Frame& frame) {
     if (!size_of(frame, c.nonnegative, c.loc, value)) return false;
     if (value >= 0) continue;
     const auto extent = m_.types.dims.evaluate(c.extent, frame.sizes);
-    return fail(c.loc, "a subscript leaves its array{}: `{}` is {}", extent ? fmt::format(" of size {}", *extent) : "",
-                m_.types.dims.text(c.nonnegative), value);
+    return fail(c.loc, "{}", failed_check_text(value, extent.value_or(0)));
   }
   return true;
 }
@@ -435,10 +435,15 @@ bool Machine<T>::run_reduction(const Frame& frame, ValueId v, Value& out) {
     case "argmin"_op.i: break;
     default: return fail(in.loc, "the interpreter does not know `{}`", op_row(in.op).name);
   }
-  if (!out.ints.empty() && x.dims[static_cast<size_t>(ints[0])] == 0)
-    return fail(in.loc, "`{}` of no elements", op_row(in.op).name);
   arg_extreme(x, ints[0], in.op == "argmax"_op, out);
   return true;
+}
+
+template <class T>
+Element<T> of_no_elements(OpId reduction, DType dtype) {
+  if (reduction == "max_over"_op) return {dtype, T(-HUGE_VAL), std::numeric_limits<int64_t>::min()};
+  if (reduction == "min_over"_op) return {dtype, T(HUGE_VAL), std::numeric_limits<int64_t>::max()};
+  return {dtype, T(1.0), reduction == "any"_op ? 0 : 1};
 }
 
 /// A reduction by a binary row, from the first element on.
@@ -452,9 +457,7 @@ bool Machine<T>::run_fold(const Frame& frame, ValueId v, OpId fold, Value& out) 
     return is_float(x.dtype) ? Element<T>{x.dtype, x.floats[i], 0} : Element<T>{x.dtype, T(0.0), x.ints[i]};
   };
   for (size_t k = 0; k < box.kept.size(); ++k) {
-    Element<T> y{x.dtype, T(1.0), in.op == "any"_op ? 0 : 1};  // of no elements: prod 1, any false, all true
-    const bool has_neutral = in.op != "max_over"_op && in.op != "min_over"_op;
-    if (box.reduced.empty() && !has_neutral) return fail(in.loc, "`{}` of no elements", op_row(in.op).name);
+    Element<T> y = of_no_elements<T>(in.op, x.dtype);
     for (size_t r = 0; r < box.reduced.size(); ++r) {
       const Element<T> pair[] = {y, element(box.kept[k] + box.reduced[r])};
       if (r == 0) {

@@ -121,6 +121,11 @@ std::string shape_text(const Shape& s) {
   return dtype_name(s.dtype) + (out.empty() ? out : out + "]");
 }
 
+std::string failed_check_text(int64_t nonnegative, int64_t extent) {
+  if (extent <= 0) return fmt::format("there are no elements here (the size is {}), and at least {} is needed", extent, extent - nonnegative);
+  return fmt::format("a subscript leaves its array, whose size is {}, by {}", extent, -nonnegative);
+}
+
 Result<std::map<StrId, int64_t>> bind_sizes(const Module& m, const Func& f, std::span<const Shape> args,
                                             const std::map<StrId, int64_t>& given) {
   return Binder(m, f, given).bind(args);

@@ -32,6 +32,7 @@ enum class TypeRule : uint8_t {
   same_float,   // floats of one dtype → that dtype
   same_number,  // floats of one dtype or ints → that dtype
   compare,      // numbers of one dtype → bool
+  equality,     // numbers of one dtype or bools → bool
   logic,        // bools → bool
   select,       // (bool, T, T) → T
   integer,      // ints → int

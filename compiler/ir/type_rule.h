@@ -20,6 +20,7 @@ constexpr std::optional<DType> result_dtype(TypeRule rule, std::span<const DType
     case TypeRule::same_float: return when(is_uniform && is_float(first), first);
     case TypeRule::same_number: return when(is_uniform && is_number, first);
     case TypeRule::compare: return when(is_uniform && is_number, DType::b1);
+    case TypeRule::equality: return when(is_uniform && (is_number || is_bool), DType::b1);
     case TypeRule::logic: return when(is_uniform && is_bool, DType::b1);
     case TypeRule::select:
       return when(operands.size() == 3 && is_bool && operands[1] == operands[2] && operands[1] != DType::tuple,

@@ -3,6 +3,8 @@
 // view     out[j] = x[C·j + offset]; broadcast, transpose, slice, diagonal, flip, x[i + 1], windows x[i + k] are
 //          all views. A *guarded* view reads 0 where a source index leaves the array (the adjoint of a slice is a
 //          guarded view). Views cost nothing: codegen folds the map into addresses.
+// view_adjoint  its transpose: out[C·j + offset] += y[j], from 0, for every j in row-major order of y; guarded: a j that
+//          leaves `out` adds nothing.
 // sum      over axes. Floats: if the last axis is reduced, element i of the last axis goes to partial sum i mod 16
 //          (row-major over the other reduced axes), and the 16 partials are added by halves (8, 4, 2, 1); otherwise
 //          strictly in row-major order of the reduced axes. Partial sums start at −0 (exact identity); an empty
@@ -11,13 +13,18 @@
 //          in order of K from −0 when there are N axes; with none (matrix–vector, dot) 16 partials by the last K
 //          index mod 16, added by halves. Empty K gives +0.
 // prod, max_over, min_over, any, all, argmax, argmin   over axes by the binary row, in row-major order of the reduced
-//          axes (argmax: int, the row-major position within the reduced axes of the first extreme; one axis only).
+//          axes (argmax: int, the row-major position within the reduced axes of the first extreme; one axis only. Each
+//          is compared with the best so far, from −inf on, so a nan is never one; of nothing but nan it is 0).
+//          Of no elements: prod 1, any false, all true, max −inf, min +inf (of ints the least and the largest int),
+//          argmax and argmin 0. A program sees those of max to argmin only under an `if`, where nothing is checked:
+//          elsewhere `Func::checks` asks for an element (sema's require_elements).
 // cumsum   ints = {axis, reverse}; running sum in order along one axis.
 // stack    n operands of one type → [n, …].
 // iota     0, 1, … as int[extent].
 // reshape  same elements in row-major order, other sizes.
 // index    (x, i0, i1, …) scalar ints subscript the leading axes; only inside a `map` body (batch turns it into a view,
-//          or reports that the subscript is not affine). ints = {1} when it stands under an `if` (guarded).
+//          or reports that the subscript is not affine). ints = {1} when it stands under an `if` (guarded): then it
+//          reads 0 where it leaves the array, as the guarded view does that it becomes.
 // map      attr dims = extents of the box; block parameters: one int per extent, then the captures (operands).
 //          The result has the box's axes first (a tuple: every leaf has).
 // if       operands: condition, captures; two blocks whose parameters are the captures.

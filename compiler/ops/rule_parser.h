@@ -229,7 +229,8 @@ class RuleParser {
     switch (op.type) {
       case TypeRule::same_float: return unify(args, true);
       case TypeRule::same_number: return unify(args, false);
-      case TypeRule::compare: return unify(args, false), RuleType::b1;
+      case TypeRule::compare:
+      case TypeRule::equality: return unify(args, false), RuleType::b1;
       case TypeRule::logic:
         for (int& arg : args)
           if (error_.message == nullptr) arg = coerce(arg, RuleType::b1);
@@ -456,6 +457,7 @@ constexpr RuleType operand_type(TypeRule rule, int k, RuleType self) {
 constexpr RuleType result_type(TypeRule rule, RuleType self) {
   switch (rule) {
     case TypeRule::compare:
+    case TypeRule::equality:
     case TypeRule::logic: return RuleType::b1;
     case TypeRule::integer:
     case TypeRule::to_int:

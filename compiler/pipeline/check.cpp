@@ -12,6 +12,7 @@
 #include "ad/leaves.h"
 #include "interp/interp.h"
 #include "ops/request.h"
+#include "passes/passes.h"
 #include "pipeline/arguments.h"
 #include "pipeline/error_scale.h"
 #include "pipeline/errors.h"
@@ -59,6 +60,22 @@ bool same_bits(const InterpValue<double>& a, const InterpValue<double>& b) {
   return same;
 }
 
+/// Too large for its type, or too small to have all its digits there.
+bool is_out_of_range(const Big& x, DType dtype) {
+  static const Big kLimits[][2] = {{std::numeric_limits<float>::min(), std::numeric_limits<float>::max()},
+                                   {std::numeric_limits<double>::min(), std::numeric_limits<double>::max()}};
+  const auto& [smallest, largest] = kLimits[dtype == DType::f32 ? 0 : 1];
+  return isfinite(x) && x != 0 && (abs(x) < smallest || abs(x) > largest);
+}
+
+/// Whether `f`, or what it calls, computes a derivative in mode numeric.
+bool takes_differences(const Module& m, FuncId f) {
+  const std::vector<FuncId> all = call_order(m, f);
+  return std::any_of(all.begin(), all.end(), [&](FuncId g) {
+    return std::any_of(m[g].insts.begin(), m[g].insts.end(), [](const Inst& in) { return in.loc.reason == Reason::numeric_of; });
+  });
+}
+
 struct Engine {
   std::string name;
   FuncId func, scale;
@@ -83,8 +100,10 @@ class Checker {
       }
       sample(n);
     }
-    if (check_.n_samples == 0 && check_.skipped.empty())
-      check_.skipped = fmt::format("at none of {} samples are value and derivative finite", check_.n_outside);
+    if (check_.n_samples == 0 && check_.skipped.empty()) {
+      check_.skipped = fmt::format("at none of {} samples are value and derivative finite", check_.n_outside + check_.n_out_of_range);
+      if (check_.n_out_of_range) check_.skipped += fmt::format(" and within the range of their type: {}", check_.out_of_range_at);
+    }
     locate_worst();
     check_.seconds = elapsed();
     return check_;
@@ -126,7 +145,13 @@ class Checker {
     const FuncId jvp = c_.derivative({.kind = Kind::jvp, .mode = Mode::forward, .base = func_, .wrt = wrt_, .of = of_}, f().loc);
     if (!jvp) return fail(render_all(c_.diagnostics, c_.sources));
     jvp_ = make_engine("⟨u, J v⟩ = ⟨Jᵀu, v⟩", jvp, "ulp", kUlpLimit);
-    if (options_.order >= 2 && is_scalar_ && !error_) prepare_second_order();
+    if (error_) return true;
+    takes_differences_ = takes_differences(c_.module, func_);
+    if (takes_differences_)
+      check_.notes.push_back("neither numeric mode nor order 2 is checked: the value contains a derivative in mode numeric, and differences "
+                             "of differences mean little");
+    else if (options_.order >= 2 && !is_scalar_) check_.notes.push_back("order 2 is checked for functions that return one number");
+    else if (options_.order >= 2) prepare_second_order();
     return true;
   }
 
@@ -184,6 +209,8 @@ class Checker {
   // ---- one sample
 
   void sample(int number) {
+    pending_.assign(check_.rows.size(), {});
+    evaluated_.clear();
     Args args = sampler_.sample(number, sizes_);
     const auto exact = interpret<Big>(c_.module, func_, converted<Big>(args), sizes_);
     if (!exact || !all_finite(flat(*exact))) {
@@ -208,11 +235,53 @@ class Checker {
     const Bigs gradient = flat(*reference);
     for (const Engine& e : engines_) compare(e, with_bar, gradient);
     const bool on_kink = compare_differences(args, bar, gradient, with_bar);
-    if (!on_kink) compare_numeric(args, bar, gradient);
+    if (!on_kink && !takes_differences_) compare_numeric(args, bar, gradient);
     compare_products(args, bar, with_bar, gradient);
-    if (!second_.empty()) compare_second_order(args, on_kink);
+    const bool has_second = second_.empty() || compare_second_order(args, on_kink);
+    evaluated_.emplace_back(func_, args);
+    if (!accept_pending()) {
+      ++check_.n_out_of_range;
+      return;
+    }
     ++check_.n_samples;
     check_.n_kinks += on_kink;
+    check_.n_without_second += !has_second;
+  }
+
+  /// Enters what this sample showed, unless something fails that is for want of range.
+  bool accept_pending() {
+    for (size_t row = 0; row < pending_.size(); ++row)
+      if (pending_[row].n > 0 && !(pending_[row].worst <= check_.rows[row].limit) && leaves_range()) return false;
+    for (size_t row = 0; row < pending_.size(); ++row) {
+      Pending& p = pending_[row];
+      CheckRow& r = check_.rows[row];
+      const bool is_first = r.n == 0;
+      r.n += p.n;
+      if (p.n == 0 || (!is_first && p.worst <= r.worst)) continue;
+      r.worst = p.worst, r.at = std::move(p.at);
+      worst_args_[row] = std::move(p.args), worst_func_[row] = p.func;
+    }
+    return true;
+  }
+
+  /// Whether any function of this sample meets a number on the way that its type cannot hold with all digits.
+  bool leaves_range() {
+    for (const auto& [func, args] : evaluated_) {
+      bool found = false;
+      const InterpObserver<Big> watch = [&](FuncId in, ValueId v, const InterpValue<Big>& value) {
+        for (const Big& x : value.floats) {
+          if (found || !is_out_of_range(x, value.dtype)) continue;
+          found = true;
+          if (!check_.out_of_range_at.empty()) continue;
+          const Span span = c_.module[in][v].loc.span;
+          check_.out_of_range_at = fmt::format("{} is {}{}", span ? fmt::format("`{}` or its derivative", c_.sources.text(span)) : "a number on the way",
+                                               abs(x) < 1 ? "too small for " : "too large for ", dtype_name(value.dtype)) + point(evaluated_.back().second);
+        }
+      };
+      const auto value = interpret<Big>(c_.module, func, converted<Big>(args), sizes_, {}, watch);
+      if (value && found) return true;
+    }
+    return false;
   }
 
   template <class T>
@@ -221,14 +290,11 @@ class Checker {
   }
 
   void record(size_t row, double error, const Args& args, const std::string& at, FuncId func) {
-    CheckRow& r = check_.rows[row];
-    ++r.n;
+    Pending& p = pending_[row];
+    ++p.n;
     if (std::isnan(error)) error = HUGE_VAL;
-    if (r.n > 1 && error <= r.worst) return;
-    r.worst = error;
-    worst_args_[row] = args;
-    worst_func_[row] = func;
-    r.at = at;
+    if (p.n > 1 && error <= p.worst) return;
+    p = {p.n, error, args, at, func};
   }
 
   /// "d/dW[3] at W = …, x = …" for the k-th float of the derivative.
@@ -282,6 +348,7 @@ class Checker {
   }
 
   void compare(const Engine& e, const Args& args, const Bigs& exact) {
+    evaluated_.emplace_back(e.func, args);
     const auto result = e.native->call(args);
     if (!result) return record(e.row, HUGE_VAL, args, result.error().message, e.func);
     const Numbers values = flat(*result), s = scales(e, args);
@@ -388,6 +455,7 @@ class Checker {
       directed.push_back(sampler_.direction(args[static_cast<size_t>(p)]));
       flatten(directed.back(), v);
     }
+    evaluated_.emplace_back(jvp_->func, directed);
     const auto forward = jvp_->native->call(directed), reverse = engines_[0].native->call(with_bar);
     if (!forward || !reverse) return record(jvp_->row, HUGE_VAL, args, (forward ? reverse : forward).error().message, jvp_->func);
     const Numbers u = flat(bar), jv = flat(*forward), ju = flat(*reverse);
@@ -408,15 +476,14 @@ class Checker {
 
   // ---- second order: the Hessian times a direction
 
-  void compare_second_order(const Args& args, bool on_kink) {
+  /// False where there is no second derivative.
+  bool compare_second_order(const Args& args, bool on_kink) {
     Args directed = args;
     for (int p : wrt_) directed.push_back(sampler_.direction(args[static_cast<size_t>(p)]));
     const auto reference = interpret<Big>(c_.module, second_[0].func, converted<Big>(directed), sizes_);
-    if (!reference) return;
+    if (!reference) return false;
     const Bigs exact = flat(*reference);
-    if (!all_finite(exact)) return;
-    for (const Engine& e : second_) compare(e, directed, exact);
-    if (on_kink) return;
+    if (!all_finite(exact)) return false;
     // g(x + hv) − g(x − hv) over 2h, in 200 bits.
     std::vector<InterpValue<Big>> above = converted<Big>(args), below = above;
     const Big h = ldexp(Big(1), kStep);
@@ -426,11 +493,14 @@ class Checker {
       add_scaled(below[p], directed[args.size() + k], -h);
     }
     const auto g_above = interpret<Big>(c_.module, engines_[0].func, above, sizes_), g_below = interpret<Big>(c_.module, engines_[0].func, below, sizes_);
-    if (!g_above || !g_below) return;
+    if (!on_kink && !(g_above && g_below && all_finite(flat(*g_above)) && all_finite(flat(*g_below)))) return false;
+    for (const Engine& e : second_) compare(e, directed, exact);
+    if (on_kink) return true;
     const Bigs a = flat(*g_above), b = flat(*g_below);
     const Numbers s = scales(second_[0], directed);
     for (size_t k = 0; k < exact.size(); ++k)
       record(second_differences_, difference_in_ulp((a[k] - b[k]) / (2 * h), exact[k], k, s), directed, place(k, args), second_[0].func);
+    return true;
   }
 
   static void add_scaled(InterpValue<Big>& x, const InterpValue<double>& v, const Big& h) {
@@ -474,6 +544,15 @@ class Checker {
         check_.rows[k].span = origin(worst_func_[k], worst_args_[k]);
   }
 
+  /// What the sample at hand showed in one row.
+  struct Pending {
+    int64_t n = 0;
+    double worst = 0;
+    Args args;
+    std::string at;
+    FuncId func;
+  };
+
   Compilation& c_;
   FuncId func_;
   CheckOptions options_;
@@ -484,7 +563,7 @@ class Checker {
   std::map<StrId, int64_t> sizes_;
   std::vector<int> wrt_;
   int of_ = -1;
-  bool has_derivative_ = false, is_scalar_ = false;
+  bool has_derivative_ = false, is_scalar_ = false, takes_differences_ = false;
   double epsilon_ = std::numeric_limits<double>::epsilon();
   Engine value_;
   std::vector<Engine> engines_, second_;  // engines_[0] is reverse mode, the reference
@@ -492,6 +571,8 @@ class Checker {
   size_t differences_ = 0, numeric_ = 0, second_differences_ = 0;
   std::vector<Args> worst_args_;
   std::vector<FuncId> worst_func_;
+  std::vector<Pending> pending_;                      // by row
+  std::vector<std::pair<FuncId, Args>> evaluated_;    // in the sample at hand; the function itself comes last
 };
 
 }  // namespace

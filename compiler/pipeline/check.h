@@ -7,7 +7,14 @@
 // the interpreted one. With order 2 the same for the Hessian times a direction.
 //
 // Samples on a kink (where the one-sided 200-bit differences disagree) are counted; there differences prove nothing, but
-// the modes must still agree on the convention. Samples where the value or derivative is not finite are outside.
+// the modes must still agree on the convention. Left out, and counted, are samples
+//   – outside the domain: the value or derivative is not finite;
+//   – out of range: a comparison fails there, and a number on the way is too large or too small for its type, which 200
+//     bits do not notice (exp(exp(x²)) at 3). What only underflows to a harmless zero fails nothing and is compared;
+//   – for order 2, without a second derivative: the gradient has no finite differences to either side, as that of
+//     x^y at (0, 1), or the derivative itself is infinite.
+// A function whose value contains a derivative in mode numeric is checked to order 1 and without numeric mode: what its
+// differences lose to rounding is a multiple of ε/h, and their step depends on x with a kink at |x| = 1.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -44,7 +51,9 @@ struct FunctionCheck {
   Span span;
   std::string skipped;      // why there is nothing to check; then the rest is empty
   std::string sizes;        // "n = 3, D = 2"
-  int n_samples = 0, n_kinks = 0, n_outside = 0;
+  int n_samples = 0, n_kinks = 0, n_outside = 0, n_out_of_range = 0, n_without_second = 0;
+  std::string out_of_range_at;  // the first number too large or small: "`exp(x * x)` = 1e400 at x = 30"
+  std::vector<std::string> notes;
   bool is_cut_short = false;  // by the time limit
   double seconds = 0;
   std::vector<CheckRow> rows;

@@ -35,6 +35,8 @@ std::string check_text(const FunctionCheck& check, const Sources& sources) {
   std::string text = fmt::format("{}: {} samples", check.function, check.n_samples);
   if (check.n_kinks) text += fmt::format(", {} on kinks", check.n_kinks);
   if (check.n_outside) text += fmt::format(", {} more outside the domain", check.n_outside);
+  if (check.n_out_of_range) text += fmt::format(", {} more left out of range", check.n_out_of_range);
+  if (check.n_without_second) text += fmt::format(", {} without a second derivative", check.n_without_second);
   if (!check.sizes.empty()) text += fmt::format("; sizes shrunk to {}", check.sizes);
   if (check.is_cut_short) text += fmt::format("; stopped after {:.0f} s", check.seconds);
   text += "\n";
@@ -46,6 +48,8 @@ std::string check_text(const FunctionCheck& check, const Sources& sources) {
     text += fmt::format("  {}{}  {:<24} {}\n", row.what, std::string(width - cells(row.what), ' '), amount(row), verdict(row));
     if (row.unit == "ulp" && row.n > 0 && (!worst || row.worst > worst->worst)) worst = &row;
   }
+  if (check.n_out_of_range) text += fmt::format("  out of range: {}\n", check.out_of_range_at);
+  for (const std::string& note : check.notes) text += fmt::format("  note: {}\n", note);
   if (worst && worst->worst > 0)
     text += fmt::format("  worst: {}, {}{}{}\n", worst->what, worst->at, worst->span ? "\n         from " : "",
                         worst->span ? fmt::format("{}: `{}`", sources.place(worst->span), sources.text(worst->span)) : "");
@@ -57,6 +61,7 @@ nlohmann::ordered_json check_json(const FunctionCheck& check, const Sources& sou
   Json json = {{"function", check.function}, {"ok", !check.failed()}};
   if (!check.skipped.empty()) return json["skipped"] = check.skipped, json;
   json["samples"] = check.n_samples, json["on_kinks"] = check.n_kinks, json["outside_domain"] = check.n_outside;
+  json["out_of_range"] = check.n_out_of_range, json["without_second_derivative"] = check.n_without_second, json["notes"] = check.notes;
   json["sizes"] = check.sizes, json["cut_short"] = check.is_cut_short, json["seconds"] = check.seconds;
   json["rows"] = Json::array();
   for (const CheckRow& row : check.rows)

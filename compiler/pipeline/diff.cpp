@@ -66,6 +66,9 @@ class Differentiator {
     d.gradient = std::move(both->fields[1].fields);
     if (options_.mode == Mode::symbolic && !write_form(d)) return Error{};
     if (options_.order < 2) return true;
+    const auto is_array = [&](int p) { return !args_[static_cast<size_t>(p)].dims.empty(); };
+    if (options_.mode == Mode::symbolic && std::any_of(options_.wrt.begin(), options_.wrt.end(), is_array))
+      d.passes += "; second derivatives by arrays: a reverse sweep over it";
     for (size_t i = 0; i < options_.wrt.size(); ++i) {
       auto row = second_order_row(d, i);
       if (!row) return row.error();
@@ -92,7 +95,9 @@ class Differentiator {
     const FuncId gradient = c_.derivative(inner, c_.module[func_].loc);
     if (!gradient) return Error{};
     const bool is_scalar = x.dims.empty();
-    const DerivativeRequest outer{.kind = is_scalar ? Kind::grad : Kind::vjp, .mode = options_.mode, .base = gradient, .wrt = options_.wrt, .is_list = true};
+    // A closed form has one number as its value: that of an array's gradient is differentiated again by a sweep.
+    const Mode outer_mode = is_scalar || options_.mode != Mode::symbolic ? options_.mode : Mode::reverse;
+    const DerivativeRequest outer{.kind = is_scalar ? Kind::grad : Kind::vjp, .mode = outer_mode, .base = gradient, .wrt = options_.wrt, .is_list = true};
     const FuncId hessian = c_.derivative(outer, c_.module[func_].loc);
     if (!hessian) return Error{};
     if (is_scalar) {

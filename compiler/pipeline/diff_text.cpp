@@ -14,7 +14,8 @@ using Json = nlohmann::ordered_json;
 
 std::string estimate_text(const NumericEstimate& e) {
   if (e.is_complex) return fmt::format("complex step h = {:.3g}, error about {:.1g}", e.step, e.error);
-  return fmt::format("step h = {:.3g}, error about {:.1g}", e.step, e.error);
+  return fmt::format("step h = {:.3g}, error about {:.1g}{}", e.step, e.total_error(),
+                     e.gap > 0 ? "; the slopes to the right and to the left disagree: a kink or jump nearby" : "");
 }
 
 /// What the search for steps found: a line for each scalar, one for all elements of an array.
@@ -22,7 +23,7 @@ std::string numeric_text(const Differential& d) {
   std::string text;
   for (const NumericDerivative& n : d.numeric) {
     if (n.elements.empty()) continue;
-    const auto by_error = [](const NumericEstimate& a, const NumericEstimate& b) { return a.error < b.error; };
+    const auto by_error = [](const NumericEstimate& a, const NumericEstimate& b) { return a.total_error() < b.total_error(); };
     const NumericEstimate worst = *std::max_element(n.elements.begin(), n.elements.end(), by_error);
     text += fmt::format("  {}: {}{}\n", n.parameter, n.elements.size() > 1 ? fmt::format("{} elements, worst: ", n.elements.size()) : "", estimate_text(worst));
   }
@@ -46,7 +47,7 @@ std::string second_text(const Module& m, const Differential& d) {
 Json elements_json(const NumericDerivative& n) {
   Json all = Json::array();
   for (const NumericEstimate& e : n.elements)
-    all.push_back({{"value", number_json(e.value)}, {"step", e.step}, {"error", number_json(e.error)}, {"complex_step", e.is_complex}});
+    all.push_back({{"value", number_json(e.value)}, {"step", e.step}, {"error", number_json(e.total_error())}, {"complex_step", e.is_complex}, {"kink", e.gap > 0}});
   return all;
 }
 

@@ -53,6 +53,7 @@ const char* type_rule_text(TypeRule rule) {
     case TypeRule::same_float: return "floats of one type, and so is the result";
     case TypeRule::same_number: return "floats of one type or ints, and so is the result";
     case TypeRule::compare: return "numbers of one type; the result is a bool";
+    case TypeRule::equality: return "numbers of one type, or bools; the result is a bool";
     case TypeRule::logic: return "bools, and so is the result";
     case TypeRule::select: return "a bool and two values of one type, which is the result's";
     case TypeRule::integer: return "ints, and so is the result";

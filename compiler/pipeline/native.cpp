@@ -20,7 +20,7 @@ std::string run_time_error_text(const dlc_error& error, std::span<const std::str
   const std::string place = is_known ? places[static_cast<size_t>(error.site)] + ": " : "";
   switch (error.code) {
     case DLC_BAD_SIZE: return fmt::format("{}a size is {}, and may not be negative", place, error.value);
-    case DLC_INDEX: return fmt::format("{}a subscript leaves its array, whose size is {}, by {}", place, error.extent, -error.value);
+    case DLC_INDEX: return place + failed_check_text(error.value, error.extent);
     case DLC_CANCELLED: return "the call was cancelled";
     default: return fmt::format("{}the function failed with code {}", place, error.code);
   }

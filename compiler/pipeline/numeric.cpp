@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kSmallest = -10, kLargest = 5;  // powers of 4 around ∛ε·max(1, |x|)
 constexpr double kComplexStep = 1e-20;
+constexpr int kSteps = kLargest - kSmallest + 1;
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 /// The part of a result that is differentiated.
 template <class T>
@@ -36,6 +38,25 @@ double noise_of(Compilation& c, FuncId f, int of, const Args& args, double value
   const size_t at = std::min<size_t>(of < 0 ? 0 : static_cast<size_t>(of), scales->fields.size() - 1);
   const double s = scales->fields[at].floats.empty() ? 0 : scales->fields[at].floats[0];
   return epsilon * (std::isfinite(s) ? std::max(s, std::abs(value)) : std::abs(value));
+}
+
+/// What one step showed; nan where f has no value.
+struct Trial {
+  double step = 0;
+  double central = kNone;
+  double gap = kNone;    // between the slopes to the right and to the left
+  double noise = 0;      // of a slope
+};
+
+/// The gap between the one-sided slopes at `best`, if it is a kink's: there it is as large for a quarter of the step. That
+/// is asked of the smallest steps whose gap is not rounding.
+double kink_gap(const Trial (&trials)[kSteps], int best) {
+  for (int k = 0; k < best; ++k) {
+    const Trial &small = trials[k], &large = trials[k + 1];
+    const bool is_clear = small.gap > 64 * small.noise && large.gap > 64 * large.noise;
+    if (is_clear) return small.gap > 0.8 * large.gap ? trials[best].gap : 0;
+  }
+  return 0;
 }
 
 std::optional<double> complex_step(const Compilation& c, FuncId f, int of, const Args& args, int parameter, size_t element) {
@@ -79,23 +100,29 @@ NumericEstimate central_difference(const ScalarFunction& f, const Args& args, in
   const double x0 = x, h0 = std::cbrt(epsilon) * std::max(1.0, std::abs(x0));
   const bool is_f32 = epsilon > 1e-10;
   const auto rounded = [&](double v) { return is_f32 ? static_cast<double>(static_cast<float>(v)) : v; };
-  constexpr int kSteps = kLargest - kSmallest + 1;
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  double steps[kSteps], d[kSteps];
+  const double y = f(args).value_or(kNone);
+  Trial trials[kSteps];
   for (int k = 0; k < kSteps; ++k) {
     const double h = std::ldexp(h0, 2 * (k + kSmallest)), above = rounded(x0 + h), below = rounded(x0 - h);
-    steps[k] = (above - below) / 2;
+    Trial& t = trials[k];
+    t.step = (above - below) / 2;
     x = above;
-    const auto y_above = f(moved);
+    const double y_above = f(moved).value_or(kNone);
     x = below;
-    const auto y_below = f(moved);
-    d[k] = y_above && y_below && above > below ? (*y_above - *y_below) / (above - below) : kNone;
+    const double y_below = f(moved).value_or(kNone);
+    if (!(above > x0 && x0 > below)) continue;
+    t.central = (y_above - y_below) / (above - below);
+    t.gap = std::abs((y_above - y) / (above - x0) - (y - y_below) / (x0 - below));
+    t.noise = std::max(noise, epsilon * std::max(std::abs(y_above), std::abs(y_below))) / t.step;
   }
-  NumericEstimate best{kNone, h0, std::numeric_limits<double>::infinity(), false};
+  NumericEstimate best{kNone, h0, std::numeric_limits<double>::infinity()};
+  int at = 0;
   for (int k = 1; k + 1 < kSteps; ++k) {
-    const double error = std::abs(d[k] - d[k - 1]) + std::abs(d[k + 1] - d[k]) / 15 + noise / steps[k];
-    if (std::isfinite(d[k]) && error < best.error) best = {d[k], steps[k], error, false};
+    const double d = trials[k].central;
+    const double error = std::abs(d - trials[k - 1].central) + std::abs(trials[k + 1].central - d) / 15 + trials[k].noise;
+    if (std::isfinite(d) && error < best.error) best = {d, trials[k].step, error}, at = k;
   }
+  best.gap = kink_gap(trials, at);
   return best;
 }
 
@@ -120,8 +147,8 @@ Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f
       NumericEstimate estimate = central_difference(scalar, args, p, e, epsilon, noise);
       // At a pole they are not finite, and then a complex step is a large number that means nothing.
       const double by_step = by_complex.value_or(std::numeric_limits<double>::quiet_NaN());
-      if (std::abs(by_step - estimate.value) <= 100 * estimate.error && std::isfinite(estimate.value))
-        estimate = {by_step, kComplexStep, 4 * std::numeric_limits<double>::epsilon() * std::abs(by_step), true};
+      if (std::abs(by_step - estimate.value) <= 100 * estimate.error && std::isfinite(estimate.value) && estimate.gap == 0)
+        estimate = {by_step, kComplexStep, 4 * std::numeric_limits<double>::epsilon() * std::max(std::abs(by_step), estimate.error), true};
       derivative.elements.push_back(estimate);
     }
     all.push_back(std::move(derivative));

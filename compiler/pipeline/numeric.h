@@ -6,9 +6,15 @@
 //   E(h) = |D(h) − D(h/4)| + |D(4h) − D(h)| / 15 + noise / h
 //
 // (the first two see the formula's error, which is quadratic in h, and what rounding did; `noise` is ε times the scale of
-// f's terms, or |f|). The step with the least estimate is taken. Where every op on the way has a meaning over complex
+// f's terms, or |f|, at x or where f is evaluated, whichever is largest). The step with the least estimate is taken.
+//
+// At a kink the central difference is steady, and says nothing of it: |x| at 0 gives 0 for every h. So the one-sided
+// slopes are compared: of a smooth f they differ by h·f″, at a kink by as much for every h, at a jump by more for less h.
+//
+// Where every op on the way has a meaning over complex
 // numbers, the complex step Im f(x + ih) / h needs no difference: nothing cancels, and h = 10⁻²⁰ is as good as exact.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -22,8 +28,10 @@ namespace dlc {
 struct NumericEstimate {
   double value = 0;
   double step = 0;
-  double error = 0;        // estimated, absolute
+  double error = 0;        // estimated, absolute, for a smooth function
   bool is_complex = false;
+  double gap = 0;          // between the one-sided slopes, if they do not meet as h shrinks: a kink or a jump is near
+  double total_error() const { return std::max(error, gap / 2); }
 };
 
 struct NumericDerivative {

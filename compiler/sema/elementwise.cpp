@@ -178,6 +178,9 @@ Val Lowering::elementwise(OpId op, std::span<const Val> args, std::span<const Ex
     case TypeRule::same_float:
     case TypeRule::same_number: return numeric(op, args, exprs, span, false);
     case TypeRule::compare: return numeric(op, args, exprs, span, true);
+    case TypeRule::equality:
+      if (shape_of(args[0]).dtype != DType::b1 && shape_of(args[1]).dtype != DType::b1) return numeric(op, args, exprs, span, true);
+      [[fallthrough]];  // of bools
     case TypeRule::logic: {
       for (size_t k = 0; k < args.size(); ++k)
         if (shape_of(args[k]).dtype != DType::b1) {

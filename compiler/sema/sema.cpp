@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -251,7 +252,8 @@ FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type) {
   const Fn& fn = (*entry.ast)[entry.fn];
   Func f;
   f.name = std::string(m.strings[fn.name.id]);
-  if (entry.is_generic) f.name += fmt::format(".{}", dtype_name(float_type));
+  // The instance for `real` has the name that the program gives the function; so the command line finds it.
+  if (entry.is_generic && (entry.is_prelude || float_type != options.real)) f.name += fmt::format(".{}", dtype_name(float_type));
   else if (entry.is_prelude && (m.find(f.name) || top.contains(fn.name.id))) f.name += ".prelude";
   f.name = m.unique_name(f.name);
   f.loc.span = fn.name.span;
@@ -307,11 +309,16 @@ void Analysis::lower_all() {
   const std::vector<int32_t> order = callees_first();
   for (int32_t k : order)
     if (!functions[static_cast<size_t>(k)].is_generic) instance(k, options.real, main[functions[static_cast<size_t>(k)].fn].name.span);
-  // A generic function that nobody called is checked, and kept, for `real`.
+  // A generic function is kept for `real` too, by which name it can be asked for. If it is used for the other float only,
+  // it need not be right for `real`; if nobody uses it, this is what checks it.
   for (int32_t k : order) {
     const FnEntry& f = functions[static_cast<size_t>(k)];
+    if (!f.is_generic) continue;
     const bool is_used = f.instances[0].state != FnEntry::Instance::State::none || f.instances[1].state != FnEntry::Instance::State::none;
-    if (f.is_generic && !is_used) instance(k, options.real, main[f.fn].name.span);
+    Diagnostics unwanted;
+    Diagnostics* const all = is_used ? std::exchange(diagnostics, &unwanted) : diagnostics;
+    instance(k, options.real, main[f.fn].name.span);
+    diagnostics = all;
   }
 }
 

@@ -135,7 +135,7 @@ TEST(Sizes, ChecksRunOnEntry) {
   const char* const kText = "func @f[n](%0 x: f64[n]) -> f64[n] { check n - 3 >= 0 {extent = n} return %0 }";
   EXPECT_EQ(value_of(kText, {Double::array({3}, {1, 2, 3})}).floats.size(), 3u);
   EXPECT_EQ(error_of(kText, {Double::array({2}, {1, 2})}),
-            "t.ir:1:38: a subscript leaves its array of size 2: `n - 3` is -1");
+            "t.ir:1:38: a subscript leaves its array, whose size is 2, by 1");
 }
 
 TEST(Limits, AreErrors) {

@@ -55,6 +55,43 @@ TEST(Check, NothingToCheckIsSaid) {
   EXPECT_FALSE(checked(*c, "n").failed());
 }
 
+// 200 bits reach much further than f64: what overflows or underflows on the way is no failure.
+TEST(Check, SamplesOutOfRangeAreLeftOut) {
+  const auto c = loaded("fn towers(x: real) = exp(exp(x * x))\nfn bell(x: real) = exp(-1000 * x^2)\n"
+                        "fn chain[n](x: real[n]) = prod(exp(300 * x))\nfn never(x: real) = exp(-exp(800 + x * x)) * exp(exp(800 + x * x))\n");
+  for (const char* name : {"towers", "bell", "chain"}) {
+    const FunctionCheck check = checked(*c, name, {.order = 2, .n_samples = 40});
+    EXPECT_FALSE(check.failed()) << check_text(check, c->sources);
+    EXPECT_GT(check.n_samples, 0) << name;
+  }
+  const FunctionCheck towers = checked(*c, "towers", {.order = 2, .n_samples = 40});
+  EXPECT_GT(towers.n_out_of_range, 0);
+  EXPECT_NE(check_text(towers, c->sources).find("out of range: `"), std::string::npos) << check_text(towers, c->sources);
+  EXPECT_NE(checked(*c, "never").skipped.find("at none of"), std::string::npos) << checked(*c, "never").skipped;
+}
+
+TEST(Check, MissingSecondDerivativesAreCounted) {
+  const auto c = loaded("fn power(x: real, y: real) = x ^ y\nfn log_product(x: real, y: real) = xlogy(x, y)\n");
+  for (const char* name : {"power", "log_product"}) {
+    const FunctionCheck check = checked(*c, name, {.order = 2, .n_samples = 60});
+    EXPECT_FALSE(check.failed()) << check_text(check, c->sources);
+  }
+  const FunctionCheck power = checked(*c, "power", {.order = 2, .n_samples = 60});
+  EXPECT_GT(power.n_without_second, 0);
+  EXPECT_NE(check_text(power, c->sources).find("without a second derivative"), std::string::npos);
+}
+
+TEST(Check, NumericGradientsInsideAFunction) {
+  const auto c = loaded("fn g(x: real) = sin(x) * x\nfn d(x: real) = x * grad(g, mode = numeric)(x)\n"
+                        "fn h[n](x: real[n]) = sum(exp(x)) * x[0]\nfn dh[n](x: real[n]) = sum(grad(h, mode = numeric)(x)^2)\n"
+                        "fn j[n](x: real[n]) = jvp(h, mode = numeric)(x, dx = 2 * x)\n");
+  for (const char* name : {"d", "dh", "j"}) {
+    const FunctionCheck check = checked(*c, name, {.order = 2, .n_samples = 40});
+    EXPECT_FALSE(check.failed()) << check_text(check, c->sources);
+    EXPECT_NE(check_text(check, c->sources).find("nor order 2 is checked"), std::string::npos) << check_text(check, c->sources);
+  }
+}
+
 TEST(ErrorScale, SeesCancellation) {
   const auto c = loaded("fn f(x: real) = (x + 1000000) - 1000000\n");
   const FuncId f = function(*c, "f"), scale = scale_function(*c, f);

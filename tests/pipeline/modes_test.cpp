@@ -1,8 +1,10 @@
 // differentiate: every mode at the slides' point, second order, arrays, and the numeric mode's own estimate.
 #include <cmath>
 
+#include "interp/interp.h"
 #include "loaded.h"
 #include "pipeline/diff.h"
+#include "pipeline/native.h"
 
 namespace dlc {
 namespace {
@@ -107,6 +109,87 @@ TEST(Numeric, WorksAtTheEdgeOfADomain) {
   const auto d = numeric_gradient(*c, h, -1, {0}, arguments(*c, h, "x=1e-8"), false);
   ASSERT_TRUE(d);
   EXPECT_NEAR((*d)[0].elements[0].value, 5000, 4 * (*d)[0].elements[0].error);
+}
+
+TEST(Numeric, NoticesKinksAndJumps) {
+  const auto c = loaded("fn a(x: real) = abs(x)\nfn fl(x: real) = floor(x)\nfn sq(x: real) = (x - 1)^2\nfn r(x: real) = relu(x)\n"
+                        "fn cusp(x: real) = cbrt(x * x)\nfn smooth(x: real) = exp(x) * sin(100 * x)\nfn p(x: real) = x * sqrt(abs(x))\n");
+  struct Case {
+    const char *name, *at;
+    bool has_kink;
+    double least_error;
+  };
+  for (const Case& k : {Case{"a", "x=0", true, 1}, {"a", "x=0.001", false, 0}, {"fl", "x=2", true, 1}, {"fl", "x=2.5", false, 0}, {"r", "x=0", true, 0.5},
+                        {"cusp", "x=0", true, 1}, {"sq", "x=1", false, 0}, {"smooth", "x=1", false, 0}, {"smooth", "x=1000", false, 0}, {"p", "x=0", false, 0}}) {
+    const FuncId f = function(*c, k.name);
+    for (const bool complex : {false, true}) {
+      const auto d = numeric_gradient(*c, f, -1, {0}, arguments(*c, f, k.at), complex);
+      ASSERT_TRUE(d);
+      const NumericEstimate& e = (*d)[0].elements[0];
+      EXPECT_EQ(e.gap > 0, k.has_kink) << k.name << " at " << k.at << ": " << e.gap;
+      EXPECT_GE(e.total_error(), k.least_error) << k.name << " at " << k.at;
+      EXPECT_GT(e.total_error(), 0) << k.name << " at " << k.at;  // no difference is exact
+    }
+  }
+  const Differential d = differential(*c, "a", {.mode = Mode::numeric, .wrt = {0}}, "x=0");
+  EXPECT_NE(diff_text(c->module, d, "x = 0", false).find("a kink or jump nearby"), std::string::npos);
+}
+
+// The gradient by an array has no closed form's single value: it is differentiated again by a sweep.
+TEST(Modes, SymbolicHessiansOfArrays) {
+  const auto c = loaded("fn q[n](x: real[n], a: real) -> real = a * sum[i](x[i] ^ 3) + x[0] * x[1]\n");
+  const Differential d = differential(*c, "q", {.mode = Mode::symbolic, .wrt = {0, 1}, .order = 2}, "x=[1,2,3],a=1");
+  EXPECT_EQ(d.second[0][0].floats, (std::vector<double>{6, 1, 0, 1, 12, 0, 0, 0, 18}));
+  EXPECT_EQ(d.second[0][1].floats, (std::vector<double>{3, 12, 27}));
+  EXPECT_EQ(d.second[1][0].floats, (std::vector<double>{3, 12, 27}));
+}
+
+TEST(Modes, HessiansAreSymmetricWhereAFactorIsZero) {
+  const auto c = loaded("fn f(x: real, y: real) = xlogy(x, y)\n");
+  for (const Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic}) {
+    const Differential d = differential(*c, "f", {.mode = mode, .wrt = {0, 1}, .order = 2}, "x=0,y=0");
+    EXPECT_EQ(d.second[0][1].floats[0], HUGE_VAL) << mode_name(mode);
+    EXPECT_EQ(d.second[1][0].floats[0], HUGE_VAL) << mode_name(mode);
+  }
+}
+
+// `float` is `real` for whoever asks by name, also when the program uses the function in the other precision only.
+TEST(Modes, GenericFunctionsAreFoundByName) {
+  const auto c = loaded("fn fl(x: float) -> float = x * sin(x)\nfn use(x: f32) -> f32 = fl(x)\n"
+                        "fn only(x: float, y: f32) -> float = x * y\nfn use_only(x: f32) -> f32 = only(x, x)\n");
+  const Differential d = differential(*c, "fl", {.wrt = {0}}, "x=1");
+  EXPECT_EQ(d.function, "fl");
+  EXPECT_EQ(d.gradient[0].dtype, DType::f64);
+  EXPECT_NEAR(d.gradient[0].floats[0], std::sin(1.0) + std::cos(1.0), 1e-15);
+  EXPECT_EQ(differential(*c, "use", {.wrt = {0}}, "x=1").gradient[0].dtype, DType::f32);
+}
+
+// Values that the interpreter and native code must agree on.
+TEST(Values, BoolsCompareAndEmptyReductionsAgree) {
+  const auto c = loaded("fn same(x: bool, y: bool) = x == y\nfn other(x: bool, y: bool) = x != y\n"
+                        "fn signs[n](x: real[n], y: bool[n]) = (x > 0) == y\n"
+                        "fn largest[n](c: bool, x: real[n]) = if c { max(x) } else { 0 }\n"
+                        "fn first[n](c: bool, x: real[n]) = if c { argmin(x) } else { 5 }\n"
+                        "fn rows[n, m](x: real[n, m], y: real[n]) = sum[i](if y[i] > 0 { argmax[j](x[i, j]) } else { 7 })\n");
+  const auto both = [&](const char* name, const char* at) {
+    const FuncId f = function(*c, name);
+    const auto args = arguments(*c, f, at);
+    const auto interpreted = interpret<double>(c->module, f, args);
+    const auto native = Native::compile(*c, f, {})->call(args);
+    EXPECT_TRUE(interpreted && native) << name << " at " << at;
+    EXPECT_EQ(interpreted->ints, native->ints) << name << " at " << at;
+    EXPECT_EQ(interpreted->floats, native->floats) << name << " at " << at;
+    return interpreted->floats.empty() ? static_cast<double>(interpreted->ints[0]) : interpreted->floats[0];
+  };
+  EXPECT_EQ(both("same", "x=true,y=true"), 1);
+  EXPECT_EQ(both("same", "x=true,y=false"), 0);
+  EXPECT_EQ(both("other", "x=false,y=true"), 1);
+  EXPECT_EQ(both("other", "x=false,y=false"), 0);
+  EXPECT_EQ(both("signs", "x=[1,-1,2],y=[true,true,false]"), 1);
+  EXPECT_EQ(both("largest", "c=true,x=[]"), -HUGE_VAL);
+  EXPECT_EQ(both("largest", "c=false,x=[]"), 0);
+  EXPECT_EQ(both("first", "c=true,x=[]"), 0);
+  EXPECT_EQ(both("rows", "x=[[],[]],y=[1,-1]"), 7);
 }
 
 TEST(Modes, WhatCannotBeIsAMessage) {
