@@ -23,6 +23,13 @@ std::vector<DimId> sizes_of(Module& m, const Func& f) {
   return sizes;
 }
 
+/// `f`, or what it is a derivative of, by the user's name.
+std::string described(const Module& m, FuncId f) {
+  if (!m[f].request) return fmt::format("`{}`", m[f].name);
+  while (m[f].request) f = m[f].request->base;
+  return fmt::format("a derivative of `{}`", m[f].name);
+}
+
 /// The position of parameter `param` among the active ones.
 size_t rank_among_active(const Wrt& wrt, int param) {
   size_t rank = 0;
@@ -79,19 +86,19 @@ class Deriver {
     const bool is_gradient = request.kind == Kind::grad || request.kind == Kind::value_and_grad;
     if (!m_.types.all_float(part)) {
       diagnostics_.error(find_kind<kAdErrors>("result-not-float"), span,
-                         fmt::format("`{}` returns {}, and only floats have a derivative", base.name, m_.types.text(part)))
+                         fmt::format("{} returns {}, and only floats have a derivative", described(m_, request.base), m_.types.text(part)))
           .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())));
       return false;
     }
     if (is_gradient && !is_scalar) {
       diagnostics_.error(find_kind<kAdErrors>("result-not-scalar"), span,
-                         fmt::format("`grad` differentiates one float, and `{}` returns {}", base.name, m_.types.text(part)))
+                         fmt::format("`grad` differentiates one float, and {} returns {}", described(m_, request.base), m_.types.text(part)))
           .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())));
       return false;
     }
     if (request.mode == Mode::symbolic && !is_scalar) {
       diagnostics_.error(find_kind<kAdErrors>("mode-not-possible"), span,
-                         fmt::format("mode = symbolic differentiates one float, and `{}` returns {}", base.name, m_.types.text(part)))
+                         fmt::format("mode = symbolic differentiates one float, and {} returns {}", described(m_, request.base), m_.types.text(part)))
           .help("use mode = forward, reverse or numeric");
       return false;
     }

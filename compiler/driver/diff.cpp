@@ -60,17 +60,26 @@ int diff(const Options& o, const Common& common) {
     const auto wrt = find_wrt(*c, f, names, WrtDefault::all);
     if (!wrt) return wrong_usage(wrt.error().message, common);
     std::vector<Differential> results;
+    std::string left_out;  // the one mode that may not exist where others do, and why
     for (Mode mode : modes_of(o.mode)) {
       auto d = differentiate(*c, f, {.mode = mode, .wrt = *wrt, .order = o.order, .opt_level = common.opt_level, .interpret = o.interpret}, point.args);
-      if (!d) return report(*c, d.error(), common);
-      results.push_back(std::move(*d));
+      if (d) {
+        results.push_back(std::move(*d));
+      } else if (o.mode == "all" && mode == Mode::symbolic && c->diagnostics.has_errors()) {
+        left_out = fmt::format("symbolic: left out: {}", c->diagnostics.all().back().message);
+        c->diagnostics.clear();
+      } else {
+        return report(*c, d.error(), common);
+      }
     }
     if (common.json) {
       nlohmann::ordered_json one = {{"function", c->module[f].name}, {"at", point_json(*c, point)}, {"modes", nlohmann::ordered_json::array()}};
       for (const Differential& d : results) one["modes"].push_back(diff_json(c->module, d));
+      if (!left_out.empty()) one["left_out"] = left_out;
       all.push_back(std::move(one));
     } else {
       text += results.size() > 1 ? modes_text(c->module, results, point.text, o.latex) : diff_text(c->module, results[0], point.text, o.latex);
+      if (!left_out.empty()) text += left_out + "\n";
     }
   }
   print_out(common.json ? (all.size() == 1 ? all[0] : all).dump() + "\n" : text);

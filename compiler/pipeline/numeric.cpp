@@ -113,7 +113,9 @@ NumericEstimate central_difference(const ScalarFunction& f, const Args& args, in
     if (!(above > x0 && x0 > below)) continue;
     t.central = (y_above - y_below) / (above - below);
     t.gap = std::abs((y_above - y) / (above - x0) - (y - y_below) / (x0 - below));
-    t.noise = std::max(noise, epsilon * std::max(std::abs(y_above), std::abs(y_below))) / t.step;
+    // x ± h are rounded: their middle is not quite x, and the slope there another by f″ = gap / h times that.
+    const double off_centre = std::abs((above - x0) - (x0 - below)) / 2;
+    t.noise = std::max(noise, epsilon * std::max(std::abs(y_above), std::abs(y_below))) / t.step + t.gap / t.step * off_centre;
   }
   NumericEstimate best{kNone, h0, std::numeric_limits<double>::infinity()};
   int at = 0;

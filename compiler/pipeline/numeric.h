@@ -6,7 +6,7 @@
 //   E(h) = |D(h) − D(h/4)| + |D(4h) − D(h)| / 15 + noise / h
 //
 // (the first two see the formula's error, which is quadratic in h, and what rounding did; `noise` is ε times the scale of
-// f's terms, or |f|, at x or where f is evaluated, whichever is largest). The step with the least estimate is taken.
+// f's terms, or |f|, at x or where f is evaluated, whichever is largest; x ± h are rounded too). The step with the least estimate is taken.
 //
 // At a kink the central difference is steady, and says nothing of it: |x| at 0 gives 0 for every h. So the one-sided
 // slopes are compared: of a smooth f they differ by h·f″, at a kink by as much for every h, at a jump by more for less h.

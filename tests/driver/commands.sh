@@ -33,6 +33,16 @@ for mode in reverse forward symbolic numeric; do
   expect 0 'df/dx1 = 3.47308190605019' "$dlc" diff $slides f --at x1=0.5,x2=1 --mode $mode
 done
 expect 0 'numeric' "$dlc" diff $slides f --at x1=0.5,x2=1 --mode all --order 2
+# Written out, each doubles the one before: no closed form, and the other modes do not mind.
+for ((k = 0; k < 26; ++k)); do
+  if ((k == 0)); then echo "fn f0(x: real) = x * sin(x)"
+  else echo "fn f$k(x: real) = if x > $k { f$((k - 1))(x + 1) * x } else { f$((k - 1))(x + 2) + x }"; fi
+done >"$tmp/deep.dl"
+expect 0 'symbolic: left out: `f25` cannot' "$dlc" diff "$tmp/deep.dl" f25 --at x=1.5 --mode all
+expect 0 '"left_out"' "$dlc" diff "$tmp/deep.dl" f25 --at x=1.5 --mode all --json
+expect 1 'no-closed-form' "$dlc" diff "$tmp/deep.dl" f25 --at x=1.5 --mode symbolic
+printf 'fn t(x: real) = exp(-exp(800 + x * x)) * exp(exp(800 + x * x))\n' >"$tmp/never.dl"
+expect 0 'not checked: at none of' "$dlc" check "$tmp/never.dl"
 expect 0 '\frac' "$dlc" diff $slides f --wrt x1 --at x1=0.5,x2=1 --mode symbolic --latex
 expect 0 'v4 = log(x2)' "$dlc" trace $slides f --at x1=0.5,x2=1 --wrt x1
 expect 0 'v̄2·∂v2/∂v1 + v̄3·∂v3/∂v1 + v̄5·∂v5/∂v1 = 0.5·1.6487 + 0.5·1 + 2.1487·1' "$dlc" trace $slides f --at x1=0.5,x2=1 --mode reverse

@@ -111,6 +111,22 @@ TEST(Numeric, WorksAtTheEdgeOfADomain) {
   EXPECT_NEAR((*d)[0].elements[0].value, 5000, 4 * (*d)[0].elements[0].error);
 }
 
+// The minimum of a loss: x ± h are rounded, so their middle is not x, and the difference not the 0 that it should be.
+TEST(Numeric, IsHonestAtStationaryPoints) {
+  const auto c = loaded("fn loss[n](x: real[n], y: real[n]) -> real = mean((x - y)^2)\n");
+  const FuncId f = function(*c, "loss");
+  for (const char* at : {"x=[1,2],y=[1,2]", "x=[0.1,0.7],y=[0.1,0.7]", "x=[1000,3e-5],y=[1000,3e-5]", "x=[0,0],y=[0,0]"})
+    for (const bool complex : {false, true}) {
+      const auto d = numeric_gradient(*c, f, -1, {0}, arguments(*c, f, at), complex);
+      ASSERT_TRUE(d);
+      for (const NumericEstimate& e : (*d)[0].elements) {
+        EXPECT_LE(std::abs(e.value), e.total_error()) << at;
+        EXPECT_GT(e.total_error(), 0) << at;
+        EXPECT_EQ(e.gap, 0) << at;
+      }
+    }
+}
+
 TEST(Numeric, NoticesKinksAndJumps) {
   const auto c = loaded("fn a(x: real) = abs(x)\nfn fl(x: real) = floor(x)\nfn sq(x: real) = (x - 1)^2\nfn r(x: real) = relu(x)\n"
                         "fn cusp(x: real) = cbrt(x * x)\nfn smooth(x: real) = exp(x) * sin(100 * x)\nfn p(x: real) = x * sqrt(abs(x))\n");
