@@ -59,7 +59,8 @@ struct Element {
     ValueId total;
     for (size_t k = 0; k < dy.size(); ++k) {
       if (!dy[k]) continue;
-      const ValueId term = bars[k] ? b.op("mul"_op, {bars[k], dy[k]}, loc) : dy[k];
+      // A strong zero: an element that is not asked for may be infinite.
+      const ValueId term = bars[k] ? b.op("gated_mul"_op, {bars[k], dy[k]}, loc) : dy[k];
       const ValueId scalar = b.convert(sum_of_all(b, term, loc), m.types[leaf_type].dtype, loc);
       total = total ? b.op("add"_op, {total, scalar}, loc) : scalar;
     }

@@ -93,5 +93,16 @@ TEST(Kinks, EveryModeGivesTheConvention) {
   }
 }
 
+// An element of the Hessian that is asked for alone is not spoiled by an infinite one beside it.
+TEST(Kinks, HessiansAgreeWhereTheyAreInfinite) {
+  const auto c = loaded("fn f[n](x: real[n]) = sqrt(sum(x * x))\n");
+  const FuncId f = function(*c, "f");
+  for (const Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic}) {
+    const auto d = differentiate(*c, f, {.mode = mode, .wrt = {0}, .order = 2}, arguments(*c, f, "x=[0,0]"));
+    ASSERT_TRUE(d) << d.error().message;
+    EXPECT_EQ(d->second[0][0].floats, (std::vector<double>{kInf, 0, 0, kInf})) << mode_name(mode);
+  }
+}
+
 }  // namespace
 }  // namespace dlc
