@@ -26,10 +26,27 @@ constexpr std::array<bool, 256> kEndsCell = [] {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
+/// Checks the form of each character: as many 10xxxxxx bytes as its first byte says, no longer than needed, no
+/// surrogate.
+bool is_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i++]);
+    if (first < 0x80) continue;
+    const size_t n = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
+    if (first < 0xC2 || first > 0xF4 || text.size() - i < n) return false;
+    const auto second = static_cast<unsigned char>(text[i]);
+    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) return false;
+    if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) return false;
+    for (size_t k = 0; k < n; ++k)
+      if ((static_cast<unsigned char>(text[i++]) & 0xC0) != 0x80) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string CsvTable::place(int64_t row, int64_t column) const {
-  return fmt::format("{}:{}: column {} {}", path_, line(row), column, quoted(names_[static_cast<size_t>(column)]));
+  return fmt::format("{}:{}: column {} {}", path_, line(row), column, quote(names_[static_cast<size_t>(column)]));
 }
 
 class CsvParser {
@@ -124,7 +141,7 @@ class CsvParser {
   /// At the cell being read, which is not yet in the list.
   void fail(const char* what) {
     const size_t column = table_.cells_.size() - first_cell_;
-    const std::string name = column < table_.names_.size() ? " " + quoted(table_.names_[column]) : "";
+    const std::string name = column < table_.names_.size() ? " " + quote(table_.names_[column]) : "";
     error_ = Error{fmt::format("{}:{}: column {}{}: {}", table_.path_, row_line_, column, name, what)};
   }
 
@@ -139,10 +156,12 @@ class CsvParser {
               fmt::format("{}: the columns are separated by {}, not by commas", where, c == ';' ? "`;`" : "tabs")};
     std::unordered_map<std::string_view, size_t> seen;
     for (size_t i = 0; i < table_.names_.size() && !error_; ++i) {
+      if (!is_utf8(table_.names_[i]))  // a name goes into files of weights, and JSON is UTF-8
+        error_ = Error{fmt::format("{}: the name of column {} is not UTF-8", where, i)};
       const auto [first, is_new] = seen.emplace(table_.names_[i], i);
       if (!is_new && !table_.names_[i].empty())
         error_ = Error{
-            fmt::format("{}: columns {} and {} are both named {}", where, first->second, i, quoted(table_.names_[i]))};
+            fmt::format("{}: columns {} and {} are both named {}", where, first->second, i, quote(table_.names_[i]))};
     }
   }
 
@@ -152,10 +171,10 @@ class CsvParser {
     const std::string where = n == wanted ? "" : fmt::format("{}:{}", table_.path_, row_line_);
     if (n < wanted)
       error_ = Error{fmt::format("{}: the row ends before column {} {}: it has {} cells, the header {}", where, n,
-                                 quoted(table_.names_[n]), n, wanted)};
+                                 quote(table_.names_[n]), n, wanted)};
     if (n > wanted)
       error_ = Error{fmt::format("{}: the row goes on after column {} {}: it has {} cells, the header {}", where,
-                                 wanted - 1, quoted(table_.names_.back()), n, wanted)};
+                                 wanted - 1, quote(table_.names_.back()), n, wanted)};
     table_.lines_.push_back(row_line_);
   }
 

@@ -89,7 +89,7 @@ class FieldReader {
     if (!spec_.columns.empty()) return std::nullopt;
     if (spec_.begin < 0 || spec_.begin >= spec_.end || spec_.end > table_.n_columns())
       return Error{fmt::format("columns({}..{}) of field {} do not exist: `{}` has {} columns", spec_.begin, spec_.end,
-                               quoted(spec_.name), table_.path(), table_.n_columns())};
+                               quote(spec_.name), table_.path(), table_.n_columns())};
     for (int64_t c = spec_.begin; c < spec_.end; ++c) columns_.push_back(c);
     return std::nullopt;
   }
@@ -97,23 +97,22 @@ class FieldReader {
   Error unknown_column(const std::string& wanted) const {
     std::string hint;
     if (const std::string near = nearest_column(wanted, table_.names()); !near.empty()) {
-      hint = fmt::format("; did you mean {}?", quoted(near));
+      hint = fmt::format("; did you mean {}?", quote(near));
     } else {
       constexpr size_t kShown = 12;
       hint = "; it has ";
       for (size_t i = 0; i < std::min(table_.names().size(), kShown); ++i)
-        hint += (i ? ", " : "") + quoted(table_.names()[i]);
+        hint += (i ? ", " : "") + quote(table_.names()[i]);
       if (table_.names().size() > kShown) hint += ", …";
     }
-    return Error{fmt::format("`{}` has no column {}{}", table_.path(), quoted(wanted), hint)};
+    return Error{fmt::format("`{}` has no column {}{}", table_.path(), quote(wanted), hint)};
   }
 
   Result<double> read_number(std::string_view text) const {
     const std::optional<double> value = parse_number(text);
     if (!value && is_missing_number(text)) return kMissing;
-    if (!value) return Error{fmt::format("{} is not a number", quoted(text))};
-    if (const char* const reason = misfit(*value, spec_.type))
-      return Error{fmt::format("{} {}", quoted(text), reason)};
+    if (!value) return Error{fmt::format("{} is not a number", quote(text))};
+    if (const char* const reason = misfit(*value, spec_.type)) return Error{fmt::format("{} {}", quote(text), reason)};
     return *value;
   }
 
@@ -124,9 +123,9 @@ class FieldReader {
     constexpr size_t kShown = 8;
     std::string known;
     for (size_t i = 0; i < std::min(spec_.labels.size(), kShown); ++i)
-      known += (i ? ", " : "") + quoted(spec_.labels[i].label);
+      known += (i ? ", " : "") + quote(spec_.labels[i].label);
     return Error{
-        fmt::format("{} is none of the labels {}{}", quoted(text), known, spec_.labels.size() > kShown ? ", …" : "")};
+        fmt::format("{} is none of the labels {}{}", quote(text), known, spec_.labels.size() > kShown ? ", …" : "")};
   }
 
   MaybeError allow_missing(int64_t row, int64_t column) const {
@@ -196,7 +195,7 @@ Result<std::vector<T>> gather(const Field& field, std::span<const int64_t> rows)
       const double value = field.values[static_cast<size_t>(row) * width + c];
       if (const char* const reason = misfit(value, kType))
         return Error{
-            fmt::format("field {}, column {}: {} {}", quoted(field.name), quoted(field.columns[c]), value, reason)};
+            fmt::format("field {}, column {}: {} {}", quote(field.name), quote(field.columns[c]), value, reason)};
       out.push_back(static_cast<T>(value));
     }
   return out;

@@ -35,8 +35,7 @@ Result<std::vector<double>> fit_fill(const Field& field, MissingPolicy policy, s
     for (const int64_t row : train_rows)
       if (const double v = field.values[static_cast<size_t>(row) * width + c]; !std::isnan(v)) present.push_back(v);
     if (present.empty())
-      return Error{
-          fmt::format("column {} has no value in the training rows to fill in from", quoted(field.columns[c]))};
+      return Error{fmt::format("column {} has no value in the training rows to fill in from", quote(field.columns[c]))};
     fill.push_back(policy == MissingPolicy::median ? median_of(std::move(present)) : mean_of(present));
   }
   return fill;

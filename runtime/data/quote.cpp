@@ -5,7 +5,7 @@
 
 namespace dlc::runtime {
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   constexpr size_t kLongest = 40;
   const bool is_cut = text.size() > kLongest;
   if (is_cut) {

@@ -7,6 +7,6 @@ namespace dlc::runtime {
 
 /// `text` in backticks; control characters as \n or \x1b, at most 40 bytes and then "…" (never within a UTF-8
 /// character).
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 }  // namespace dlc::runtime

@@ -97,13 +97,13 @@ Result<Split> split_stratified(std::span<const double> labels, const std::string
     classes[labels[row]].push_back(static_cast<int64_t>(row));
   }
   if (classes.size() == 1)
-    return Error{fmt::format("split: stratify needs two classes, and {} is {} in all {} rows", quoted(field),
+    return Error{fmt::format("split: stratify needs two classes, and {} is {} in all {} rows", quote(field),
                              classes.begin()->first, labels.size())};
   Split split;
   uint64_t index = 0;
   for (auto& [label, rows] : classes)
     deal(std::move(rows), shares, fold(stream_key(seed, Stream::split), index++), split);
-  return finish(std::move(split), shares, fmt::format("each of {} classes of {}", classes.size(), quoted(field)));
+  return finish(std::move(split), shares, fmt::format("each of {} classes of {}", classes.size(), quote(field)));
 }
 
 }  // namespace dlc::runtime

@@ -65,6 +65,10 @@ TEST(Csv, Damage) {
   EXPECT_EQ(parsed("a,b\n\"1\"x,2\n"), "t.csv:2: column 0 `a`: text follows the closing quote");
   EXPECT_EQ(parsed("a,b\n1,2,\"3\n"), "t.csv:2: column 2: the quote is never closed");
   EXPECT_EQ(parsed("a,b,c,a\n1,2,3,4\n"), "t.csv:1: columns 0 and 3 are both named `a`");
+  EXPECT_EQ(parsed("a,gr\xF6\xDF"
+                   "e\n1,2\n"),
+            "t.csv:1: the name of column 1 is not UTF-8");
+  EXPECT_EQ(parsed("größe,σ\n1,2\n"), "[größe|σ][1|2]");
   EXPECT_EQ(parsed("a;b\n1;2\n"), "t.csv:1: the columns are separated by `;`, not by commas");
   EXPECT_EQ(parsed("a\tb\n1\t2\n"), "t.csv:1: the columns are separated by tabs, not by commas");
   EXPECT_EQ(parsed(std::string("\xFF\xFE"
