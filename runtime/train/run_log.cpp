@@ -1,0 +1,115 @@
+// See run_log.h.
+#include "runtime/train/run_log.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "runtime/data/file.h"
+
+namespace dlc::runtime {
+namespace {
+
+Error failure(const std::string& path) {
+  return {fmt::format("cannot write the log `{}`: {}", path, std::strerror(errno))};
+}
+
+MaybeError put(std::FILE* file, const std::string& path, const std::string& line) {
+  if (std::fwrite(line.data(), 1, line.size(), file) != line.size() || std::fflush(file) != 0) return failure(path);
+  return std::nullopt;
+}
+
+std::string csv_header(const std::vector<std::string>& columns) {
+  std::string line;
+  for (const std::string& name : columns) {
+    line += line.empty() ? "" : ",";
+    if (name.find_first_of(",\"\r\n") == std::string::npos) {
+      line += name;
+      continue;
+    }
+    line += '"';
+    for (const char c : name) line += c == '"' ? "\"\"" : std::string(1, c);
+    line += '"';
+  }
+  return line + "\n";
+}
+
+std::string csv_row(std::span<const double> values) { return fmt::format("{}\n", fmt::join(values, ",")); }
+
+std::string json_row(const std::vector<std::string>& columns, std::span<const double> values) {
+  using Json = nlohmann::json;
+  std::string line = "{";
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::string name = Json(columns[i]).dump(-1, ' ', false, Json::error_handler_t::replace);
+    line +=
+        fmt::format("{}{}: {}", i ? ", " : "", name, std::isfinite(values[i]) ? fmt::format("{}", values[i]) : "null");
+  }
+  return line + "}\n";
+}
+
+/// What an appended log already has: nothing if there is no such file. A rest of a line at its end is cut off.
+Result<std::string> existing_rows(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::string();
+  Result<std::string> text = read_file(path);
+  if (!text) return text.error();
+  const size_t whole = text->rfind('\n') + 1;  // npos + 1 is 0
+  if (whole < text->size() && ::truncate(path.c_str(), static_cast<off_t>(whole)) != 0) return failure(path);
+  text->resize(whole);
+  return text;
+}
+
+}  // namespace
+
+Result<RunLog> RunLog::open(const std::string& targets, std::vector<std::string> columns, bool append) {
+  RunLog log;
+  log.columns_ = std::move(columns);
+  for (size_t begin = 0; begin <= targets.size();) {
+    const size_t end = std::min(targets.find(',', begin), targets.size());
+    if (MaybeError error = log.open_target(targets.substr(begin, end - begin), append)) return *error;
+    begin = end + 1;
+  }
+  return log;
+}
+
+MaybeError RunLog::open_target(const std::string& text, bool append) {
+  const size_t colon = text.find(':');
+  const std::string kind = text.substr(0, colon);
+  if (colon == std::string::npos || colon + 1 == text.size() || (kind != "csv" && kind != "jsonl"))
+    return Error{fmt::format("the log `{}` is neither csv:FILE nor jsonl:FILE", text)};
+  Target target{.path = text.substr(colon + 1), .is_csv = kind == "csv"};
+  const std::string header = target.is_csv ? csv_header(columns_) : "";
+  std::string existing;
+  if (target.path == "-") {
+    target.file.reset(stdout);
+  } else {
+    if (append) {
+      const Result<std::string> rows = existing_rows(target.path);
+      if (!rows) return rows.error();
+      existing = *rows;
+    }
+    if (!existing.empty() && !existing.starts_with(header))
+      return Error{fmt::format("the log `{}` has other columns than this run, so it cannot go on in it", target.path)};
+    target.file.reset(std::fopen(target.path.c_str(), append ? "ae" : "we"));
+    if (!target.file) return failure(target.path);
+  }
+  if (existing.empty())
+    if (MaybeError error = put(target.file.get(), target.path, header)) return error;
+  targets_.push_back(std::move(target));
+  return std::nullopt;
+}
+
+MaybeError RunLog::write(std::span<const double> values) {
+  for (const Target& t : targets_) {
+    const std::string line = t.is_csv ? csv_row(values) : json_row(columns_, values);
+    if (MaybeError error = put(t.file.get(), t.path, line)) return error;
+  }
+  return std::nullopt;
+}
+
+}  // namespace dlc::runtime

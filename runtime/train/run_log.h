@@ -1,0 +1,47 @@
+// `--log csv:run.csv,jsonl:-`: a row of numbers for each epoch, for plots and scripts.
+//
+//   Result<RunLog> log = RunLog::open("csv:run.csv,jsonl:-", {"epoch", "loss", "valid.accuracy"}, /*append=*/false);
+//   if (!log) return log.error();
+//   if (MaybeError error = log->write(std::vector<double>{1, 0.31, 0.95})) return *error;
+//
+// Every row is out when `write` returns, so a run that is killed leaves its rows; at most the last line of the file is
+// cut off, and appending removes such a rest first. Numbers are written with as many digits as say which f64 they are.
+// What is not finite is `nan`, `inf` in csv and null in jsonl (JSON has no word for it). For one thread.
+#pragma once
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/result.h"
+
+namespace dlc::runtime {
+
+class RunLog {
+ public:
+  /// `targets` is a list of csv:FILE and jsonl:FILE; FILE may be "-", standard output, and cannot have a comma. Without
+  /// `append` files are begun anew; with it, as for a resumed run, rows are added, and a csv file must have the same
+  /// header.
+  static Result<RunLog> open(const std::string& targets, std::vector<std::string> columns, bool append);
+  /// A value for each column.
+  MaybeError write(std::span<const double> values);
+
+ private:
+  struct Closer {
+    void operator()(std::FILE* file) const {
+      if (file != stdout) std::fclose(file);
+    }
+  };
+  struct Target {
+    std::string path;
+    bool is_csv = false;
+    std::unique_ptr<std::FILE, Closer> file;
+  };
+  MaybeError open_target(const std::string& text, bool append);
+
+  std::vector<std::string> columns_;
+  std::vector<Target> targets_;
+};
+
+}  // namespace dlc::runtime
