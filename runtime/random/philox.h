@@ -14,7 +14,8 @@
 //   stream_key(s, Stream::init)     first values of parameters: fold by the parameter's index in declared order
 //   stream_key(s, Stream::split)    rows into train, valid, test: fold by the index of the class (0 if not stratified)
 //   stream_key(s, Stream::shuffle)  the order of an epoch: fold by the epoch, from 0
-//   stream_key(s, Stream::noise)    dropout and `key`: fold by update, row in the epoch order, use site, loop iteration
+//   stream_key(s, Stream::noise)    dropout and `key`: fold by update, row in the epoch order, use site and
+//                                   loop iteration; the counter is the element
 #pragma once
 #include <array>
 #include <cstdint>

@@ -121,6 +121,43 @@ TEST(Dataset, MissingCells) {
             "the cell is empty, and a whole number cannot be filled in; `missing = drop` leaves the row out");
 }
 
+/// The tables of examples/data load as the examples ask for them; the text column of the housing table is one to leave
+/// out.
+TEST(Dataset, RealTables) {
+  struct Real {
+    const char* file;
+    std::vector<FieldSpec> fields;
+    int64_t n_rows;
+  };
+  const std::vector<LabelValue> species = {{"setosa", 0}, {"versicolor", 1}, {"virginica", 2}};
+  const Real tables[] = {
+      {"iris.csv",
+       {{.name = "x", .begin = 0, .end = 4, .is_vector = true},
+        {.name = "y", .type = NumberType::i64, .columns = {"species"}, .labels = species}},
+       150},
+      {"wine.csv",
+       {{.name = "x", .begin = 0, .end = 13, .is_vector = true},
+        {.name = "y", .type = NumberType::i64, .columns = {"cultivar"}}},
+       178},
+      {"diabetes.csv",
+       {{.name = "x", .begin = 0, .end = 10, .is_vector = true}, {.name = "y", .columns = {"progression"}}},
+       442},
+      {"california_housing.csv.gz",
+       {{.name = "x", .begin = 0, .end = 8, .is_vector = true}, {.name = "y", .columns = {"median_house_value"}}},
+       20'640 - 207}};
+  for (const Real& real : tables) {
+    const Result<CsvTable> table = read_csv(std::string("../../examples/data/") + real.file);
+    ASSERT_TRUE(table) << table.error().message;
+    const Result<Dataset> data = make_dataset(*table, real.fields, MissingPolicy::drop);
+    ASSERT_TRUE(data) << data.error().message;
+    EXPECT_EQ(data->n_rows(), real.n_rows);
+  }
+  const Result<CsvTable> housing = read_csv("../../examples/data/california_housing.csv.gz");
+  const FieldSpec all[] = {{.name = "x", .begin = 0, .end = 10, .is_vector = true}};
+  EXPECT_EQ(make_dataset(*housing, all, MissingPolicy::mean).error().message,
+            "../../examples/data/california_housing.csv.gz:2: column 9 `ocean_proximity`: `NEAR BAY` is not a number");
+}
+
 TEST(Impute, IsFittedOnTrainingRows) {
   Field f{.name = "x", .columns = {"a", "b"}, .values = {1, 10, NAN, 30, 3, NAN, 1000, NAN, 6, 50}};
   const int64_t train[] = {0, 1, 2, 4};
