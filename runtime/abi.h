@@ -25,7 +25,8 @@ enum dlc_code {
   DLC_MAX_ITERS = 4,             /* a `while` loop reached its bound */
   DLC_NOT_POSITIVE_DEFINITE = 5, /* a Cholesky factor does not exist */
   DLC_CANCELLED = 6,             /* the cancel flag was set */
-  DLC_NON_FINITE = 7             /* a trapped inf or nan */
+  DLC_NON_FINITE = 7,            /* a trapped inf or nan */
+  DLC_EMPTY = 8                  /* a maximum or mean of no elements: extent is the axis' size */
 };
 
 /* Where an error happened. `site` is an index into the table of sites in the generated header. */

@@ -10,6 +10,7 @@
 #include "ad/forward.h"
 #include "ad/reverse.h"
 #include "base/check.h"
+#include "ops/request_errors.h"
 #include "ops/table.h"
 
 namespace dlc {
@@ -75,9 +76,9 @@ class Deriver {
     for (int k : request.wrt) {
       const Inst p = base[base.body().params[static_cast<size_t>(k)]];
       if (m_.types.all_float(p.type)) continue;
-      diagnostics_.error(find_kind<kAdErrors>("wrt-not-float"), span,
-                         fmt::format("`{}` of `{}` is {}, which has no tangent", m_.strings[m_[p.attr].name], base.name, m_.types.text(p.type)))
-          .label(p.loc.span, m_.types.text(p.type));
+      diagnostics_.error(request_error("not-differentiable"), span,
+                         fmt::format("`{}` is {}, and only floats have a derivative", m_.strings[m_[p.attr].name], m_.types.text(p.type)))
+          .label(p.loc.span, "declared here");
       return false;
     }
     const TypeId part = differentiated_type(m_, base, wrt_of(request));
@@ -85,15 +86,16 @@ class Deriver {
     const bool is_scalar = is_float(t.dtype) && t.rank() == 0;
     const bool is_gradient = request.kind == Kind::grad || request.kind == Kind::value_and_grad;
     if (!m_.types.all_float(part)) {
-      diagnostics_.error(find_kind<kAdErrors>("result-not-float"), span,
+      diagnostics_.error(request_error("not-differentiable"), span,
                          fmt::format("{} returns {}, and only floats have a derivative", described(m_, request.base), m_.types.text(part)))
           .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())));
       return false;
     }
     if (is_gradient && !is_scalar) {
-      diagnostics_.error(find_kind<kAdErrors>("result-not-scalar"), span,
-                         fmt::format("`grad` differentiates one float, and {} returns {}", described(m_, request.base), m_.types.text(part)))
-          .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())));
+      diagnostics_.error(request_error("grad-of-array"), span,
+                         fmt::format("`grad` differentiates a scalar, and {} returns {}", described(m_, request.base), m_.types.text(part)))
+          .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())))
+          .help("use `jvp` or `vjp` with a direction, or reduce the result");
       return false;
     }
     if (request.mode == Mode::symbolic && !is_scalar) {

@@ -271,6 +271,11 @@ nlohmann::json json_place(Span span, const Sources& sources) {
 
 }  // namespace
 
+Error as_error(Diagnostic d, const Sources* sources) {
+  const std::string place = sources && d.span ? sources->place(d.span) + ": " : "";
+  return {place + d.message, std::make_shared<const Diagnostic>(std::move(d))};
+}
+
 std::string render_text(const Diagnostic& d, const Sources& sources, bool color) {
   return TextRenderer(d, sources, color).render();
 }

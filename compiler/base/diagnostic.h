@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "base/source.h"
 
 namespace dlc {
@@ -73,6 +74,10 @@ class Diagnostics {
   Diagnostic overflow_;  // where errors past the limit are written
   size_t n_errors_ = 0;
 };
+
+/// What the program's text explains although it shows only at run time, for a Result. The message begins with the place
+/// if `sources` is given.
+Error as_error(Diagnostic d, const Sources* sources = nullptr);
 
 /// The form shown in docs/language.md: header, place, source lines with carets and labels, rule, help.
 std::string render_text(const Diagnostic& d, const Sources& sources, bool color = false);

@@ -1,14 +1,18 @@
 // Result<T>: a value, or the reason why there is none, for what the *world* can do wrong (a file, memory, a
 // device) and at the public API. What is wrong with the user's program is a Diagnostic (base/diagnostic.h).
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 namespace dlc {
 
+struct Diagnostic;
+
 struct Error {
   std::string message;
+  std::shared_ptr<const Diagnostic> diagnostic;  // when the program's text shows where: what `message` says, with places
 };
 
 template <class T>

@@ -106,7 +106,7 @@ struct Emission {
       emitter.export_entry(e.symbol, e.func);
       has_direct.push_back(emitter.emit(e.func).direct != nullptr);
     }
-    for (const cpu::ErrorSite& s : emitter.take_sites()) sites.push_back({s.func, s.loc, s.is_size});
+    for (const cpu::ErrorSite& s : emitter.take_sites()) sites.push_back({s.func, s.check});
     Result<std::string> bytes = target->emit(module, output);
     if (!complaint.empty()) return Error{"LLVM: " + complaint};
     return bytes;
@@ -144,6 +144,12 @@ Result<std::string> emit_llvm_text(const Module& m, std::span<const Entry> entri
 
 Result<std::string> emit_asm(const Module& m, std::span<const Entry> entries, const CompileOptions& options) {
   return Emission{m, entries, options, cpu::Output::assembly, "x86-64-v3", {}, {}}.guarded();
+}
+
+std::optional<Error> wrong_cpu(const std::string& cpu) {
+  const Result<cpu::Target> target = cpu::Target::make(cpu, 0);
+  if (!target) return target.error();
+  return std::nullopt;
 }
 
 std::string loops_text(const Module& m, FuncId f) {

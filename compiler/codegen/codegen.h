@@ -17,6 +17,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,8 +42,7 @@ struct CompileOptions {
 /// What dlc_error::site counts.
 struct CodeSite {
   FuncId func;
-  Loc loc;
-  bool is_size = false;  // DLC_BAD_SIZE; else DLC_INDEX
+  SizeCheck check;  // what did not hold
 };
 
 class JitModule {
@@ -72,6 +72,9 @@ struct ObjectCode {
 [[nodiscard]] Result<ObjectCode> emit_object(const Module& m, std::span<const Entry> entries, const CompileOptions& options);
 [[nodiscard]] Result<std::string> emit_llvm_text(const Module& m, std::span<const Entry> entries, const CompileOptions& options);
 [[nodiscard]] Result<std::string> emit_asm(const Module& m, std::span<const Entry> entries, const CompileOptions& options);
+
+/// Why no code can be made for this processor; nothing when it can.
+std::optional<Error> wrong_cpu(const std::string& cpu);
 
 /// Loop trees of an entry and of what it calls, as text (`--emit ir-after=fuse`).
 std::string loops_text(const Module& m, FuncId f);

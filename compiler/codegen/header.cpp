@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codegen/abi_text.h"
+#include "ops/size_check.h"
 
 namespace dlc {
 
@@ -97,10 +98,12 @@ void declare(const HeaderInput& in, size_t k, std::string& out) {
 }
 
 std::string site_text(const HeaderInput& in, const CodeSite& site) {
-  std::string text = in.sources.place(site.loc.span);
+  const Diagnostic d = failed_check(site.check, -1, std::nullopt);
+  std::string text = in.sources.place(d.span);
   if (text.empty()) text = in.module[site.func].name;
-  else text += ": " + std::string(in.sources.text(site.loc.span).substr(0, 80));
-  return text + (site.is_size ? " (a size is negative)" : " (a subscript leaves its array)");
+  else text += ": " + std::string(in.sources.text(d.span).substr(0, 80));
+  constexpr const char* kTexts[] = {"a subscript leaves its array", "a reduction of no elements", "a size is negative"};  // by SizeCheck::Kind
+  return fmt::format("{} ({})", text, kTexts[static_cast<size_t>(site.check.kind)]);
 }
 
 nlohmann::ordered_json leaf_json(const Module& m, const SignatureLeaf& l) {

@@ -2,6 +2,7 @@
 #include "pipeline/check.h"
 
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -68,7 +69,7 @@ void add_check(CLI::App& app, Common& common) {
   command->add_option("FILE", o->file, "Source; - is standard input")->required();
   command->add_option("FN", o->functions, "Functions; all of the file if left out");
   command->add_option("--order", o->check.order, "1, or 2 for second derivatives too")->check(CLI::Range(1, 2));
-  command->add_option("--seed", o->check.seed, "Of the sampled points");
+  command->add_option("--seed", o->check.seed, "Of the sampled points, 0 or more")->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
   command->add_option("--samples", o->check.n_samples, "Points for each function")->check(CLI::Range(1, 100000))->capture_default_str();
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return run(*o, common); }; });

@@ -47,7 +47,8 @@ int load(Compilation& c, const std::string& path, const Common& common) {
 int report(const Compilation& c, const Error& error, const Common& common, int status) {
   const bool color = common.format() == MessageFormat::full && ::isatty(STDERR_FILENO) != 0;
   std::string text = render_all(c.diagnostics, c.sources, common.format(), color);
-  if (!error.message.empty()) text += render_plain(error.message, common.format());
+  if (error.diagnostic) text += render_one(*error.diagnostic, c.sources, common.format(), color);
+  else if (!error.message.empty()) text += render_plain(error.message, common.format());
   std::fwrite(text.data(), 1, text.size(), stderr);
   return status;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 
@@ -15,6 +16,7 @@ namespace {
 struct Options {
   std::string file, output, emit;
   std::vector<std::string> functions, sizes;
+  std::vector<std::string> stages;  // of --emit, or by the ending of the output; empty: an object
   ArtifactOptions artifacts;
 };
 
@@ -65,11 +67,12 @@ int write_object(Compilation& c, const Options& o, const Common& common) {
 /// Everything in the list --emit, one after the other.
 int emit_stages(const Options& o, const Common& common) {
   std::string all;
-  for (const std::string& kind : split_names(o.emit)) {
+  for (const std::string& kind : o.stages) {
     const auto c = new_compilation(common);  // one each: ir-after watches the passes as they run
     std::vector<std::string> notes;
     if (kind == "obj" || kind == "header") {
       if (const int status = load(*c, o.file, common)) return status;
+      if (const auto error = wrong_name(*c, o.artifacts)) return wrong_usage(error->message, common);
       const auto made = make_object(*c, o.artifacts, o.output.empty() ? stem_of(o.file) : stem_of(o.output), notes);
       if (!made) return report(*c, made.error(), common);
       print_notes(notes);
@@ -80,6 +83,8 @@ int emit_stages(const Options& o, const Common& common) {
     if (!stage) return wrong_usage(stage.error().message, common);
     const int status = load(*c, o.file, common);
     if (status != kDone && !(kind == "ast" && c->ast)) return status;
+    if (status == kDone)
+      if (const auto error = wrong_name(*c, o.artifacts)) return wrong_usage(error->message, common);
     auto text = stage->finish(o.artifacts);
     if (!text) return report(*c, text.error(), common);
     all += *text;
@@ -90,26 +95,60 @@ int emit_stages(const Options& o, const Common& common) {
   return write(*c, o.output.empty() ? "-" : o.output, all, common);
 }
 
-int run(Options o, const Common& common) {
-  for (const std::string& list : o.sizes)
-    for (const std::string& one : split_names(list)) {
-      const size_t equals = one.find('=');
+/// "D=30,H=16".
+std::optional<Error> read_sizes(const std::vector<std::string>& lists, ArtifactOptions& artifacts) {
+  for (const std::string& list : lists) {
+    const auto split = split_names(list);
+    if (!split) return Error{"--size: " + split.error().message};
+    for (const std::string& one : *split) {
+      const size_t equals = std::min(one.find('='), one.size());
+      const std::string name = one.substr(0, equals);
+      const char* const begin = one.c_str() + std::min(equals + 1, one.size());
       char* end = nullptr;
-      const long long value = equals == std::string::npos ? 0 : std::strtoll(one.c_str() + equals + 1, &end, 10);
-      if (equals == 0 || equals == std::string::npos || *end != '\0' || end == one.c_str() + equals + 1)
-        return wrong_usage(fmt::format("`{}` is not a size: write n=100", one), common);
-      o.artifacts.sizes.emplace_back(one.substr(0, equals), value);
+      errno = 0;
+      const long long value = std::strtoll(begin, &end, 10);
+      if (name.empty() || end == begin || *end != '\0' || errno != 0) return Error{fmt::format("`{}` is not a size: write n=100", one)};
+      for (const auto& [other, unused] : artifacts.sizes)
+        if (other == name) return Error{fmt::format("the size `{}` is given twice", name)};
+      artifacts.sizes.emplace_back(name, value);
     }
+  }
+  return std::nullopt;
+}
+
+/// What to emit, from --emit or the ending of -o; an error when they contradict each other or there is nothing.
+std::optional<Error> read_stages(Options& o) {
+  const bool is_object = o.output.ends_with(".o"), is_llvm = o.output.ends_with(".ll"), is_asm = o.output.ends_with(".s");
+  if (o.emit.empty()) {
+    if (is_llvm) o.stages = {"llvm"};
+    else if (is_asm) o.stages = {"asm"};
+    else if (o.output.empty()) return Error{"say what to make: -o FILE.o, or --emit ast|ir|ir-after=PASS|llvm|asm|obj|header"};
+    else if (!is_object && o.output != "-") return Error{fmt::format("`{}` does not say what to make: its ending must be .o, .ll or .s", o.output)};
+    return std::nullopt;
+  }
+  auto split = split_names(o.emit);
+  if (!split) return Error{"--emit: " + split.error().message};
+  o.stages = std::move(*split);
+  for (const std::string& kind : o.stages) {
+    const bool fits = is_object ? kind == "obj" : is_llvm ? kind == "llvm" : is_asm ? kind == "asm" : true;
+    if (!fits) return Error{fmt::format("--emit {} does not make what `{}` says", kind, o.output)};
+    if ((kind == "ast" || kind == "ir") && !o.artifacts.sizes.empty())
+      return Error{fmt::format("--emit {} shows the program before sizes are fixed, so --size has no place; --emit ir-after=specialise shows it after", kind)};
+  }
+  return std::nullopt;
+}
+
+int run(Options o, const Common& common) {
+  if (const auto error = read_sizes(o.sizes, o.artifacts)) return wrong_usage(error->message, common);
   o.artifacts.functions = o.functions;
   o.artifacts.code.opt_level = common.opt_level;
-  if (o.emit.empty() && o.output.ends_with(".ll")) o.emit = "llvm";
-  if (o.emit.empty() && o.output.ends_with(".s")) o.emit = "asm";
-  if (!o.emit.empty()) return emit_stages(o, common);
+  if (const auto error = read_stages(o)) return wrong_usage(error->message, common);
+  if (!o.artifacts.code.cpu.empty())
+    if (const auto error = wrong_cpu(o.artifacts.code.cpu)) return wrong_usage(error->message, common);
+  if (!o.stages.empty()) return emit_stages(o, common);
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
-  if (o.output.empty()) return wrong_usage("say what to make: -o FILE.o, or --emit ast|ir|ir-after=PASS|llvm|asm|obj|header", common);
-  const bool is_object = o.output == "-" || o.output.ends_with(".o");
-  if (!is_object) return wrong_usage(fmt::format("`{}` does not say what to make: its ending must be .o, .ll or .s", o.output), common);
+  if (const auto error = wrong_name(*c, o.artifacts)) return wrong_usage(error->message, common);
   return write_object(*c, o, common);
 }
 

@@ -15,7 +15,8 @@ namespace dlc {
 namespace {
 
 struct Options {
-  std::string file, function, wrt, args_file, mode = "reverse";
+  std::string file, function, args_file, mode = "reverse";
+  std::optional<std::string> wrt;
   std::vector<std::string> at;
   int order = 1;
   bool latex = false, interpret = false;
@@ -45,24 +46,20 @@ nlohmann::ordered_json point_json(const Compilation& c, const Point& point) {
 
 int diff(const Options& o, const Common& common) {
   Arguments given;
-  for (const std::string& list : o.at)
-    if (auto error = given.add_list(list)) return wrong_usage(error->message, common);
-  if (!o.args_file.empty())
-    if (auto error = given.add_json_file(o.args_file)) return wrong_usage(error->message, common);
+  if (const int status = read_arguments(given, o.at, false, o.file, o.args_file, common)) return status;
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
   Point point;
   if (const int status = find_point(*c, o.function, given, common, point)) return status;
-  const std::vector<std::string> names = split_names(o.wrt);
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   std::string text;
   for (FuncId f : point.functions) {
-    const auto wrt = find_wrt(*c, f, names, WrtDefault::all);
-    if (!wrt) return wrong_usage(wrt.error().message, common);
+    std::vector<int> wrt;
+    if (const int status = find_parameters(*c, f, o.wrt, common, wrt)) return status;
     std::vector<Differential> results;
     std::string left_out;  // the one mode that may not exist where others do, and why
     for (Mode mode : modes_of(o.mode)) {
-      auto d = differentiate(*c, f, {.mode = mode, .wrt = *wrt, .order = o.order, .opt_level = common.opt_level, .interpret = o.interpret}, point.args);
+      auto d = differentiate(*c, f, {.mode = mode, .wrt = wrt, .order = o.order, .opt_level = common.opt_level, .interpret = o.interpret}, point.args);
       if (d) {
         results.push_back(std::move(*d));
       } else if (o.mode == "all" && mode == Mode::symbolic && c->diagnostics.has_errors()) {
@@ -94,7 +91,7 @@ void add_diff(CLI::App& app, Common& common) {
   command->add_option("FILE", o->file, "Source; - is standard input")->required();
   command->add_option("FN", o->function, "Function or export; several as f,g")->required();
   command->add_option("--at", o->at, "Arguments, x1=1.5,x2=0.5; arrays as JSON, or @file.npy, @file.csv, @file.json")->expected(1)->take_all();
-  command->add_option("--args", o->args_file, "A JSON file with an object of arguments");
+  command->add_option("--args", o->args_file, "A JSON file with an object of arguments; - is standard input");
   command->add_option("--wrt", o->wrt, "Parameters to differentiate with respect to, x1,x2; all float ones if left out");
   command->add_option("--mode", o->mode, "reverse, forward, symbolic, numeric, or all side by side")
       ->check(CLI::IsMember({"reverse", "forward", "symbolic", "numeric", "all"}))->capture_default_str();

@@ -1,5 +1,5 @@
 // The `dlc` command. Each subcommand is a file of this folder; results go to standard output, messages to standard
-// error; exit status 0 done, 1 the program or a check failed, 2 wrong usage.
+// error; exit status 0 done; 1 the program, a file or a value is wrong, or a check failed; 2 the command line is wrong.
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -17,7 +17,10 @@ int run(int argc, char** argv) {
   dlc::Common common;
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
-  app.footer("Example:\n  dlc diff examples/slides.dl f --at x1=0.5,x2=1\n`dlc COMMAND --help` shows an example of each command.");
+  app.footer("Example:\n  dlc diff examples/slides.dl f --at x1=0.5,x2=1\n"
+             "`dlc COMMAND --help` shows an example of each command.\n\n"
+             "Exit status: 0 done; 1 the program, a file or an argument's value is wrong, or a check failed; 2 the command line is wrong\n"
+             "(an option, a value that is missing, the name of a function, parameter, size, pass or processor).");
   dlc::add_run(app, common);
   dlc::add_diff(app, common);
   dlc::add_trace(app, common);

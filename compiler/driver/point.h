@@ -1,5 +1,6 @@
 // A function of a file and its arguments, as run, diff and trace take them from the command line.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,14 @@ struct Point {
 /// a message.
 [[nodiscard]] int find_point(Compilation& c, const std::string& functions, const Arguments& given, const Common& common, Point& point);
 
-/// "a,b" split.
-std::vector<std::string> split_names(const std::string& list);
+/// The arguments in `lists` (of run: one each) and in the file of --args.
+[[nodiscard]] int read_arguments(Arguments& given, const std::vector<std::string>& lists, bool is_one_each, const std::string& source,
+                                 const std::string& args_file, const Common& common);
+
+/// "a,b" split. An empty name is an error: "a,,b", "".
+Result<std::vector<std::string>> split_names(const std::string& list);
+/// The parameters in --wrt; all float ones when it is not given.
+[[nodiscard]] int find_parameters(const Compilation& c, FuncId f, const std::optional<std::string>& names, const Common& common,
+                                  std::vector<int>& wrt);
 
 }  // namespace dlc

@@ -29,10 +29,7 @@ constexpr const char* kExamples =
 
 int run(const RunOptions& o, const Common& common) {
   Arguments given;
-  for (const std::string& one : o.args)
-    if (auto error = given.add(one)) return wrong_usage(error->message, common);
-  if (!o.args_file.empty())
-    if (auto error = given.add_json_file(o.args_file)) return wrong_usage(error->message, common);
+  if (const int status = read_arguments(given, o.args, true, o.file, o.args_file, common)) return status;
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
   Point point;
@@ -74,7 +71,7 @@ void add_run(CLI::App& app, Common& common) {
   command->add_option("FILE", o->file, "Source; - is standard input")->required();
   command->add_option("FN", o->function, "Function or export")->required();
   command->add_option("ARGS", o->args, "Arguments, name=value");
-  command->add_option("--args", o->args_file, "A JSON file with an object of arguments");
+  command->add_option("--args", o->args_file, "A JSON file with an object of arguments; - is standard input");
   command->add_option("--time", o->time, "Also call it N times and print the time of one call")->check(CLI::Range(1, 1'000'000'000));
   command->add_flag("--interpret", o->interpret, "Run the interpreter instead of compiled code");
   add_common(*command, common, kExamples);

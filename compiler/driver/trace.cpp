@@ -12,7 +12,8 @@ namespace dlc {
 namespace {
 
 struct Options {
-  std::string file, function, wrt, args_file, mode = "forward";
+  std::string file, function, args_file, mode = "forward";
+  std::optional<std::string> wrt;
   std::vector<std::string> at;
 };
 
@@ -24,18 +25,14 @@ constexpr const char* kExamples =
 
 int run(const Options& o, const Common& common) {
   Arguments given;
-  for (const std::string& list : o.at)
-    if (auto error = given.add_list(list)) return wrong_usage(error->message, common);
-  if (!o.args_file.empty())
-    if (auto error = given.add_json_file(o.args_file)) return wrong_usage(error->message, common);
+  if (const int status = read_arguments(given, o.at, false, o.file, o.args_file, common)) return status;
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
   Point point;
   if (const int status = find_point(*c, o.function, given, common, point)) return status;
-  const std::vector<std::string> names = split_names(o.wrt);
-  const auto wrt = find_wrt(*c, point.functions[0], names, WrtDefault::all);
-  if (!wrt) return wrong_usage(wrt.error().message, common);
-  const auto result = trace(*c, point.functions, o.mode == "reverse" ? Mode::reverse : Mode::forward, *wrt, point.args);
+  std::vector<int> wrt;
+  if (const int status = find_parameters(*c, point.functions[0], o.wrt, common, wrt)) return status;
+  const auto result = trace(*c, point.functions, o.mode == "reverse" ? Mode::reverse : Mode::forward, wrt, point.args);
   if (!result) return report(*c, result.error(), common);
   print_out(common.json ? trace_json(*result).dump() + "\n" : trace_text(*result));
   return kDone;
@@ -49,7 +46,7 @@ void add_trace(CLI::App& app, Common& common) {
   command->add_option("FILE", o->file, "Source; - is standard input")->required();
   command->add_option("FN", o->function, "Function or export; several of the same parameters as f,g")->required();
   command->add_option("--at", o->at, "Arguments, x1=1.5,x2=0.5; arrays as JSON, or @file.npy, @file.csv, @file.json")->expected(1)->take_all();
-  command->add_option("--args", o->args_file, "A JSON file with an object of arguments");
+  command->add_option("--args", o->args_file, "A JSON file with an object of arguments; - is standard input");
   command->add_option("--wrt", o->wrt, "Parameters to differentiate with respect to, x1,x2; all float ones if left out");
   command->add_option("--mode", o->mode, "forward or reverse")->check(CLI::IsMember({"forward", "reverse"}))->capture_default_str();
   add_common(*command, common, kExamples);

@@ -12,7 +12,9 @@
 
 #include "interp/arrays.h"
 #include "interp/elementwise.h"
-#include "interp/sizes.h"
+#include "interp/errors.h"
+#include "ops/errors.h"
+#include "ops/size_check.h"
 #include "ops/table.h"
 
 namespace dlc {
@@ -33,7 +35,7 @@ class Machine {
 
   bool run(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes);
   Value take_result() { return std::move(result_); }
-  std::string take_error() { return std::move(error_); }
+  Error take_error() { return std::move(error_); }
 
  private:
   /// One call of a function.
@@ -79,27 +81,34 @@ class Machine {
   bool run_view_adjoint(const Frame& frame, ValueId v, Value& out);
   bool run_index(const Frame& frame, ValueId v, Value& out);
 
-  bool check_sizes(const Frame& frame);
+  bool check_sizes(const Frame& frame, ValueId call);
   bool size_of(const Frame& frame, DimId d, Loc loc, int64_t& out);
   bool is_of_type(const Frame& frame, const Value& v, TypeId type) const;
   bool make(const Frame& frame, TypeId type, Loc loc, Value& out);
   bool index_map(const Frame& frame, ValueId v, IndexMap& out);
   bool can_visit(const std::vector<int64_t>& a, std::span<const int64_t> b, Loc loc);
   bool can_enter(Loc loc) {
-    return activations_.size() < kMaxDepth || fail(loc, "calls and regions are nested deeper than {}", kMaxDepth);
+    return activations_.size() < kMaxDepth || reject(call_error("too-large-to-run"), loc, "calls and regions are nested deeper than {}", kMaxDepth);
   }
   bool spend(int64_t steps, Loc loc) {
     steps_ += std::min(steps, options_.max_steps);  // both are far from overflow: what a step visits is limited first
     return steps_ <= options_.max_steps ||
-           fail(loc, "the interpreter's limit of {} steps is used up", options_.max_steps);
+           reject(call_error("too-large-to-run"), loc, "the interpreter's limit of {} steps is used up", options_.max_steps);
   }
 
   template <class... Args>
   bool fail(Loc loc, fmt::format_string<Args...> format, Args&&... args) {
-    error_ = options_.sources && loc.span ? options_.sources->place(loc.span) + ": " : "";
-    error_ += fmt::format(format, std::forward<Args>(args)...);
+    error_.message = options_.sources && loc.span ? options_.sources->place(loc.span) + ": " : "";
+    error_.message += fmt::format(format, std::forward<Args>(args)...);
     return false;
   }
+  /// The same for what the program's text explains.
+  template <class... Args>
+  bool reject(const DiagnosticKind& kind, Loc loc, fmt::format_string<Args...> format, Args&&... args) {
+    Diagnostic d{.kind = &kind, .message = fmt::format(format, std::forward<Args>(args)...), .span = loc.span};
+    return reject(std::move(d));
+  }
+  bool reject(Diagnostic d);
 
   const Module& m_;
   const InterpOptions& options_;
@@ -109,7 +118,7 @@ class Machine {
   size_t n_frame_values_ = 0;
   int64_t steps_ = 0;
   Value result_;
-  std::string error_;
+  Error error_;
 };
 
 // --------------------------------------------------------------------------------------------- functions, blocks
@@ -120,6 +129,18 @@ bool Machine<T>::run(FuncId id, std::span<const Value* const> args, std::map<Str
   while (!activations_.empty())
     if (!step()) return false;
   return true;
+}
+
+/// Calls in progress are shown, the outermost last; they end where the error is, so the innermost frame is left out.
+template <class T>
+bool Machine<T>::reject(Diagnostic d) {
+  constexpr size_t kMostCalls = 8;
+  for (size_t k = activations_.size(); k-- > 0 && d.labels.size() < kMostCalls;) {
+    const Activation& a = activations_[k];
+    if (a.block != BlockId{0} || !a.owner || k == 0) continue;
+    d.label(activations_[k - 1].frame->f[a.owner].loc.span, "called here");
+  }
+  return error_ = as_error(std::move(d), options_.sources), false;
 }
 
 template <class T>
@@ -197,10 +218,10 @@ bool Machine<T>::enter_function(FuncId id, std::span<const Value* const> args, s
   if (!spend(static_cast<int64_t>(f.insts.size()), f.loc)) return false;
   n_frame_values_ += f.insts.size();
   if (!frames_.empty() && n_frame_values_ - frames_.front().f.insts.size() > kMaxFrameValues)
-    return fail(f.loc, "the calls in progress hold more than {} values", kMaxFrameValues);
+    return reject(call_error("too-large-to-run"), f.loc, "the calls in progress hold more than {} values", kMaxFrameValues);
   Frame& frame = frames_.emplace_back(
       Frame{id, f, std::move(sizes), std::vector<Value>(f.insts.size()), std::vector<const Value*>(f.insts.size())});
-  if (!check_sizes(frame)) return false;
+  if (!check_sizes(frame, owner)) return false;
   const auto& params = f.body().params;
   for (size_t k = 0; k < params.size(); ++k) {
     if (!is_of_type(frame, *args[k], f[params[k]].type))
@@ -213,13 +234,14 @@ bool Machine<T>::enter_function(FuncId id, std::span<const Value* const> args, s
 }
 
 template <class T>
-bool Machine<T>::check_sizes(const Frame& frame) {
+bool Machine<T>::check_sizes(const Frame& frame, ValueId call) {
   for (const SizeCheck& c : frame.f.checks) {
     int64_t value = 0;
     if (!size_of(frame, c.nonnegative, c.loc, value)) return false;
     if (value >= 0) continue;
-    const auto extent = m_.types.dims.evaluate(c.extent, frame.sizes);
-    return fail(c.loc, "{}", failed_check_text(value, extent.value_or(0)));
+    Diagnostic d = failed_check(m_, frame.f, c, value, frame.sizes);
+    if (call) d.label(activations_.back().frame->f[call].loc.span, "called here");
+    return reject(std::move(d));
   }
   return true;
 }
@@ -282,7 +304,7 @@ void Machine<T>::set_indices(Activation& a) {
 template <class T>
 bool Machine<T>::size_of(const Frame& frame, DimId d, Loc loc, int64_t& out) {
   const auto value = m_.types.dims.evaluate(d, frame.sizes);
-  if (!value) return fail(loc, "the size `{}` overflows or divides by zero", m_.types.dims.text(d));
+  if (!value) return reject(size_error("size-too-large"), loc, "the size `{}` overflows or divides by zero", m_.types.dims.text(d));
   out = *value;
   return true;
 }
@@ -313,7 +335,7 @@ bool Machine<T>::can_visit(const std::vector<int64_t>& a, std::span<const int64_
   for (const std::span<const int64_t> sizes : {std::span<const int64_t>(a), b})
     for (int64_t d : sizes)  // a 0 counts as 1, so that products of some of the sizes do not overflow either
       if (__builtin_mul_overflow(n, std::max<int64_t>(d, 1), &n) || n > options_.max_elements)
-        return fail(loc, "more than {} elements", options_.max_elements);
+        return reject(call_error("too-large-to-run"), loc, "more than {} elements", options_.max_elements);
   return spend(n, loc);
 }
 
@@ -328,7 +350,7 @@ bool Machine<T>::make(const Frame& frame, TypeId type, Loc loc, Value& out) {
   for (DimId d : t.dims) {
     int64_t& n = out.dims.emplace_back();
     if (!size_of(frame, d, loc, n)) return false;
-    if (n < 0) return fail(loc, "the size `{}` is negative: {}", m_.types.dims.text(d), n);
+    if (n < 0) return reject(size_error("negative-size"), loc, "the size `{}` is negative: {}", m_.types.dims.text(d), n);
   }
   if (!can_visit(out.dims, {}, loc)) return false;
   const auto count = static_cast<size_t>(out.count());
@@ -504,7 +526,7 @@ bool Machine<T>::run_view(const Frame& frame, ValueId v, Value& out) {
     if (at >= 0)
       copy_elements(out, n, x, at, 1);
     else if (!is_guarded)
-      return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, x.dims[axis]);
+      return reject(size_error("index-out-of-range"), in.loc, "index {} leaves axis {} of size {}", index, axis, x.dims[axis]);
     return true;
   });
 }
@@ -527,7 +549,7 @@ bool Machine<T>::run_view_adjoint(const Frame& frame, ValueId v, Value& out) {
       if (at >= 0)
         store(out, at, load<N>(out, at) + load<N>(y_bar, n));
       else if (!is_guarded)
-        return fail(in.loc, "index {} leaves axis {} of size {}", index, axis, out.dims[axis]);
+        return reject(size_error("index-out-of-range"), in.loc, "index {} leaves axis {} of size {}", index, axis, out.dims[axis]);
       return true;
     });
   });
@@ -544,7 +566,7 @@ bool Machine<T>::run_index(const Frame& frame, ValueId v, Value& out) {
     const int64_t subscript = frame.operand(v, k).ints[0], extent = x.dims[static_cast<size_t>(k - 1)];
     if (subscript < 0 || subscript >= extent)
       return m_[in.attr].ints[0] != 0 ||
-             fail(in.loc, "subscript {} leaves axis {} of size {}", subscript, k - 1, extent);
+             reject(size_error("index-out-of-range"), in.loc, "subscript {} leaves axis {} of size {}", subscript, k - 1, extent);
     at = at * extent + subscript;
   }
   copy_elements(out, 0, x, at * out.count(), out.count());
@@ -563,7 +585,7 @@ Result<InterpValue<T>> interpret(const Module& m, FuncId f, std::span<const Inte
   auto bound = bind_sizes(m, m[f], shapes, sizes);
   if (!bound) return bound.error();
   Machine<T> machine(m, options, observer);
-  if (!machine.run(f, pointers, std::move(*bound))) return Error{machine.take_error()};
+  if (!machine.run(f, pointers, std::move(*bound))) return machine.take_error();
   return machine.take_result();
 }
 

@@ -5,6 +5,10 @@
 
 #include <algorithm>
 
+#include "interp/errors.h"
+#include "ops/errors.h"
+#include "ops/size_check.h"
+
 namespace dlc {
 namespace {
 
@@ -26,15 +30,15 @@ class Binder {
       return Error{fmt::format("`{}` takes {} arguments, not {}", f_.name, params.size(), args.size())};
     for (size_t k = 0; k < args.size(); ++k)
       if (!collect(k, f_[params[k]].type, args[k]))
-        return Error{fmt::format("argument {} is {}, but its type is {}", param_name(k), shape_text(args[k]),
-                                 m_.types.text(f_[params[k]].type))};
+        return rejected(k, fmt::format("argument {} is {}, but its type is {}", param_name(k), shape_text(args[k]),
+                                       m_.types.text(f_[params[k]].type)));
     solve();
     for (StrId name : f_.size_vars)
-      if (!known_.contains(name)) return Error{unbound_text(name)};
+      if (!known_.contains(name)) return unbound(name);
     for (const auto& [name, value] : known_)
-      if (value < 0) return Error{fmt::format("{} is negative", value_text(name))};
+      if (value < 0) return negative(name);
     for (const Occurrence& o : occurrences_)
-      if (m_.types.dims.evaluate(o.dim, known_) != o.actual) return Error{mismatch_text(o)};
+      if (m_.types.dims.evaluate(o.dim, known_) != o.actual) return mismatch(o);
     return known_;
   }
 
@@ -62,44 +66,75 @@ class Binder {
     }
   }
 
-  std::string param_name(size_t k) const {
+  std::string plain_name(size_t k) const {
     const ValueId p = f_.body().params[k];
     const StrId name = f_[p].attr ? m_[f_[p].attr].name : StrId{};
-    return name ? fmt::format("`{}`", m_.strings[name]) : fmt::format("{}", k);
+    return name ? std::string(m_.strings[name]) : fmt::format("%{}", k);
+  }
+  std::string param_name(size_t k) const { return fmt::format("`{}`", plain_name(k)); }
+
+  /// "n = 4 (from argument `w`)".
+  std::string value_text(StrId name) const {
+    return fmt::format("{} = {}{}", m_.strings[name], known_.at(name), source_text(name));
   }
 
-  /// "n = 4 (from `w`)".
-  std::string value_text(StrId name) const {
-    std::string text = fmt::format("{} = {}", m_.strings[name], known_.at(name));
-    if (auto it = source_.find(name); it != source_.end()) text += fmt::format(" (from {})", param_name(it->second));
-    return text;
+  std::string source_text(StrId name) const {
+    const auto it = source_.find(name);
+    return it == source_.end() ? "" : fmt::format(" (from argument {})", param_name(it->second));
   }
 
   std::string values_text(DimId d) const {
     std::string text;
     for (StrId name : m_.types.dims.variables(d))
-      if (known_.contains(name)) text += (text.empty() ? "" : ", ") + value_text(name);
+      if (known_.contains(name)) text += (text.empty() ? " with " : ", ") + value_text(name);
     return text;
   }
 
-  std::string mismatch_text(const Occurrence& o) const {
-    const auto expected = m_.types.dims.evaluate(o.dim, known_);
-    const std::string values = values_text(o.dim);
-    return fmt::format("size {} of argument {} is {}, but `{}` is {}{}{}", o.axis, param_name(o.param), o.actual,
-                       m_.types.dims.text(o.dim), expected ? std::to_string(*expected) : "not a number",
-                       values.empty() ? "" : " with ", values);
+  Span span_of(size_t param) const { return f_[f_.body().params[param]].loc.span; }
+
+  Error rejected(size_t param, std::string message) const {
+    Diagnostic d{.kind = &call_error("argument-size-mismatch"), .message = std::move(message), .span = span_of(param)};
+    return as_error(std::move(d));
   }
 
-  std::string unbound_text(StrId name) const {
+  /// The same with the arguments that told the sizes in `dim`.
+  Error rejected(const Occurrence& o, std::string message) const {
+    Diagnostic d{.kind = &call_error("argument-size-mismatch"), .message = std::move(message), .span = span_of(o.param)};
+    d.here(fmt::format("size {} is {} here", o.axis, o.actual));
+    for (StrId name : m_.types.dims.variables(o.dim))
+      if (const auto it = source_.find(name); it != source_.end() && it->second != o.param)
+        label_origin(d, {std::string(m_.strings[name]), plain_name(it->second), span_of(it->second)}, known_.at(name));
+    return as_error(std::move(d));
+  }
+
+  Error mismatch(const Occurrence& o) const {
+    const DimTable& dims = m_.types.dims;
+    if (const auto number = dims.as_constant(o.dim))
+      return rejected(o, fmt::format("size {} of argument {} is {}, and must be {}", o.axis, param_name(o.param), o.actual, *number));
+    const auto expected = dims.evaluate(o.dim, known_);
+    const StrId variable = dims.as_variable(o.dim);
+    return rejected(o, fmt::format("size {} of argument {} is {}, but `{}` is {}{}", o.axis, param_name(o.param), o.actual, dims.text(o.dim),
+                                   expected ? std::to_string(*expected) : "not a number", variable ? source_text(variable) : values_text(o.dim)));
+  }
+
+  Error unbound(StrId name) const {
     for (const Occurrence& o : occurrences_) {
       const auto names = m_.types.dims.variables(o.dim);
       if (std::find(names.begin(), names.end(), name) == names.end()) continue;
-      const std::string values = values_text(o.dim);
-      return fmt::format("no {} fits argument {}: its size {} is {}, and should be `{}`{}{}", m_.strings[name],
-                         param_name(o.param), o.axis, o.actual, m_.types.dims.text(o.dim),
-                         values.empty() ? "" : " with ", values);
+      return rejected(o, fmt::format("no {} fits argument {}: its size {} is {}, and should be `{}`{}", m_.strings[name], param_name(o.param),
+                                     o.axis, o.actual, m_.types.dims.text(o.dim), values_text(o.dim)));
     }
-    return fmt::format("no argument of `{}` says what the size {} is", f_.name, m_.strings[name]);
+    Diagnostic d{.kind = &call_error("argument-size-mismatch"),
+                 .message = fmt::format("no argument of `{}` says what the size {} is", f_.name, m_.strings[name]),
+                 .span = f_.loc.span};
+    return as_error(std::move(d));
+  }
+
+  Error negative(StrId name) const {
+    Diagnostic d{.kind = &size_error("negative-size"), .message = fmt::format("{} is negative", value_text(name)), .span = f_.loc.span};
+    if (const auto it = source_.find(name); it != source_.end())
+      label_origin(d, {std::string(m_.strings[name]), plain_name(it->second), span_of(it->second)}, known_.at(name));
+    return as_error(std::move(d));
   }
 
   const Module& m_;
@@ -119,11 +154,6 @@ std::string shape_text(const Shape& s) {
   }
   for (int64_t d : s.dims) out += (out.empty() ? "[" : ", ") + std::to_string(d);
   return dtype_name(s.dtype) + (out.empty() ? out : out + "]");
-}
-
-std::string failed_check_text(int64_t nonnegative, int64_t extent) {
-  if (extent <= 0) return fmt::format("there are no elements here (the size is {}), and at least {} is needed", extent, extent - nonnegative);
-  return fmt::format("a subscript leaves its array, whose size is {}, by {}", extent, -nonnegative);
 }
 
 Result<std::map<StrId, int64_t>> bind_sizes(const Module& m, const Func& f, std::span<const Shape> args,

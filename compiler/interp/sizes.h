@@ -15,7 +15,4 @@ namespace dlc {
 Result<std::map<StrId, int64_t>> bind_sizes(const Module& m, const Func& f, std::span<const Shape> args,
                                             const std::map<StrId, int64_t>& given = {});
 
-/// What a check of `Func::checks` says that failed with these values of its two sizes; native code's say the same.
-std::string failed_check_text(int64_t nonnegative, int64_t extent);
-
 }  // namespace dlc

@@ -5,6 +5,15 @@
 
 namespace dlc {
 
+const char* check_name(SizeCheck::Kind kind) {
+  switch (kind) {
+    case SizeCheck::Kind::subscript: return "subscript";
+    case SizeCheck::Kind::elements: return "elements";
+    case SizeCheck::Kind::size: return "size";
+  }
+  return "?";
+}
+
 const char* mode_name(Mode mode) {
   switch (mode) {
     case Mode::reverse: return "reverse";

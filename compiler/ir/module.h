@@ -75,13 +75,19 @@ struct Block {
   ValueId result;
 };
 
-/// `lo ≤ value of a size` known only when the function runs or is specialised: an affine subscript that may
-/// leave its array. Checked on entry; a violation is error DLC_INDEX at `loc`.
+/// What must hold of the sizes and is known only when the function runs or is specialised: an affine subscript that may
+/// leave its array, a mean or maximum that may have no elements, a size that may be negative. Checked on entry; a
+/// violation is error DLC_INDEX, DLC_EMPTY or DLC_BAD_SIZE at `loc`.
 struct SizeCheck {
+  enum class Kind : uint8_t { subscript, elements, size };
   DimId nonnegative;  // must be ≥ 0
   DimId extent;       // of the violated array, for the message
   Loc loc;
+  Kind kind = Kind::subscript;
+  std::vector<Span> calls;  // that it was inlined through, innermost first; not part of the text form
 };
+/// "subscript", "elements", "size".
+const char* check_name(SizeCheck::Kind kind);
 
 enum class Mode : uint8_t { reverse, forward, symbolic, numeric };
 const char* mode_name(Mode mode);  // "reverse", …

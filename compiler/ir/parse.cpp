@@ -50,6 +50,7 @@ class Parser {
   bool parse_function(bool is_request);
   bool parse_request_tail(Func& f);
   bool parse_checks();
+  bool parse_check_kind(SizeCheck::Kind& kind);
   bool parse_export();
   bool parse_params(BlockId block);
   bool parse_block(BlockId block, std::string_view result_word);
@@ -233,7 +234,7 @@ bool Parser::parse_request_tail(Func& f) {
   return true;
 }
 
-// check n - 3 >= 0 {extent = n}
+// check n - 3 >= 0 {extent = n}, or {extent = n, of = elements}
 bool Parser::parse_checks() {
   while (is_word("check")) {
     SizeCheck c;
@@ -242,10 +243,18 @@ bool Parser::parse_checks() {
     if (!parse_dim(c.nonnegative) || !expect(">=")) return false;
     if (token().text != "0") return expected("`0`");
     lexer_.advance();
-    if (take_mark("{") && !(expect_word("extent") && expect("=") && parse_dim(c.extent) && expect("}"))) return false;
+    if (take_mark("{") && !(expect_word("extent") && expect("=") && parse_dim(c.extent) && parse_check_kind(c.kind) && expect("}"))) return false;
     f_->checks.push_back(c);
   }
   return true;
+}
+
+bool Parser::parse_check_kind(SizeCheck::Kind& kind) {
+  if (!take_mark(",")) return true;
+  if (!expect_word("of") || !expect("=")) return false;
+  for (SizeCheck::Kind k : {SizeCheck::Kind::subscript, SizeCheck::Kind::elements, SizeCheck::Kind::size})
+    if (take_word(check_name(k))) return kind = k, true;
+  return expected("`subscript`, `elements` or `size`");
 }
 
 bool Parser::parse_export() {

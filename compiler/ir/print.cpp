@@ -202,7 +202,8 @@ void Printer::print_function(const Func& f) {
   out_ += " {\n";
   for (const SizeCheck& c : f.checks) {
     write("  check {} >= 0", dim(c.nonnegative));
-    if (c.extent) write(" {{extent = {}}}", dim(c.extent));
+    const bool is_plain = c.kind == SizeCheck::Kind::subscript;
+    if (c.extent) write(" {{extent = {}{}{}}}", dim(c.extent), is_plain ? "" : ", of = ", is_plain ? "" : check_name(c.kind));
     out_ += '\n';
   }
   if (!is_request) print_block(body, 2, "return");

@@ -9,9 +9,6 @@ inline constexpr DiagnosticKind kPassErrors[] = {
      "In index notation a subscript must be a sum of the indices with constant integer factors, plus a size: "
      "`x[i + 1]`, `x[2 * i]`, `x[n - 1 - i]`. A subscript that is looked up in data or multiplies two indices cannot be "
      "turned into an address pattern, and gathering by data is not supported yet."},
-    {"size-check-failed",
-     "A subscript such as `x[i + 1]` was fine for some sizes and not for others, so it was checked when the sizes became "
-     "known, and with them it leaves its array. Shorten the range of the index, or read under an `if` that keeps it inside."},
     {"program-too-large",
      "Expanding the calls of this function gives more than 8 million instructions, or its indices nest more than 64 deep. "
      "Functions that call each other twice "

@@ -1,5 +1,6 @@
 // Inlining: small callees become part of their caller, so that AD, CSE and fusion see through them. Large ones stay
 // calls, which keeps the program's size linear in its source.
+#include "ops/size_check.h"
 #include "ops/table.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -20,11 +21,7 @@ ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operand
   std::map<StrId, DimId> sizes;
   const std::vector<DimId> given = m[in.attr].dims;
   for (size_t k = 0; k < given.size(); ++k) sizes[callee.size_vars[k]] = given[k];
-  for (SizeCheck check : callee.checks) {
-    check.nonnegative = m.types.dims.substitute(check.nonnegative, sizes);
-    check.extent = m.types.dims.substitute(check.extent, sizes);
-    if (!m.types.dims.is_provably_nonnegative(check.nonnegative)) b.func().checks.push_back(check);
-  }
+  inline_checks(m, b.func(), callee, sizes, in.loc.span);
   return inline_body(b, callee, operands, sizes, Reason::written);
 }
 

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "ops/builder.h"
+#include "ops/size_check.h"
 #include "ops/table.h"
-#include "passes/errors.h"
 #include "passes/passes.h"
 
 namespace dlc {
@@ -28,14 +28,14 @@ FuncId specialise(Module& m, FuncId f, const std::map<StrId, int64_t>& sizes, Di
   copy.request = source.request;
   for (StrId name : source.size_vars)
     if (!values.contains(name)) copy.size_vars.push_back(name);
-  for (SizeCheck check : source.checks) {
+  for (const SizeCheck& original : source.checks) {
+    SizeCheck check = original;
     check.nonnegative = m.types.dims.substitute(check.nonnegative, values);
     check.extent = m.types.dims.substitute(check.extent, values);
     const auto margin = m.types.dims.as_constant(check.nonnegative);
     if (margin && *margin < 0) {
-      diagnostics.error(find_kind<kPassErrors>("size-check-failed"), check.loc.span,
-                        fmt::format("with these sizes a subscript leaves its array, which has {} elements on this axis",
-                                    m.types.dims.text(check.extent)));
+      Diagnostic d = failed_check(m, source, original, *margin, sizes, true);
+      diagnostics.error(*d.kind, d.span, d.message) = d;
     }
     if (!m.types.dims.is_provably_nonnegative(check.nonnegative)) copy.checks.push_back(check);
   }

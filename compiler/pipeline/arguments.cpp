@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/diagnostic.h"
 #include "pipeline/array_files.h"
+#include "pipeline/errors.h"
 #include "pipeline/files.h"
 
 namespace dlc {
@@ -37,8 +39,48 @@ std::string_view trimmed(std::string_view s) {
 /// A value in an error message: not longer than a line.
 std::string shown(std::string_view text) { return text.size() <= 40 ? std::string(text) : std::string(text.substr(0, 37)) + "…"; }
 
-/// `text` as JSON, or a discarded value. Deep nesting is refused before it is read: the values are walked recursively.
-Json parse_json(std::string_view text) {
+struct ReadJson {
+  Json json;
+  std::string problem;     // why there is none: a sentence; empty when the text is just not JSON
+  std::string place;       // of what is not JSON: "line 1, column 5"
+  bool is_json = false;
+};
+
+/// inf and nan, for which JSON has no spelling, become strings: `[1, -inf]` is `[1, "-inf"]`. Python writes NaN and Infinity.
+std::string with_quoted_words(std::string_view text) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  std::string out;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (in_string && c == '\\' && i + 1 < text.size()) {
+      out += text.substr(i, 2), i += 2;
+      continue;
+    }
+    if (c == '"') in_string = !in_string;
+    const bool is_word = !in_string && is_letter(c) && (i == 0 || (!is_letter(text[i - 1]) && !std::isdigit(static_cast<unsigned char>(text[i - 1])) && text[i - 1] != '.'));
+    if (!is_word) {
+      out += c, ++i;
+      continue;
+    }
+    const size_t begin = i;
+    while (i < text.size() && is_letter(text[i])) ++i;
+    const std::string_view word = text.substr(begin, i - begin);
+    const bool is_inf = word == "inf" || word == "Infinity", is_nan = word == "nan" || word == "NaN";
+    if (!is_inf && !is_nan) {
+      out += word;
+      continue;
+    }
+    const bool has_sign = !out.empty() && (out.back() == '-' || out.back() == '+');
+    const bool is_negative = has_sign && out.back() == '-';
+    if (has_sign) out.pop_back();
+    out += is_nan ? "\"nan\"" : is_negative ? "\"-inf\"" : "\"inf\"";
+  }
+  return out;
+}
+
+/// Whether brackets nest too deep: the values are walked recursively.
+bool is_too_deep(std::string_view text) {
   constexpr int kDeepest = 1000;
   int depth = 0;
   bool in_string = false;
@@ -47,32 +89,64 @@ Json parse_json(std::string_view text) {
     if (in_string && text[i] == '\\') ++i;
     if (in_string) continue;
     depth += (text[i] == '[' || text[i] == '{') - (text[i] == ']' || text[i] == '}');
-    if (depth > kDeepest) return Json(Json::value_t::discarded);
+    if (depth > kDeepest) return true;
   }
-  return Json::parse(text, nullptr, false);
+  return false;
 }
 
-/// JSON, or one of the numbers that JSON has no spelling for.
-std::optional<Json> read_json(std::string_view text) {
-  if (text == "inf" || text == "+inf" || text == "-inf" || text == "nan" || text == "-nan") return Json(std::string(text));
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
-  // dlc and C++ write .5, JSON does not.
-  const bool is_bare = text.starts_with('.') || text.starts_with("-.");
-  const std::string fixed = !is_bare ? std::string(text) : text.front() == '-' ? "-0" + std::string(text.substr(1)) : "0" + std::string(text);
-  Json json = parse_json(fixed);
-  if (json.is_discarded()) return std::nullopt;
-  return json;
+ReadJson parse_json(std::string_view text) {
+  ReadJson read;
+  if (is_too_deep(text)) return read.problem = "its brackets nest more than 1000 deep", read;
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second && read.problem.empty())
+      read.problem = fmt::format("`{}` stands in it twice", parsed.get<std::string>());
+    return true;
+  };
+  try {
+    read.json = Json::parse(with_quoted_words(text), watch);
+    read.is_json = read.problem.empty();
+  } catch (const Json::out_of_range&) {
+    read.problem = "it holds a number that is too large";
+  } catch (const Json::parse_error& e) {
+    const std::string what = e.what();
+    const size_t at = what.find("line "), end = what.find(':', at);
+    if (at != std::string::npos && end != std::string::npos) read.place = what.substr(at, end - at);
+  }
+  return read;
 }
+
+std::string file_text(const std::string& path) { return path == "-" ? "standard input" : fmt::format("`{}`", path); }
+
+std::string not_json_text(const std::string& path, const ReadJson& read, std::string_view hint) {
+  if (!read.problem.empty()) return fmt::format("{} cannot be read: {}", file_text(path), read.problem);
+  return fmt::format("{} is not JSON{}{} ({})", file_text(path), read.place.empty() ? "" : ": ", read.place, hint);
+}
+
+/// JSON, or a number in a spelling that JSON does not have: dlc and C++ write .5 and +1.
+ReadJson read_value(std::string_view text) {
+  const bool is_signed = text.starts_with('+') && text.size() > 1;
+  if (is_signed) text.remove_prefix(1);
+  const bool is_bare = text.starts_with('.') || text.starts_with("-.");
+  return parse_json(!is_bare ? std::string(text) : text.front() == '-' ? "-0" + std::string(text.substr(1)) : "0" + std::string(text));
+}
+
+ArgumentError wrong_name(std::string message) { return {{std::move(message), nullptr}, false}; }
+ArgumentError wrong_data(std::string message) { return {{std::move(message), nullptr}, true}; }
 
 std::optional<double> as_number(const Json& json) {
   if (json.is_number()) return json.get<double>();
   if (!json.is_string()) return std::nullopt;
   const std::string& s = json.get_ref<const std::string&>();
-  if (s == "inf" || s == "+inf") return HUGE_VAL;
+  if (s == "inf") return HUGE_VAL;
   if (s == "-inf") return -HUGE_VAL;
-  if (s == "nan" || s == "-nan") return std::nan("");
+  if (s == "nan") return std::nan("");
   return std::nullopt;
 }
+
+bool fits_f32(double x) { return !std::isfinite(x) || std::isfinite(static_cast<float>(x)); }
 
 /// Types one argument; `error_` is set when the value does not fit.
 class Typer {
@@ -103,7 +177,11 @@ class Typer {
     if (type.dtype == v.dtype) return v;
     if (is_float(type.dtype)) {
       if (!is_float(v.dtype)) v.floats.assign(v.ints.begin(), v.ints.end()), v.ints.clear();
-      if (type.dtype == DType::f32) for (double& x : v.floats) x = static_cast<float>(x);
+      if (type.dtype == DType::f32)
+        for (double& x : v.floats) {
+          if (!fits_f32(x)) return fail(id, fmt::format("{} is too large for an f32", x));
+          x = static_cast<float>(x);
+        }
     } else {
       if (is_float(v.dtype)) {
         for (double x : v.floats) {
@@ -156,6 +234,7 @@ class Typer {
   bool element(InterpValue<double>& v, const Json& json) {
     if (is_float(v.dtype)) {
       const auto x = as_number(json);
+      if (x && v.dtype == DType::f32 && !fits_f32(*x)) return problem_ = fmt::format("{} is too large for an f32", *x), false;
       if (x) v.floats.push_back(v.dtype == DType::f32 ? static_cast<double>(static_cast<float>(*x)) : *x);
       else problem_ = fmt::format("`{}` is not a number", shown(json.dump()));
       return x.has_value();
@@ -182,41 +261,44 @@ class Typer {
 
 }  // namespace
 
-std::optional<Error> Arguments::add(std::string_view text) {
+std::optional<ArgumentError> Arguments::add(std::string_view text) {
   const size_t equals = text.find('=');
   const std::string_view name = trimmed(text.substr(0, equals));
   if (equals == std::string_view::npos || name.empty())
-    return Error{fmt::format("`{}` is not an argument: write name=value, as in x1=1.5 or W='[[1, 2], [3, 4]]'", shown(text))};
+    return wrong_name(fmt::format("`{}` is not an argument: write name=value, as in x1=1.5 or W='[[1, 2], [3, 4]]'", shown(text)));
   for (const Given& g : given_)
-    if (g.name == name) return Error{fmt::format("`{}` is given twice", name)};
+    if (g.name == name) return wrong_name(fmt::format("`{}` is given twice", name));
   const std::string_view value = trimmed(text.substr(equals + 1));
   Given g{std::string(name), {}, {}};
   if (value.starts_with('@')) {
     const std::string path(value.substr(1));
     if (path.ends_with(".npy") || path.ends_with(".csv")) {
       auto array = read_array_file(path);
-      if (!array) return Error{fmt::format("argument `{}`: {}", name, array.error().message)};
+      if (!array) return wrong_data(fmt::format("argument `{}`: {}", name, array.error().message));
       g.array = std::move(*array);
       given_.push_back(std::move(g));
       return std::nullopt;
     }
     const auto file = read_file(path);
-    if (!file) return Error{fmt::format("argument `{}`: {}", name, file.error().message)};
-    g.json = parse_json(*file);
-    if (g.json.is_discarded()) return Error{fmt::format("argument `{}`: `{}` is not JSON (files of numbers end in .csv or .npy)", name, path)};
+    if (!file) return wrong_data(fmt::format("argument `{}`: {}", name, file.error().message));
+    ReadJson read = parse_json(*file);
+    if (!read.is_json) return wrong_data(fmt::format("argument `{}`: {}", name, not_json_text(path, read, "files of numbers end in .csv or .npy")));
+    g.json = std::move(read.json);
   } else {
-    auto json = read_json(value);
-    if (!json) return Error{fmt::format("the value of `{}` is neither a number nor JSON: `{}`", name, shown(value))};
-    g.json = std::move(*json);
+    ReadJson read = read_value(value);
+    if (!read.problem.empty()) return wrong_data(fmt::format("the value of `{}` cannot be read: {}: `{}`", name, read.problem, shown(value)));
+    if (!read.is_json) return wrong_data(fmt::format("the value of `{}` is neither a number nor JSON: `{}`", name, shown(value)));
+    g.json = std::move(read.json);
   }
   given_.push_back(std::move(g));
   return std::nullopt;
 }
 
-std::optional<Error> Arguments::add_list(std::string_view list) {
+std::optional<ArgumentError> Arguments::add_list(std::string_view list) {
   int depth = 0;
   bool in_string = false;
   size_t begin = 0;
+  if (trimmed(list).empty()) return std::nullopt;
   for (size_t i = 0; i <= list.size(); ++i) {
     const char c = i < list.size() ? list[i] : ',';
     if (c == '"') in_string = !in_string;
@@ -224,21 +306,22 @@ std::optional<Error> Arguments::add_list(std::string_view list) {
     depth += (c == '[' || c == '{') - (c == ']' || c == '}');
     if (c != ',' || (depth > 0 && i < list.size())) continue;
     const std::string_view one = trimmed(list.substr(begin, i - begin));
-    if (!one.empty())
-      if (auto error = add(one)) return error;
+    if (one.empty()) return wrong_name(fmt::format("there is an empty argument in `{}`: write x1=1.5,x2=0.5", shown(list)));
+    if (auto error = add(one)) return error;
     begin = i + 1;
   }
   return std::nullopt;
 }
 
-std::optional<Error> Arguments::add_json_file(const std::string& path) {
+std::optional<ArgumentError> Arguments::add_json_file(const std::string& path) {
   const auto text = read_file(path);
-  if (!text) return text.error();
-  const Json all = parse_json(*text);
-  if (!all.is_object()) return Error{fmt::format("`{}` must hold one JSON object, {{\"x1\": 1.5, …}}", path)};
-  for (auto& [name, value] : all.items()) {
+  if (!text) return wrong_data(text.error().message);
+  const ReadJson read = parse_json(*text);
+  if (!read.is_json) return wrong_data(not_json_text(path, read, R"(it must hold one object, {"x1": 1.5, …})"));
+  if (!read.json.is_object()) return wrong_data(fmt::format(R"({} must hold one JSON object, {{"x1": 1.5, …}})", file_text(path)));
+  for (auto& [name, value] : read.json.items()) {
     const bool is_twice = std::any_of(given_.begin(), given_.end(), [&](const Given& g) { return g.name == name; });
-    if (is_twice) return Error{fmt::format("`{}` is given twice", name)};
+    if (is_twice) return wrong_name(fmt::format("`{}` is given twice", name));
     given_.push_back({name, value, {}});
   }
   return std::nullopt;
@@ -246,7 +329,8 @@ std::optional<Error> Arguments::add_json_file(const std::string& path) {
 
 std::string parameter_name(const Module& m, const Func& f, size_t k) {
   const Inst& p = f[f.body().params[k]];
-  return std::string(m.strings[m[p.attr].name]);
+  const StrId name = p.attr ? m[p.attr].name : StrId{};
+  return name ? std::string(m.strings[name]) : fmt::format("%{}", k);  // IR text may leave names out
 }
 
 std::string signature_text(const Module& m, const Func& f) {
@@ -277,7 +361,10 @@ Result<std::vector<InterpValue<double>>> Arguments::bind(const Module& m, const 
     const TypeId type = f[f.body().params[k]].type;
     Typer typer(m, names[k]);
     auto value = g->array ? typer.from_array(type, *g->array) : typer.from_json(type, g->json);
-    if (!value) return Error{typer.error()};
+    if (!value) {
+      const Span span = f[f.body().params[k]].loc.span;
+      return as_error({.kind = &find_kind<kPipelineErrors>("argument-type-mismatch"), .message = typer.error(), .span = span});
+    }
     values.push_back(std::move(*value));
   }
   if (!missing.empty()) return Error{fmt::format("no value is given for {}; `{}` takes ({})", missing, f.name, signature_text(m, f))};

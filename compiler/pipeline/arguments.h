@@ -1,7 +1,7 @@
 // Arguments as a person gives them, by name, to typed values of a function's parameters.
 //
 //   Arguments given;
-//   if (auto e = given.add("x1=1.5")) …                       scalars; inf and nan are numbers
+//   if (auto e = given.add("x1=1.5")) …                       scalars; inf and nan are numbers, in arrays too
 //   if (auto e = given.add_list("W=[[1,2],[3,4]],b=@b.npy")) …  arrays as JSON; @file.json, @file.csv, @file.npy
 //   if (auto e = given.add_json_file("in.json")) …            {"x1": 1.5, "W": [[1, 2], [3, 4]]}
 //   Result<std::vector<InterpValue<double>>> args = given.bind(module, function);
@@ -21,17 +21,23 @@
 
 namespace dlc {
 
+/// What is wrong with arguments: the data when a value or a file is, else the command line (a name, a missing value).
+struct ArgumentError : Error {
+  bool is_data = false;
+};
+
 class Arguments {
  public:
   Arguments();
   ~Arguments();
   Arguments(Arguments&&) noexcept;
 
-  [[nodiscard]] std::optional<Error> add(std::string_view name_and_value);
-  [[nodiscard]] std::optional<Error> add_list(std::string_view list);
-  [[nodiscard]] std::optional<Error> add_json_file(const std::string& path);
+  [[nodiscard]] std::optional<ArgumentError> add(std::string_view name_and_value);
+  [[nodiscard]] std::optional<ArgumentError> add_list(std::string_view list);
+  [[nodiscard]] std::optional<ArgumentError> add_json_file(const std::string& path);
 
-  /// A value for each parameter, in order; f32 values are rounded to f32.
+  /// A value for each parameter, in order; f32 values are rounded to f32. The error has a diagnostic when a value is
+  /// wrong, and none when a name is.
   Result<std::vector<InterpValue<double>>> bind(const Module& m, const Func& f) const;
 
  private:
@@ -41,7 +47,7 @@ class Arguments {
 
 /// "x1: f64, W: f64[n, 3]" for messages.
 std::string signature_text(const Module& m, const Func& f);
-/// The name of parameter `k`.
+/// The name of parameter `k`; `%0` when IR text gives it none.
 std::string parameter_name(const Module& m, const Func& f, size_t k);
 
 }  // namespace dlc

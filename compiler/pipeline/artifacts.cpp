@@ -39,7 +39,11 @@ class EntryPoints {
       return entries_;
     }
     if (c_.module.exports.empty()) {
-      c_.diagnostics.error(find_kind<kPipelineErrors>("nothing-exported"), {FileId{0}, 0, 0}, "no function is exported, so there is no entry point to compile");
+      const std::vector<std::string> names = c_.names();
+      const FuncId last = names.empty() ? FuncId{} : c_.find(names.back());
+      Diagnostic& d = c_.diagnostics.error(find_kind<kPipelineErrors>("nothing-exported"), last ? c_.module[last].loc.span : Span{},
+                                           "no function is exported, so there is no entry point to compile");
+      if (last) d.help(fmt::format("add a line `export {}`, or name functions: `dlc compile FILE {} -o …`", names.back(), names.back()));
       return Error{};
     }
     for (const Export& e : c_.module.exports)
@@ -110,7 +114,9 @@ class EntryPoints {
 
 }  // namespace
 
-Result<std::vector<Entry>> entry_points(Compilation& c, const ArtifactOptions& options, std::vector<std::string>& notes) {
+std::optional<Error> wrong_name(const Compilation& c, const ArtifactOptions& options) {
+  for (const std::string& name : options.functions)
+    if (const auto f = find_function_named(c, name); !f) return f.error();
   for (const auto& [name, value] : options.sizes) {
     const auto has = [&, n = &name](FuncId f) {
       const auto& own = c.module[f].size_vars;
@@ -121,6 +127,11 @@ Result<std::vector<Entry>> entry_points(Compilation& c, const ArtifactOptions& o
     if (!is_known) return Error{fmt::format("no function has a size `{}`", name)};
     if (value < 0) return Error{fmt::format("the size {} may not be {}", name, value)};
   }
+  return std::nullopt;
+}
+
+Result<std::vector<Entry>> entry_points(Compilation& c, const ArtifactOptions& options, std::vector<std::string>& notes) {
+  if (auto error = wrong_name(c, options)) return *error;
   return EntryPoints(c, options, notes).make();
 }
 

@@ -1,6 +1,7 @@
 // What `dlc compile` makes of a source: entry points, and each stage as text.
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ struct ArtifactOptions {
   std::vector<std::pair<std::string, int64_t>> sizes;         // size variables that are fixed
   CompileOptions code;
 };
+
+/// A function or a size in the options that the source, which has been loaded, does not have.
+std::optional<Error> wrong_name(const Compilation& c, const ArtifactOptions& options);
 
 /// The entry points of a source, ready. Of an export: its value, and for a function of floats whose result is a float
 /// `_grad` (scalar results), `_jvp` and `_vjp` by all its float parameters, unless an export has that name.

@@ -32,7 +32,7 @@ const CheckRow* worst_failure(const FunctionCheck& check) {
 
 std::string check_text(const FunctionCheck& check, const Sources& sources) {
   if (!check.skipped.empty()) return fmt::format("{}: not checked: {}\n", check.function, check.skipped);
-  std::string text = fmt::format("{}: {} samples", check.function, check.n_samples);
+  std::string text = fmt::format("{}: {} {}", check.function, check.n_samples, check.n_samples == 1 ? "sample" : "samples");
   if (check.n_kinks) text += fmt::format(", {} on kinks", check.n_kinks);
   if (check.n_outside) text += fmt::format(", {} more outside the domain", check.n_outside);
   if (check.n_out_of_range) text += fmt::format(", {} more left out of range", check.n_out_of_range);
@@ -78,7 +78,7 @@ void report_failure(const FunctionCheck& check, Diagnostics& diagnostics) {
       .error(find_kind<kPipelineErrors>("modes-disagree"), span,
              fmt::format("`{}`: {} is off by {}; at most {} is rounding", check.function, row->what, amount(*row), row->limit))
       .here(row->at)
-      .label(check.span, fmt::format("checked at {} samples", check.n_samples));
+      .label(check.span, fmt::format("checked at {} {}", check.n_samples, check.n_samples == 1 ? "sample" : "samples"));
 }
 
 }  // namespace dlc

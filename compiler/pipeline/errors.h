@@ -18,6 +18,10 @@ inline constexpr DiagnosticKind kPipelineErrors[] = {
      "derivative is one that no difference shows:\n\n"
      "    fn f(x: real) = floor(1e8 * x)         // the derivative is 0; differences see a slope of 1e8\n\n"
      "If the modes disagree with each other, dlc is wrong: please report the program."},
+    {"argument-type-mismatch",
+     "The value that a call gives for a parameter is not of the parameter's type: a fraction for an int, one number for an array, "
+     "rows of different lengths, a number beyond the range of f32. Arrays are JSON lists within lists, one for each axis; "
+     "`true` and `false` are bools; `inf`, `-inf` and `nan` are floats."},
     {"export-name-clash",
      "Entry points have ASCII names in object files: `θ` becomes theta, other letters become u and their code. Two exports, or an "
      "export and the derivative of another (`f_grad`, `f_jvp`, `f_vjp`), would get the same name. Rename one of them."},

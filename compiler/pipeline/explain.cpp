@@ -7,7 +7,10 @@
 #include <span>
 
 #include "ad/errors.h"
+#include "interp/errors.h"
 #include "ir/errors.h"
+#include "ops/errors.h"
+#include "ops/request_errors.h"
 #include "ops/table.h"
 #include "passes/errors.h"
 #include "pipeline/errors.h"
@@ -19,8 +22,8 @@
 namespace dlc {
 namespace {
 
-constexpr std::span<const DiagnosticKind> kTables[] = {kSyntaxErrors, kIrErrors, kSemaErrors, kPassErrors,
-                                                       kAdErrors,     kSymbolicErrors, kPipelineErrors};
+constexpr std::span<const DiagnosticKind> kTables[] = {kSyntaxErrors, kIrErrors, kSemaErrors, kSizeErrors, kRequestErrors, kPassErrors,
+                                                       kAdErrors,     kSymbolicErrors, kCallErrors, kPipelineErrors};
 
 /// Folds a paragraph to lines of at most 100 characters; lines that begin with white space stay as they are.
 std::string folded(std::string_view text, std::string_view indent = "") {

@@ -11,25 +11,16 @@
 #include <deque>
 #include <limits>
 
+#include "interp/errors.h"
 #include "interp/sizes.h"
+#include "ops/errors.h"
+#include "ops/size_check.h"
 
 namespace dlc {
 
-std::string run_time_error_text(const dlc_error& error, std::span<const std::string> places) {
-  const bool is_known = error.site >= 0 && static_cast<size_t>(error.site) < places.size();
-  const std::string place = is_known ? places[static_cast<size_t>(error.site)] + ": " : "";
-  switch (error.code) {
-    case DLC_BAD_SIZE: return fmt::format("{}a size is {}, and may not be negative", place, error.value);
-    case DLC_INDEX: return place + failed_check_text(error.value, error.extent);
-    case DLC_CANCELLED: return "the call was cancelled";
-    default: return fmt::format("{}the function failed with code {}", place, error.code);
-  }
-}
-
-std::vector<std::string> site_places(std::span<const CodeSite> sites, const Sources& sources) {
-  std::vector<std::string> places;
-  for (const CodeSite& s : sites) places.push_back(sources.place(s.loc.span));
-  return places;
+std::string run_time_error_text(const dlc_error& error) {
+  if (error.code == DLC_CANCELLED) return "the call was cancelled";
+  return fmt::format("the function failed with code {}", error.code);
 }
 
 void* thread_workspace(int64_t bytes) {
@@ -88,6 +79,10 @@ void copy_from(const void* from, size_t n, std::vector<To>& to) {
   to.assign(in, in + n);
 }
 
+Error too_large(const Func& f, std::string message) {
+  return as_error({.kind = &call_error("too-large-to-run"), .message = std::move(message), .span = f.loc.span});
+}
+
 /// The product of sizes times the bytes of an element; nothing when that is more than an address space holds.
 std::optional<size_t> bytes_of(const std::vector<int64_t>& dims, DType dtype) {
   int64_t n = dtype_bytes(dtype);
@@ -105,9 +100,7 @@ Result<Native> Native::compile(const Compilation& c, FuncId f, const CompileOpti
   const Entry entry{"f", f};
   auto code = jit(c.module, std::span(&entry, 1), options);
   if (!code) return code.error();
-  Native native(c, f, std::move(*code));
-  native.places_ = site_places(native.code_.sites(), c.sources);
-  return native;
+  return Native(c, f, std::move(*code));
 }
 
 namespace {
@@ -151,13 +144,15 @@ Result<bool> Native::prepare(Cells& cells, std::span<const InterpValue<double>> 
     for (DimId d : type.dims) {
       const auto n = m.types.dims.evaluate(d, cells.sizes);
       if (!n || *n < 0) {
-        error = Error{fmt::format("the size {} of the result is {}", m.types.dims.text(d), n ? fmt::to_string(*n) : "no number")};
+        Diagnostic negative{.kind = n ? &size_error("negative-size") : &size_error("size-too-large"), .span = f.loc.span};
+        negative.message = fmt::format("the size {} of the result is {}", m.types.dims.text(d), n ? fmt::to_string(*n) : "no number");
+        error = as_error(std::move(negative));
         return;
       }
       dims.push_back(*n);
     }
     const auto bytes = bytes_of(dims, type.dtype);
-    if (!bytes) error = Error{"the result is too large for the memory"};
+    if (!bytes) error = too_large(f, "the result is too large for the memory");
     else cells.outputs.push_back(cells.add(*bytes));
   };
   add_output(f.result_type());
@@ -169,7 +164,8 @@ Result<bool> Native::prepare(Cells& cells, std::span<const InterpValue<double>> 
 
 Result<bool> Native::invoke(Cells& cells) const {
   void* workspace = cells.workspace > 0 ? thread_workspace(cells.workspace) : nullptr;
-  if (cells.workspace > 0 && !workspace) return Error{fmt::format("there are no {} bytes of memory for the workspace", cells.workspace)};
+  if (cells.workspace > 0 && !workspace)
+    return too_large(compilation_->module[func_], fmt::format("there are no {} bytes of memory for the workspace", cells.workspace));
   cells.pointers.back() = workspace;
   dlc_error error{};
   dlc_ctx ctx{};
@@ -178,7 +174,17 @@ Result<bool> Native::invoke(Cells& cells) const {
   const int32_t code = packed(&ctx, cells.pointers.data());
   if (code == DLC_OK) return true;
   error.code = code;
-  return Error{run_time_error_text(error, places_)};
+  return failure(error, cells);
+}
+
+Error Native::failure(const dlc_error& error, const Cells& cells) const {
+  const auto sites = code_.sites();
+  if (error.site < 0 || static_cast<size_t>(error.site) >= sites.size()) return Error{run_time_error_text(error)};
+  const CodeSite& site = sites[static_cast<size_t>(error.site)];
+  const Module& m = compilation_->module;
+  // The sizes of a callee are known to its caller only.
+  return as_error(site.func == func_ ? failed_check(m, m[func_], site.check, error.value, cells.sizes)
+                                     : failed_check(site.check, error.value, error.extent));
 }
 
 InterpValue<double> Native::collect(const Cells& cells, TypeId id, size_t& leaf, const std::map<StrId, int64_t>& sizes) const {

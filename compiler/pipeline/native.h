@@ -18,9 +18,8 @@
 
 namespace dlc {
 
-/// What a failed call says: `places` are the sites of the code ("net.dl:3:7").
-std::string run_time_error_text(const dlc_error& error, std::span<const std::string> places);
-std::vector<std::string> site_places(std::span<const CodeSite> sites, const Sources& sources);
+/// What a failed call says that no site explains.
+std::string run_time_error_text(const dlc_error& error);
 
 /// Memory of this thread for the duration of one call, aligned to 64; null when there is none to be had.
 void* thread_workspace(int64_t bytes);
@@ -44,13 +43,13 @@ class Native {
   struct Cells;
   Result<bool> prepare(Cells& cells, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given) const;
   Result<bool> invoke(Cells& cells) const;
+  Error failure(const dlc_error& error, const Cells& cells) const;
   InterpValue<double> collect(const Cells& cells, TypeId type, size_t& leaf, const std::map<StrId, int64_t>& sizes) const;
 
   Native(const Compilation& c, FuncId f, JitModule code) : compilation_(&c), func_(f), code_(std::move(code)) {}
   const Compilation* compilation_;
   FuncId func_;
   JitModule code_;
-  std::vector<std::string> places_;
 };
 
 }  // namespace dlc

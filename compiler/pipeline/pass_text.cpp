@@ -31,7 +31,7 @@ std::string pass_text(Module& m, const DerivativeRequest& request, const std::ma
                          counted(count.tangent, "pass", "passes"), shared);
     }
     case Mode::numeric:
-      return fmt::format("numeric: 1 evaluation, and 2 for each step that is tried, for each of {} inputs", all);
+      return fmt::format("numeric: 1 evaluation, and 2 for each step that is tried, for each of {} {}", all, has_many ? "inputs" : "input");
     case Mode::symbolic: return fmt::format("symbolic: no pass; {} evaluated as one expression", has_many ? "closed forms are" : "a closed form is");
   }
   return {};

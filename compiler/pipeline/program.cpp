@@ -7,6 +7,9 @@
 #include <mutex>
 
 #include "dlc.h"
+#include "interp/errors.h"
+#include "ops/size_check.h"
+#include "pipeline/arguments.h"
 #include "pipeline/compilation.h"
 #include "pipeline/files.h"
 #include "pipeline/native.h"
@@ -19,10 +22,18 @@ namespace dlc {
 static_assert(sizeof(bool) == 1, "a bool is a byte of the ABI");
 
 struct Function::Code {
+  /// A check that may fail, and the size variables in it.
+  struct Site {
+    SizeCheck check;
+    std::vector<size_t> variables;
+  };
   JitModule module;
   SizePlan plan;
   std::vector<Leaf> inputs, outputs;
-  std::vector<std::string> places;
+  std::vector<Span> input_spans;      // of the parameters
+  std::vector<SizeOrigin> origins;    // of the size variables
+  std::vector<Site> sites;
+  Sources sources;                    // a copy: the compilation's grow while other functions are made
   int32_t (*packed)(const dlc_ctx*, void* const*) = nullptr;
   void* workspace = nullptr;
   void* direct = nullptr;
@@ -95,6 +106,18 @@ void add_leaves(const Module& m, TypeId id, const std::string& name, std::vector
   }
 }
 
+std::vector<Function::Code::Site> sites_of(const Module& m, FuncId f, std::span<const CodeSite> sites) {
+  std::vector<Function::Code::Site> found;
+  const std::vector<StrId>& known = m[f].size_vars;
+  for (const CodeSite& s : sites) {
+    found.push_back({s.check, {}});
+    if (s.func != f) continue;  // the sizes of a callee are not told
+    for (StrId name : m.types.dims.variables(s.check.nonnegative))
+      found.back().variables.push_back(static_cast<size_t>(std::find(known.begin(), known.end(), name) - known.begin()));
+  }
+  return found;
+}
+
 std::string rendered(const Compilation& c) { return render_all(c.diagnostics, c.sources); }
 
 Expected<Function> compiled(Program::State& state, FuncId id, std::initializer_list<Size> sizes) {
@@ -120,11 +143,16 @@ Expected<Function> compiled(Program::State& state, FuncId id, std::initializer_l
   if (!module) return Failure::failure(module.error().message);
   std::vector<Leaf> inputs, outputs;
   std::vector<std::vector<DimId>> input_shapes, output_shapes;
-  for (ValueId p : m[f].body().params) add_leaves(m, m[f][p].type, std::string(m.strings[m[m[f][p].attr].name]), inputs, input_shapes);
+  std::vector<Span> input_spans;
+  for (size_t k = 0; k < m[f].body().params.size(); ++k) {
+    const Inst& p = m[f][m[f].body().params[k]];
+    add_leaves(m, p.type, parameter_name(m, m[f], k), inputs, input_shapes);
+    input_spans.resize(inputs.size(), p.loc.span);
+  }
   add_leaves(m, m[f].result_type(), "", outputs, output_shapes);
   auto code = std::make_shared<Function::Code>(Function::Code{
       *module, SizePlan(m, m[f].size_vars, input_shapes, output_shapes), std::move(inputs), std::move(outputs),
-      site_places(module->sites(), c.sources), nullptr, module->workspace("f"), module->direct("f"), 0});
+      std::move(input_spans), size_origins(m, m[f]), sites_of(m, f, module->sites()), c.sources, nullptr, module->workspace("f"), module->direct("f"), 0});
   code->packed = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(module->packed("f"));
   if (m[f].size_vars.empty()) code->fixed_workspace = workspace_bytes(code->workspace, {});
   state.made.push_back(code);
@@ -132,13 +160,24 @@ Expected<Function> compiled(Program::State& state, FuncId id, std::initializer_l
 }
 
 /// What a length that does not fit is told: "argument `X` has 91 elements, and `[n, 30]` with n = 3 has 90".
-std::string length_text(const Function::Code& code, size_t leaf, int64_t given, std::span<const int64_t> values) {
+Status length_failed(const Function::Code& code, size_t leaf, int64_t given, std::span<const int64_t> values) {
   const Leaf& l = code.inputs[leaf];
   const auto expected = code.plan.input_count(leaf, values);
   std::string text = fmt::format("argument `{}` has {} elements, but its shape is {}", l.name, given, l.shape);
   if (code.plan.n_variables() > 0) text += " with " + code.plan.text(values);
   if (expected) text += fmt::format(", which has {}", *expected);
-  return text;
+  Diagnostic d{.kind = &call_error("argument-size-mismatch"), .message = std::move(text), .span = code.input_spans[leaf]};
+  for (size_t v = 0; v < code.origins.size(); ++v)
+    if (code.origins[v].span != d.span) label_origin(d, code.origins[v], values[v]);
+  return failed(render_text(d, code.sources));
+}
+
+Status run_failed(const Function::Code& code, const dlc_error& error, std::span<const int64_t> sizes) {
+  if (error.site < 0 || static_cast<size_t>(error.site) >= code.sites.size()) return {error.code, run_time_error_text(error)};
+  const Function::Code::Site& site = code.sites[static_cast<size_t>(error.site)];
+  Diagnostic d = failed_check(site.check, error.value, error.extent);
+  for (size_t v : site.variables) label_origin(d, code.origins[v], sizes[v]);
+  return {error.code, render_text(d, code.sources)};
 }
 
 /// The cells of the arguments and the values of the sizes.
@@ -157,7 +196,7 @@ Status bind_inputs(const Function::Code& code, std::span<const In> inputs, std::
     cells[k] = const_cast<void*>(inputs[k].data());  // entries only read their inputs
   }
   size_t bad = 0;
-  if (!code.plan.find(counts, sizes, bad)) return failed(length_text(code, bad, counts[bad], sizes));
+  if (!code.plan.find(counts, sizes, bad)) return length_failed(code, bad, counts[bad], sizes);
   return {};
 }
 
@@ -202,7 +241,7 @@ Status Function::call(std::span<const In> inputs, std::span<const Out> outputs) 
   const int32_t result = code.packed(&ctx, cells.data());
   if (result == DLC_OK) return {};
   error.code = result;
-  return {result, run_time_error_text(error, code.places)};
+  return run_failed(code, error, sizes);
 }
 
 void* Function::direct(const std::string& signature) const {

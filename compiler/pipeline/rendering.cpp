@@ -7,16 +7,21 @@
 
 namespace dlc {
 
+std::string render_one(const Diagnostic& d, const Sources& sources, MessageFormat format, bool color) {
+  std::string text;
+  switch (format) {
+    case MessageFormat::full: text = render_text(d, sources, color); break;
+    case MessageFormat::short_line: text = render_short(d, sources); break;
+    case MessageFormat::json: text = render_json(d, sources); break;
+  }
+  return text.ends_with('\n') ? text : text + '\n';
+}
+
 std::string render_all(const Diagnostics& diagnostics, const Sources& sources, MessageFormat format, bool color) {
   std::string text;
   for (const Diagnostic& d : diagnostics.all()) {
     if (format == MessageFormat::full && !text.empty()) text += "\n";
-    switch (format) {
-      case MessageFormat::full: text += render_text(d, sources, color); break;
-      case MessageFormat::short_line: text += render_short(d, sources); break;
-      case MessageFormat::json: text += render_json(d, sources); break;
-    }
-    if (!text.ends_with('\n')) text += '\n';
+    text += render_one(d, sources, format, color);
   }
   if (diagnostics.n_errors() > Diagnostics::kMaxErrors && format == MessageFormat::full)
     text += fmt::format("\n{} more errors are not shown\n", diagnostics.n_errors() - Diagnostics::kMaxErrors);

@@ -33,8 +33,8 @@ bool Lowering::require_elements(ValueId x, const std::vector<int>& axes, std::st
   for (int axis : axes) {
     const DimId extent = shape[static_cast<size_t>(axis)];
     bool proven = true;
-    if (require(dims().sub(extent, dims().constant(1)), extent, span, proven)) continue;
-    fail(sema_error("empty-reduction"), span, fmt::format("`{}` of no elements has no value", name));
+    if (require(dims().sub(extent, dims().constant(1)), extent, span, proven, SizeCheck::Kind::elements)) continue;
+    fail(size_error("empty-reduction"), span, fmt::format("`{}` of no elements has no value", name));
     return false;
   }
   return true;
@@ -278,7 +278,7 @@ struct Builtins {
     for (ExprId e : exprs) {
       sizes.push_back(w.lower_size(e));
       bool proven = true;
-      if (sizes.back() && !w.require(sizes.back(), sizes.back(), w.ast_[e].span, proven)) {
+      if (sizes.back() && !w.require(sizes.back(), sizes.back(), w.ast_[e].span, proven, SizeCheck::Kind::size)) {
         w.fail(sema_error("not-a-size"), w.ast_[e].span, fmt::format("a size is not negative, and this is {}", w.dims().text(sizes.back())));
         ok = false;
       }

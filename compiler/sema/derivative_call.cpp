@@ -143,7 +143,7 @@ struct Requester {
     if (spec.wrt.empty()) {
       if (floats.size() == 1) return request.wrt = floats, true;
       const bool is_none = floats.empty();
-      fail(is_none ? sema_error("not-differentiable") : sema_error("wrt-missing"), spec.span,
+      fail(is_none ? request_error("not-differentiable") : sema_error("wrt-missing"), spec.span,
            is_none ? std::string("the function has no float parameter") : fmt::format("`wrt` is missing: the float parameters are {}", names))
           .label(f().loc.span, "the function is declared here");
       return false;
@@ -162,7 +162,7 @@ struct Requester {
         return false;
       }
       if (!a.m.types.all_float(param_type(at))) {
-        Diagnostic& d = fail(sema_error("not-differentiable"), name.span, fmt::format("`{}` is {}, and only floats have a derivative", str(name.id), a.m.types.text(param_type(at))));
+        Diagnostic& d = fail(request_error("not-differentiable"), name.span, fmt::format("`{}` is {}, and only floats have a derivative", str(name.id), a.m.types.text(param_type(at))));
         d.label(f()[f().body().params[static_cast<size_t>(at)]].loc.span, "declared here");
         return false;
       }
@@ -190,12 +190,12 @@ struct Requester {
     }
     const bool is_gradient = request.kind == Kind::grad || request.kind == Kind::value_and_grad;
     if (!a.m.types.all_float(output)) {
-      fail(sema_error("not-differentiable"), spec.span, fmt::format("the function's result is {}, and only floats have a derivative", a.m.types.text(output)))
+      fail(request_error("not-differentiable"), spec.span, fmt::format("the function's result is {}, and only floats have a derivative", a.m.types.text(output)))
           .label(f().loc.span, "the function is declared here");
       return false;
     }
     if (is_gradient && (a.m.types[output].is_tuple() || a.m.types[output].rank() != 0)) {
-      fail(sema_error("grad-of-array"), spec.span, fmt::format("`{}` differentiates a scalar, and the function's result is {}", kind_name(request.kind), a.m.types.text(output)))
+      fail(request_error("grad-of-array"), spec.span, fmt::format("`{}` differentiates a scalar, and the function's result is {}", kind_name(request.kind), a.m.types.text(output)))
           .label(f().loc.span, "the function is declared here")
           .help("use `jvp` or `vjp` with a direction, or reduce the result");
       return false;
@@ -229,7 +229,7 @@ FuncId Analysis::wrap_elementwise(OpId op, DType float_type, Span use) {
   const std::string key = "op " + name;
   if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
   if (row.type != TypeRule::same_float && row.type != TypeRule::same_number) {
-    diagnostics->error(sema_error("not-differentiable"), use, fmt::format("`{}` is not a function of floats only", row.name));
+    diagnostics->error(request_error("not-differentiable"), use, fmt::format("`{}` is not a function of floats only", row.name));
     return {};
   }
   Func f;

@@ -1,6 +1,8 @@
 // What sema/ says about programs that parse but mean nothing.
 #pragma once
 #include "base/diagnostic.h"
+#include "ops/errors.h"
+#include "ops/request_errors.h"
 
 namespace dlc {
 
@@ -68,19 +70,16 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"size-not-inferred",
      "A size of the called function follows from no argument: sizes are bound where they stand alone or linearly, `real[n]`, `real[2*l]`. Give it in the call: `init[n - 1]()`."},
     {"size-count", "A call gives explicit sizes, `f[a, b](…)`, and their number or names are not those that the function declares."},
-    {"size-too-large", "A size, or an expression of sizes, does not fit 64 bits, is a polynomial of more than 256 terms, or divides by zero."},
     {"reshape-count", "`reshape` keeps the elements and their order, so the product of the new sizes must equal that of the old ones, as symbols."},
     {"bad-axis", "An `axis` is not an axis of the array. Axes count from 0; negative ones count from the last; the value must be a literal."},
     {"rank-mismatch", "A function or an operator wants an array of another rank: `@` wants at least one axis on both sides, `dot` two vectors."},
     {"rank-too-large",
      "An array would have more than 32 axes. No program needs that many; look for an index that should be summed."},
-    {"empty-reduction", "`max`, `min`, `mean`, `argmax`, `argmin` of no elements have no value. Only `sum` (0), `prod` (1), `any` (false), `all` (true) have one."},
 
     // ---- subscripts and index notation
     {"too-many-subscripts", "An array is subscripted by more subscripts than it has axes, or a scalar is subscripted at all."},
     {"subscript-not-int",
      "A subscript is neither an int, `:`, nor a range of ints. `x[1.0]` is not `x[1]`: convert by `int(…)` if that is meant."},
-    {"index-out-of-range", "A subscript leaves its array whatever the sizes are. Indices count from 0, ranges exclude their end, and a negative literal counts from the end."},
     {"negative-index", "A computed subscript is negative. Only a negative literal counts from the end: write `x[-1]`, or `x[n - 1]`."},
     {"bad-step",
      "The step of a range must be a positive integer literal or constant: `x[0..n step 2]`. To go backwards, write `flip(x)`."},
@@ -100,12 +99,9 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"bad-argument", "A built-in function got an argument of a form it cannot use: a range, an `axis` where there is none, a list where a single value is meant."},
 
     // ---- derivatives
-    {"not-differentiable",
-     "The derivative is asked of, or with respect to, something that has none: an int or a bool has no tangent, and a function whose result is no float cannot be differentiated."},
     {"wrt-missing", "`wrt` may be left out only if the function has exactly one float parameter."},
     {"unknown-wrt", "`wrt` names a parameter of the function that is differentiated, never a local variable."},
     {"unknown-mode", "The modes of a derivative are `forward`, `reverse`, `symbolic` and `numeric`."},
-    {"grad-of-array", "`grad` differentiates a scalar. For an array-valued function use `jvp` or `vjp` with a direction."},
     {"unknown-output", "`of` names the field of the function's result that is differentiated; the result has no such field, or is no named tuple."},
     {"bad-derivative", "`grad(f, wrt = x, mode = m)` takes one function and the named arguments `wrt`, `mode`, `of` and `value`."},
 

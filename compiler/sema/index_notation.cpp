@@ -170,8 +170,8 @@ bool Lowering::infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span 
       return unsupported(ast_[binder.range].span, "ranges that depend on another index are"), false;
     ok = ok && binder.dims;
     bool proven = true;
-    if (ok && !require(binder.dims.extent, binder.dims.extent, ast_[binder.range].span, proven)) {
-      fail(sema_error("index-out-of-range"), ast_[binder.range].span, fmt::format("this range has {} elements", dims().text(binder.dims.extent)));
+    if (ok && !require(binder.dims.extent, binder.dims.extent, ast_[binder.range].span, proven, SizeCheck::Kind::size)) {
+      fail(size_error("index-out-of-range"), ast_[binder.range].span, fmt::format("this range has {} elements", dims().text(binder.dims.extent)));
       ok = false;
     }
   }

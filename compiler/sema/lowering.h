@@ -278,7 +278,7 @@ class Lowering {
   Val index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, bool guarded, Span span);
   ValueId moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, bool guarded, Loc l);
   bool check_inside(DimId lo, DimId hi, DimId extent, Span span, bool& proven);
-  bool require(DimId nonnegative, DimId extent, Span span, bool& proven);
+  bool require(DimId nonnegative, DimId extent, Span span, bool& proven, SizeCheck::Kind kind = SizeCheck::Kind::subscript);
   bool extremes(DimId d, Span span, DimId& lo, DimId& hi);
   ValueId view_axis(ValueId x, int axis, const Subscript& s, bool guarded, Loc l);
 

@@ -74,7 +74,7 @@ bool Lowering::extremes(DimId d, Span span, DimId& lo, DimId& hi) {
 }
 
 /// `nonnegative` must hold. False after an error; `proven` tells whether it holds for all sizes.
-bool Lowering::require(DimId nonnegative, DimId extent, Span span, bool& proven) {
+bool Lowering::require(DimId nonnegative, DimId extent, Span span, bool& proven, SizeCheck::Kind kind) {
   if (!nonnegative) return size_too_large(nonnegative, span), false;
   if (dims().is_provably_nonnegative(nonnegative)) return true;
   proven = false;
@@ -84,15 +84,15 @@ bool Lowering::require(DimId nonnegative, DimId extent, Span span, bool& proven)
   if (dims().is_provably_nonnegative(refuted)) return false;
   auto& checks = a_.m[func_].checks;
   for (const SizeCheck& c : checks)
-    if (c.nonnegative == nonnegative && c.extent == extent) return true;
-  checks.push_back({nonnegative, extent, loc(span)});
+    if (c.nonnegative == nonnegative && c.extent == extent && c.kind == kind) return true;
+  checks.push_back({nonnegative, extent, loc(span), kind, {}});
   return true;
 }
 
 /// 0 ≤ lo and hi < extent.
 bool Lowering::check_inside(DimId lo, DimId hi, DimId extent, Span span, bool& proven) {
   if (!require(lo, extent, span, proven) || !require(dims().sub(dims().sub(extent, dims().constant(1)), hi), extent, span, proven)) {
-    Diagnostic& d = fail(sema_error("index-out-of-range"), span,
+    Diagnostic& d = fail(size_error("index-out-of-range"), span,
                          lo == hi ? fmt::format("subscript `{}` is outside of an axis of size {}", a_.sources.text(span), dims().text(extent))
                                   : fmt::format("subscripts {} to {} are outside of an axis of size {}", dims().text(lo), dims().text(hi), dims().text(extent)));
     label_sizes(d, extent);
@@ -140,8 +140,8 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
     DimId lo, hi;
     if (!extremes(start, s.span, lo, hi)) return false;
     if (!is_at) {
-      if (!require(s.range.extent, shape[k], s.span, proven)) {
-        fail(sema_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
+      if (!require(s.range.extent, shape[k], s.span, proven, SizeCheck::Kind::size)) {
+        fail(size_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
         return false;
       }
       hi = dims().add(hi, dims().mul(dims().sub(s.range.extent, dims().constant(1)), dims().constant(s.range.step)));

@@ -75,7 +75,7 @@ std::optional<DimId> Lowering::as_size(const Val& v) {
 }
 
 DimId Lowering::size_too_large(DimId d, Span span) {
-  if (!d) fail(sema_error("size-too-large"), span, "this size is too large, or divides by zero");
+  if (!d) fail(size_error("size-too-large"), span, "this size is too large, or divides by zero");
   return d;
 }
 

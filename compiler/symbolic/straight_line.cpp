@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "ops/builder.h"
+#include "ops/size_check.h"
 #include "ops/table.h"
 #include "symbolic/errors.h"
 
@@ -97,11 +98,7 @@ class Straightener {
     const Func& callee = m_[m_[in.attr].func];
     std::map<StrId, DimId> sizes;
     for (size_t k = 0; k < callee.size_vars.size(); ++k) sizes[callee.size_vars[k]] = m_[in.attr].dims[k];
-    for (SizeCheck check : callee.checks) {
-      check.nonnegative = m_.types.dims.substitute(check.nonnegative, sizes);
-      check.extent = m_.types.dims.substitute(check.extent, sizes);
-      if (!m_.types.dims.is_provably_nonnegative(check.nonnegative)) b_.func().checks.push_back(check);
-    }
+    inline_checks(m_, b_.func(), callee, sizes, in.loc.span);
     return function(callee, args, sizes);
   }
 

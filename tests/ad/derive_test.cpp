@@ -129,8 +129,8 @@ TEST(Derive, SaysWhatCannotBeDifferentiated) {
     return std::string(diagnostics.all().at(0).kind->slug);
   };
   const FuncId f = p.function("f", {p.i64(), p.f64({2})}, [](const Expr* x) { return x[1] * x[1]; });
-  EXPECT_EQ(slug({.kind = Kind::jvp, .base = f, .wrt = {0}}), "wrt-not-float");
-  EXPECT_EQ(slug({.kind = Kind::grad, .base = f, .wrt = {1}}), "result-not-scalar");
+  EXPECT_EQ(slug({.kind = Kind::jvp, .base = f, .wrt = {0}}), "not-differentiable");
+  EXPECT_EQ(slug({.kind = Kind::grad, .base = f, .wrt = {1}}), "grad-of-array");
   EXPECT_EQ(slug({.kind = Kind::jvp, .mode = Mode::symbolic, .base = f, .wrt = {1}}), "mode-not-possible");
   const FuncId g = p.function("g", {p.f64()}, [](const Expr* x) {
     const Expr n = x[0].op("to_int"_op, {x[0]});

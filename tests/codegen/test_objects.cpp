@@ -39,7 +39,7 @@ FuncId make_loss(Fixture& t) {
   for (const char* name : {"value", "θ", "", "bool"}) fields.push_back({name[0] ? t.m.strings.intern(name) : StrId{}, b.type_id(values[fields.size()])});
   t.result(b.tuple(values, t.m.types.tuple(fields), t.loc));
   t.m[t.id].doc = "A loss */ with a hostile comment.";
-  t.m[t.id].checks.push_back({t.m.types.dims.sub(n, t.dim(1)), n, t.loc});
+  t.m[t.id].checks.push_back({t.m.types.dims.sub(n, t.dim(1)), n, t.loc, SizeCheck::Kind::subscript, {}});
   return t.id;
 }
 

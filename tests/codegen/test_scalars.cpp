@@ -104,7 +104,7 @@ TEST(Scalars, SizesAndChecks) {
   t.param(DType::f64, {n});
   const DimId size = d.div(d.sub(d.mul(n, n), m), t.dim(3));
   t.result(b.size(size, t.loc));
-  t.m[t.id].checks.push_back({d.sub(n, m), n, t.loc});
+  t.m[t.id].checks.push_back({d.sub(n, m), n, t.loc, SizeCheck::Kind::subscript, {}});
   std::mt19937 random(2);
   expect_same(t.m, t.id, {random_array(random, {5})}, t.sizes({5, 4}));
 
@@ -122,7 +122,7 @@ TEST(Scalars, SizesAndChecks) {
   EXPECT_EQ(error.value, -4);
   EXPECT_EQ(error.extent, 5);
   ASSERT_LT(static_cast<size_t>(error.site), code->sites().size());
-  EXPECT_FALSE(code->sites()[static_cast<size_t>(error.site)].is_size);
+  EXPECT_EQ(code->sites()[static_cast<size_t>(error.site)].check.kind, SizeCheck::Kind::subscript);
   auto* bytes = reinterpret_cast<int64_t (*)(int64_t, int64_t)>(code->workspace("f"));
   EXPECT_EQ(bytes(1, 1), 0);
   EXPECT_EQ(f(nullptr, -1, -1, x, &out, nullptr), DLC_BAD_SIZE);

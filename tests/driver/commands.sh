@@ -63,7 +63,7 @@ for command in "run $slides f x1=1 x2=2" "diff $slides f --at x1=1,x2=2 --mode a
 done
 "$dlc" run $slides g --message-format json 2>"$tmp/err"; python3 -m json.tool "$tmp/err" >/dev/null || fail 'a message is not JSON'
 
-# ---- failures: 1 for the program, 2 for the command line
+# ---- failures: 1 for the program, a file or a value, 2 for the command line
 printf 'fn f(x: real) = y\nfn g(x: real) = z(x)\n' >"$tmp/bad.dl"
 expect 1 'error[unknown-name]' "$dlc" run "$tmp/bad.dl" f x=1
 expect 1 'error[unknown-function]' "$dlc" check "$tmp/bad.dl"
@@ -73,7 +73,54 @@ expect 1 'cannot read `no-such.dl`' "$dlc" run no-such.dl f
 expect 2 'did you mean `f_grad`?' "$dlc" run $slides f_grat x1=1 x2=2
 expect 2 'no value is given for `x2`' "$dlc" run $slides f x1=1
 expect 2 'has no parameter `x3`' "$dlc" run $slides f x1=1 x3=2
-expect 2 'neither a number nor JSON' "$dlc" run $slides f x1=one x2=2
+expect 1 'neither a number nor JSON' "$dlc" run $slides f x1=one x2=2
+expect 1 'cannot read `no-such.json`' "$dlc" run $slides f --args no-such.json
+expect 1 'cannot read `no-such.json`' "$dlc" run $slides f x1=1 x2=@no-such.json
+expect 1 'error[argument-type-mismatch]' "$dlc" run $slides f x1=true x2=1
+expect 2 'there is no function `nof`' "$dlc" run $slides nof
+expect 2 'there is no function `nof`' "$dlc" check $slides nof
+expect 2 'there is no function `nof`' "$dlc" trace $slides nof
+for what in '-o x.o' '--emit ir' '--emit llvm' '--emit obj' '--emit ir-after=cse'; do
+  expect 2 'there is no function `nof`' "$dlc" compile $slides nof $what
+done
+expect 2 'unknown cpu `quantum`' "$dlc" compile $slides --cpu quantum -o "$tmp/q.o"
+expect 2 'no function has a size `q`' "$dlc" compile $net --size q=3 -o "$tmp/q.o"
+expect 2 'the size D may not be -3' "$dlc" compile $net --size D=-3 --emit llvm
+expect 2 '`D=x` is not a size' "$dlc" compile $net --size D=x -o "$tmp/q.o"
+expect 2 'is not a size' "$dlc" compile $net --size D=99999999999999999999 -o "$tmp/q.o"
+expect 2 'the size `D` is given twice' "$dlc" compile $net --size D=3,D=4 -o "$tmp/q.o"
+expect 2 '--size has no place' "$dlc" compile $net --size D=3 --emit ir
+expect 2 'does not make what' "$dlc" compile $slides -o "$tmp/q.o" --emit ir
+expect 2 'does not make what' "$dlc" compile $slides -o "$tmp/q.ll" --emit asm
+[ ! -e "$tmp/q.o" ] || fail 'a command line that contradicts itself left a file'
+expect 2 'empty name' "$dlc" compile $slides --emit ir,,llvm
+expect 2 'empty argument' "$dlc" diff $slides f --at x1=1,,x2=2
+expect 2 'empty name' "$dlc" diff $slides f --at x1=1,x2=2 --wrt ''
+expect 2 'empty name' "$dlc" trace $slides f --at x1=1,x2=2 --wrt x1,,x2
+expect 2 '--seed' "$dlc" check $slides --seed -1
+expect 2 'cannot both be standard input' "$dlc" run - f --args -
+expect 1 'standard input is not JSON' "$dlc" run $slides f --args -
+expect 1 'it holds a number that is too large' "$dlc" run $slides f x1=1e400 x2=1
+expect 0 'Exit status: 0 done; 1' "$dlc" --help
+
+# ---- values that JSON has no spelling for, and files that contradict themselves
+printf 'fn f[n](x: real[n]) = x\nfn g(x: f32) = x\nfn h(x: real) = x\n' >"$tmp/values.dl"
+expect 0 '[1, inf, -inf, nan, inf]' "$dlc" run "$tmp/values.dl" f x='[1, inf, -inf, nan, "inf"]'
+expect 0 '"-inf"' "$dlc" run "$tmp/values.dl" f x='[NaN, -Infinity]' --json
+expect 1 'too large for an f32' "$dlc" run "$tmp/values.dl" g x=1e39
+expect 0 'inf' "$dlc" run "$tmp/values.dl" g x=inf
+printf '{"x": [1], "x": [2]}' >"$tmp/twice.json"
+expect 1 '`x` stands in it twice' "$dlc" run "$tmp/values.dl" f --args "$tmp/twice.json"
+printf '{"x": [1],\n 2}' >"$tmp/bad.json"
+expect 1 'is not JSON: line 2, column 2' "$dlc" run "$tmp/values.dl" f --args "$tmp/bad.json"
+expect 0 'for each of 1 input' "$dlc" diff "$tmp/values.dl" h --at x=1 --mode numeric
+"$dlc" diff "$tmp/values.dl" h --at x=1 --mode numeric | grep -q '1 inputs' && fail '1 inputs'
+printf 'func @f(%%0: f64, %%1: f64) -> f64 {\n  %%2 = mul %%0, %%1 : f64\n  return %%2\n}\n' >"$tmp/unnamed.ir"
+expect 0 '6' "$dlc" run "$tmp/unnamed.ir" f %0=2 %1=3
+expect 0 '3' "$dlc" diff "$tmp/unnamed.ir" f --at %0=2,%1=3
+expect 0 '%0 * %1' "$dlc" trace "$tmp/unnamed.ir" f --at %0=2,%1=3
+expect 0 'ok' "$dlc" check "$tmp/unnamed.ir" f --samples 3
+expect 0 '' "$dlc" compile "$tmp/unnamed.ir" f -o "$tmp/unnamed.o"
 expect 1 'size 0 of argument `x` is 2, but `D` is 3' "$dlc" run $net predict W1='[[1,2,3]]' b1='[0]' W2='[1]' b2=0 x='[1,2]'
 expect 2 '--mode' "$dlc" diff $slides f --at x1=1,x2=2 --mode sideways
 expect 2 'has no parameter `z`' "$dlc" diff $slides f --at x1=1,x2=2 --wrt z

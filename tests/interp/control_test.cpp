@@ -116,16 +116,16 @@ TEST(Sizes, AreBoundAndChecked) {
   EXPECT_EQ(value_of(kText, {zeros({6}), zeros({7, 3})}).ints[0], 304);
   EXPECT_EQ(error_of(kText, {zeros({5}), zeros({7, 3})}),
             "no l fits argument `x`: its size 0 is 5, and should be `2*l`");
-  EXPECT_EQ(error_of(kText, {zeros({6}), zeros({2, 3})}), "n = -1 (from `y`) is negative");
-  EXPECT_EQ(error_of(kText, {zeros({6}), zeros({7, 4})}), "size 1 of argument `y` is 4, but `3` is 3");
+  EXPECT_EQ(error_of(kText, {zeros({6}), zeros({2, 3})}), "n = -1 (from argument `y`) is negative");
+  EXPECT_EQ(error_of(kText, {zeros({6}), zeros({7, 4})}), "size 1 of argument `y` is 4, and must be 3");
   EXPECT_EQ(error_of(kText, {zeros({6})}), "`f` takes 2 arguments, not 1");
   EXPECT_EQ(error_of(kText, {zeros({6}), zeros({7})}), "argument `y` is f64[7], but its type is f64[l + n, 3]");
   EXPECT_EQ(error_of(kText, {zeros({6}), Double::scalar(1)}), "argument `y` is f64, but its type is f64[l + n, 3]");
   const char* const kSame = "func @f[n](%0 w: f64[n], %1 x: f64[3, n]) -> f64[n] { return %0 }";
   EXPECT_EQ(error_of(kSame, {zeros({4}), zeros({3, 5})}),
-            "size 1 of argument `x` is 5, but `n` is 4 with n = 4 (from `w`)");
+            "size 1 of argument `x` is 5, but `n` is 4 (from argument `w`)");
   EXPECT_EQ(error_of(kSame, {zeros({4}), zeros({3, 4})}, {{"n", 5}}),
-            "size 0 of argument `w` is 4, but `n` is 5 with n = 5");
+            "size 0 of argument `w` is 4, but `n` is 5");
   const char* const kFree = "func @f[n]() -> int { %0 = size n : int return %0 }";
   EXPECT_EQ(value_of(kFree, {}, {{"n", 7}}).ints[0], 7);
   EXPECT_EQ(error_of(kFree, {}), "no argument of `f` says what the size n is");
@@ -135,7 +135,7 @@ TEST(Sizes, ChecksRunOnEntry) {
   const char* const kText = "func @f[n](%0 x: f64[n]) -> f64[n] { check n - 3 >= 0 {extent = n} return %0 }";
   EXPECT_EQ(value_of(kText, {Double::array({3}, {1, 2, 3})}).floats.size(), 3u);
   EXPECT_EQ(error_of(kText, {Double::array({2}, {1, 2})}),
-            "t.ir:1:38: a subscript leaves its array, whose size is 2, by 1");
+            "t.ir:1:38: a subscript leaves its array of size 2: `n - 3` is -1");
 }
 
 TEST(Limits, AreErrors) {

@@ -45,6 +45,8 @@ TEST(Arguments, AreTyped) {
   EXPECT_EQ(args[3].dims, (std::vector<int64_t>{2, 3}));
   EXPECT_EQ(args[3].floats[5], HUGE_VAL);
   EXPECT_EQ(args[4].fields[1].floats[1], 3);
+  EXPECT_EQ(arguments(*c, f, "x1=1,k=1,on=true,W=[[1,-inf,-Infinity]],t=[1,[2,3]]")[3].floats[2], -HUGE_VAL);
+  EXPECT_TRUE(std::isnan(arguments(*c, f, "x1=1,k=1,on=true,W=[[NaN,nan]],t=[1,[2,3]]")[3].floats[1]));
   EXPECT_TRUE(std::isnan(arguments(*c, f, "x1=nan,k=1,on=false,W=[[1]],t=[1,[2,3]]")[0].floats[0]));
 }
 
@@ -65,6 +67,9 @@ TEST(Arguments, ErrorsNameAndSuggest) {
   EXPECT_NE(error_of("x1=1,k=1,on=true,W=[[1]],t=[1]").find("2 fields"), std::string::npos);
   EXPECT_NE(error_of("x1=@/no/such.json" + rest).find("cannot read"), std::string::npos);
   EXPECT_NE(error_of("k=99999999999999999999").find("k"), std::string::npos);
+  EXPECT_NE(error_of("x1=1e400" + rest).find("too large"), std::string::npos);
+  EXPECT_NE(error_of("x1=1,,k=1").find("empty argument"), std::string::npos);
+  EXPECT_NE(error_of("x1=1,k=1,on=true,W=[[1]],t={\"a\": 1, \"a\": 2, \"b\": [1, 2]}").find("`a` stands in it twice"), std::string::npos);
   error_of("W=" + std::string(100000, '['));  // must not overflow the stack
 }
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "dlc.h"
+#include "runtime/abi.h"
 
 namespace {
 
@@ -137,6 +138,7 @@ TEST(Program, MisuseIsAnErrorAndWritesNothing) {
   fails(total->call({X, w, w}, {y}), "`b` is an array");
   fails(total->call({1.0, w, 1.0}, {y}), "`X` is a number");
   fails(total->call({Vector{1, 2, 3}, w, 1.0}, {y}), "`X` has 3 elements");
+  fails(total->call({Vector{1, 2, 3}, w, 1.0}, {y}), "error[argument-size-mismatch]");
   fails(total->call({X, w, 1.0}, {y32}), "f64");
   Vector two(2);
   fails(total->call({X, w, 1.0}, {two}), "elements");
@@ -144,6 +146,20 @@ TEST(Program, MisuseIsAnErrorAndWritesNothing) {
   auto shifted = p.function("shifted");
   ASSERT_TRUE(shifted) << shifted.error();
   fails(shifted->call({X}, {two}), "");
+}
+
+TEST(Program, RunTimeErrorsShowTheSource) {
+  const dlc::Program p = program("fn f[n](x: real[n]) = 2 * norm(x)\nfn g[n](x: real[n]) = x[0] + zeros(n - 2)[0]\n");
+  auto f = p.function("f"), g = p.function("g");
+  ASSERT_TRUE(f && g);
+  double y = 7;
+  const dlc::Status empty = f->call({Vector{}}, {y}), few = g->call({Vector{1}}, {y});
+  EXPECT_EQ(empty.code, DLC_EMPTY);
+  for (const char* part : {"error[empty-reduction]", "text:1:27", "called here", "vectors.dl", "`n` is 0, from argument `x`"})
+    EXPECT_NE(empty.message.find(part), std::string::npos) << part << "\n" << empty.message;
+  EXPECT_EQ(few.code, DLC_BAD_SIZE);
+  EXPECT_NE(few.message.find("error[negative-size]"), std::string::npos) << few.message;
+  EXPECT_EQ(y, 7);
 }
 
 TEST(Program, ErrorsNameWhatIsWrong) {

@@ -20,8 +20,7 @@ namespace dlc::cpu {
 /// Where an error is reported from: the index is the `site` of dlc_error.
 struct ErrorSite {
   FuncId func;
-  Loc loc;
-  bool is_size = false;  // a negative size, rather than a subscript
+  SizeCheck check;
 };
 
 struct EmitOptions {

@@ -180,7 +180,7 @@ void FunctionEmitter::check_sizes() {
     if (m_.types.dims.as_constant(d) || std::find(checked.begin(), checked.end(), d) != checked.end()) return;
     checked.push_back(d);
     llvm::Value* value = dim(d);
-    fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_BAD_SIZE, module_.add_site({p_.func, f_.loc, true}), value, value);
+    fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_BAD_SIZE, module_.add_site({p_.func, {d, d, f_.loc, SizeCheck::Kind::size, {}}}), value, value);
   };
   for (int32_t l : p_.inputs)
     for (DimId d : type_of(l).dims) check(d);
@@ -191,7 +191,8 @@ void FunctionEmitter::check_sizes() {
   for (const SizeCheck& c : f_.checks) {
     if (const auto known = m_.types.dims.as_constant(c.nonnegative); known && *known >= 0) continue;
     llvm::Value* value = dim(c.nonnegative);
-    fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_INDEX, module_.add_site({p_.func, c.loc, false}), value, dim(c.extent));
+    constexpr int kCodes[] = {DLC_INDEX, DLC_EMPTY, DLC_BAD_SIZE};  // by SizeCheck::Kind
+    fail_if(b_.CreateICmpSLT(value, constant(0)), kCodes[static_cast<size_t>(c.kind)], module_.add_site({p_.func, c}), value, dim(c.extent));
   }
 }
 
