@@ -58,7 +58,7 @@ class [[nodiscard]] Expected {
 /// The outcome of a call. Codes are those of runtime/abi.h; 0 is success.
 struct [[nodiscard]] Status {
   int32_t code = 0;
-  std::string message;  // what, which argument or which source line; empty on success
+  std::string message;  // what, with the source lines and arguments it comes from; empty on success
   explicit operator bool() const { return code == 0; }
 };
 

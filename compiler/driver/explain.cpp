@@ -19,6 +19,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  dlc explain unknown-name       a message, by the name in its brackets\n"
     "  dlc explain tanh               an op: its rules, identities and accuracy\n"
+    "  dlc explain softmax            any function that a program can call\n"
     "  dlc explain kinks              what a derivative is where there is none\n"
     "  dlc explain --list             all messages";
 
@@ -33,11 +34,11 @@ int run(const Options& o, const Common& common) {
     print_out(common.json ? slugs.dump() + "\n" : text);
     return kDone;
   }
-  if (o.topic.empty()) return wrong_usage("say what to explain: a message's name, an op, or `kinks`; --list shows the messages", common);
+  if (o.topic.empty()) return wrong_usage("say what to explain: a message's name, a function, an op, or `kinks`; --list shows the messages", common);
   const auto topic = explain(o.topic);
   if (!topic) return wrong_usage(topic.error().message, common);
   if (common.json) {
-    const char* kind = topic->kind == TopicKind::op ? "op" : topic->kind == TopicKind::kinks ? "kinks" : "message";
+    const char* kind = topic->kind == TopicKind::op ? "op" : topic->kind == TopicKind::function ? "function" : topic->kind == TopicKind::kinks ? "kinks" : "message";
     print_out(nlohmann::ordered_json{{"topic", topic->name}, {"kind", kind}, {"text", topic->text}}.dump() + "\n");
   } else {
     print_out(topic->text);
@@ -48,9 +49,9 @@ int run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_explain(CLI::App& app, Common& common) {
-  CLI::App* command = app.add_subcommand("explain", "Explain a message, an op, or the conventions at kinks");
+  CLI::App* command = app.add_subcommand("explain", "Explain a message, a function, an op, or the conventions at kinks");
   auto o = std::make_shared<Options>();
-  command->add_option("TOPIC", o->topic, "A message's name, an op, or kinks");
+  command->add_option("TOPIC", o->topic, "A message's name, a function, an op, or kinks");
   command->add_flag("--list", o->list, "List all messages");
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return run(*o, common); }; });

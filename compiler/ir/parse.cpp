@@ -66,7 +66,7 @@ class Parser {
   bool parse_attr_entry(Form form, Attr& a);
   bool finish_body(Form form, TypeId type, Span where, Body& body);
   bool finish_view(Form form, const Type& type, Span where, Body& body);
-  bool finish_constant(DType dtype, Span where, Body& body);
+  bool finish_constant(DType dtype, Body& body);
 
   bool parse_type(TypeId& out, int depth = 0);
   bool parse_named_type(const IrToken& name, TypeId& out, int depth);
@@ -109,6 +109,7 @@ class Parser {
   const OpSet& ops_;
   Diagnostics& diagnostics_;
   IrLexer lexer_;
+  Span literal_;  // of the last constant
   std::unordered_map<std::string, FuncId> names_;  // of the text's functions, with the ids they will get
   std::unordered_map<std::string_view, OpId> op_ids_;
   std::deque<Func> funcs_;
@@ -389,8 +390,10 @@ bool Parser::parse_map(Body& body) {
 }
 
 bool Parser::parse_literal(std::string& literal) {
+  literal_ = span();
   const bool is_negative = take_mark("-");
   if (token().kind != Kind::number && token().kind != Kind::word) return expected("a constant");
+  literal_ = join(literal_, span());
   literal = (is_negative ? "-" : "") + std::string(token().text);
   lexer_.advance();
   if (literal != "nan" || !take_mark("(")) return true;
@@ -425,13 +428,13 @@ bool Parser::parse_attr_entry(Form form, Attr& a) {
 /// What of the attribute only the type tells.
 bool Parser::finish_body(Form form, TypeId type_id, Span where, Body& body) {
   const Type type = m_.types[type_id];
-  if (!body.literal.empty()) return finish_constant(type.dims.empty() ? type.dtype : DType::tuple, where, body);
+  if (!body.literal.empty()) return finish_constant(type.dims.empty() ? type.dtype : DType::tuple, body);
   if (body.has_map) return finish_view(form, type, where, body);
   if (body.has_dims_of_type) body.attr.dims = type.dims;
   return true;
 }
 
-bool Parser::finish_constant(DType dtype, Span where, Body& body) {
+bool Parser::finish_constant(DType dtype, Body& body) {
   const std::string& text = body.literal;
   const char* const end = text.data() + text.size();
   std::from_chars_result read{text.data(), std::errc::invalid_argument};
@@ -461,7 +464,7 @@ bool Parser::finish_constant(DType dtype, Span where, Body& body) {
     bits = std::bit_cast<int64_t>(value);
   }
   if (read.ec != std::errc{} || read.ptr != end)
-    return error(find_kind<kIrErrors>("ir-number"), where,
+    return error(find_kind<kIrErrors>("ir-number"), literal_,
                  fmt::format("`{}` is not a constant of type {}", text, dtype_name(dtype)));
   body.attr.ints = {bits};
   return true;

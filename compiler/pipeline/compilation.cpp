@@ -31,8 +31,10 @@ std::span<const std::string_view> pass_names() {
 bool Compilation::load(std::string name, std::string text) {
   const FileId file = sources.add(std::move(name), std::move(text));
   ast = parse(sources, file, module.strings, diagnostics);
-  if (diagnostics.has_errors()) return false;
-  if (!analyse(*ast, sources, module, {.real = options_.real}, diagnostics)) return false;
+  const bool is_read = !diagnostics.has_errors();
+  const bool is_checked = analyse(*ast, sources, module, {.real = options_.real}, diagnostics);  // of the rest, all errors at once
+  if (!is_read) diagnostics.sort_by_place();
+  if (!is_read || !is_checked) return false;
   if (observe)
     for (int32_t k = 0; k < static_cast<int32_t>(module.size()); ++k) observe("sema", FuncId{k});
   return true;

@@ -15,6 +15,8 @@
 #include "passes/errors.h"
 #include "pipeline/errors.h"
 #include "pipeline/kinks_text.h"
+#include "prelude/prelude.h"
+#include "sema/builtins.h"
 #include "sema/errors.h"
 #include "symbolic/errors.h"
 #include "syntax/errors.h"
@@ -115,6 +117,59 @@ std::string op_page(const Op& row) {
   return text;
 }
 
+struct DerivativePage {
+  std::string_view name;
+  const char* text;
+};
+constexpr DerivativePage kDerivativePages[] = {
+    {"grad", "grad(f, wrt = x, mode = m, of = y)    The function that returns the derivative of f's scalar float result by x, or by a list [x, w].\n"},
+    {"value_and_grad", "value_and_grad(f, wrt = x, mode = m, of = y)    As grad, and returns f's value before it.\n"},
+    {"jvp", "jvp(f, wrt = x, mode = m, of = y)    The derivative along one direction: takes f's arguments, then a direction for each of wrt.\n"},
+    {"vjp", "vjp(f, wrt = x, mode = m, of = y)    The derivative of one combination of f's results: takes f's arguments, then a weight for each result.\n"},
+};
+
+/// A prelude function: the `///` lines above it and its signature.
+std::string prelude_page(std::string_view name) {
+  for (const PreludeFile& file : prelude_files())
+    for (size_t at = file.text.find("fn "); at != std::string_view::npos; at = file.text.find("\nfn ", at + 1)) {
+      const size_t begin = file.text[at] == '\n' ? at + 1 : at, end = begin + 3 + name.size();
+      if (file.text.substr(begin + 3, name.size()) != name || (file.text.substr(end, 1) != "[" && file.text.substr(end, 1) != "(")) continue;
+      const std::string_view line = file.text.substr(begin + 3, file.text.find_first_of("{=\n", begin) - begin - 3);
+      std::string doc;
+      for (size_t next = begin; next > 1;) {
+        const size_t above = file.text.rfind('\n', next - 2) + 1;
+        if (file.text.substr(above, 4) != "/// ") break;
+        doc = std::string(file.text.substr(above + 4, next - 1 - above - 4)) + (doc.empty() ? "" : " ") + doc;
+        next = above;
+      }
+      return folded(fmt::format("{}   {}", line, doc)) + fmt::format("\nwritten in dlc, in prelude/{}; its derivatives are those of its text\n", file.name);
+    }
+  return "";
+}
+
+/// A function that is no op of the table; empty when there is none. One of a name with an op is about arrays.
+std::string function_page(std::string_view name) {
+  for (const DerivativePage& d : kDerivativePages)
+    if (name == d.name) return folded(d.text) + "\nmodes: forward, reverse, symbolic, numeric; see docs/derivatives.md\n";
+  if (name == "real") return "real(a)    As a float of the type that `real` means: f64, or f32 with --real f32. See f64, f32.\n";
+  if (const sema::BuiltinRow* row = sema::find_builtin(name)) {
+    std::string text = folded(fmt::format("{}    {}", row->usage, row->doc));
+    if (row->is_reduction) text += fmt::format("\nalso over indices: {}[i](x[i]), and {}[i in 0..n](…)\n", name, name);
+    const std::string own = prelude_page(name);  // of one vector, which the row applies along an axis
+    return own.empty() ? text : text + "\n" + own;
+  }
+  return prelude_page(name);
+}
+
+/// By its name in the language first: `div` is the quotient of ints, although `a / b` is the op of that name.
+OpId op_named(std::string_view name) {
+  if (name == "ln") name = "log";
+  OpId op = find_function(name);
+  if (!op) op = find_operator(name, 2);
+  if (!op) op = find_operator(name, 1);
+  return op ? op : find_op(name);
+}
+
 }  // namespace
 
 std::vector<const DiagnosticKind*> all_diagnostics() {
@@ -135,17 +190,18 @@ Result<Topic> explain(std::string_view name) {
       const char* severity = kind->severity == Severity::error ? "error" : kind->severity == Severity::warning ? "warning" : "note";
       return Topic{TopicKind::diagnostic, kind->slug, fmt::format("{}[{}]\n\n{}", severity, kind->slug, folded(kind->explanation))};
     }
-  OpId op = find_op(name);
-  if (!op) op = find_function(name);
-  if (!op) op = find_operator(name, 2);
-  if (!op) op = find_operator(name, 1);
+  const std::string page = function_page(name);
+  const OpId op = op_named(name);
+  if (!page.empty()) return Topic{TopicKind::function, std::string(name), page + (op ? "\n" + op_page(op_row(op)) : "")};
   if (op) return Topic{TopicKind::op, op_row(op).name, op_page(op_row(op))};
 
   std::vector<std::string_view> names{"kinks"};
   for (const DiagnosticKind* kind : all_diagnostics()) names.push_back(kind->slug);
+  for (const sema::BuiltinRow& row : sema::builtin_rows()) names.push_back(row.name);
+  for (const DerivativePage& d : kDerivativePages) names.push_back(d.name);
   for (int k = 0; k < n_ops(); ++k) names.push_back(op_row(OpId{k}).name);
   const std::string_view near = nearest_name(name, names);
-  return Error{fmt::format("there is no message and no op `{}`{}", name,
+  return Error{fmt::format("there is no message, function or op `{}`{}", name,
                            near.empty() ? "; `dlc explain --list` shows the messages" : fmt::format(", did you mean `{}`?", near))};
 }
 

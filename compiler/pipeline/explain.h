@@ -13,14 +13,15 @@ namespace dlc {
 /// Every row of every folder's table, in the order of the stages.
 std::vector<const DiagnosticKind*> all_diagnostics();
 
-enum class TopicKind : uint8_t { diagnostic, op, kinks };
+enum class TopicKind : uint8_t { diagnostic, function, op, kinks };
 
 struct Topic {
   TopicKind kind = TopicKind::diagnostic;
   std::string name, text;
 };
 
-/// The page of a slug, of an op by its name or its symbol in the language, or of `kinks`. The error suggests a name.
+/// The page of a slug, of a function that a program can call, of an op by its name or its symbol in the language, or of
+/// `kinks`. The error suggests a name.
 Result<Topic> explain(std::string_view name);
 
 }  // namespace dlc

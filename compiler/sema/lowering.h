@@ -274,10 +274,10 @@ class Lowering {
   };
   std::optional<Subscript> lower_one_subscript(const Arg& arg, DimId extent);
   Val apply_subscripts(const Val& base, std::span<const Subscript> subs, Span span);
-  bool check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, std::vector<bool>& moves, bool& guarded);
+  bool check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, Span array, std::vector<bool>& moves, bool& guarded);
   Val index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, bool guarded, Span span);
   ValueId moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, bool guarded, Loc l);
-  bool check_inside(DimId lo, DimId hi, DimId extent, Span span, bool& proven);
+  bool check_inside(DimId lo, DimId hi, DimId extent, Span span, Span array, bool& proven);
   bool require(DimId nonnegative, DimId extent, Span span, bool& proven, SizeCheck::Kind kind = SizeCheck::Kind::subscript);
   bool extremes(DimId d, Span span, DimId& lo, DimId& hi);
   ValueId view_axis(ValueId x, int axis, const Subscript& s, bool guarded, Loc l);

@@ -44,7 +44,12 @@ void Analysis::declare_fn(const Decl& d) {
 }
 
 void Analysis::declare(const Ast& ast) {
+  // Uses of what a syntax error hides are no errors of their own.
+  for (StrId name : ast.lost_names) top.emplace(name, TopLevel{.kind = TopLevel::Kind::unsupported});
+  for (const Decl& d : ast.decls)
+    if (d.is_broken && d.name) top.emplace(d.name.id, TopLevel{.kind = TopLevel::Kind::unsupported, .span = d.name.span});
   for (const Decl& d : ast.decls) {
+    if (d.is_broken) continue;
     TopLevel entry;
     entry.span = d.name.span;
     switch (d.kind) {
@@ -68,7 +73,8 @@ void Analysis::declare(const Ast& ast) {
     if (later) diagnostics->error(sema_error("not-supported-yet"), d.name ? d.name.span : d.span, fmt::format("{} not supported yet", later));
     if (d.kind == DeclKind::export_ || d.kind == DeclKind::train || d.kind == DeclKind::derivative) continue;
     const auto [it, is_new] = top.emplace(d.name.id, entry);
-    if (!is_new) {
+    if (!is_new && !it->second.span) it->second = entry;  // a lost name that is declared after all
+    else if (!is_new) {
       diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("`{}` is declared twice", m.strings[d.name.id]))
           .label(it->second.span, "declared here");
       continue;
@@ -325,7 +331,7 @@ void Analysis::lower_all() {
 void Analysis::lower_exports() {
   std::unordered_map<StrId, Span> exported;
   for (const Decl& d : main.decls) {
-    if (d.kind != DeclKind::export_) continue;
+    if (d.kind != DeclKind::export_ || d.is_broken) continue;
     const auto [it, is_new] = exported.emplace(d.name.id, d.name.span);
     if (!is_new) {
       diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("`{}` is exported twice", m.strings[d.name.id])).label(it->second, "exported here");

@@ -22,7 +22,7 @@ struct SemaOptions {
 ///     caller wants, "softmax.f32". Prelude functions that are used are added too, and their text to `sources`.
 ///   - `grad(f, …)` and its kin become Funcs with a `request`: parameters and result type, no body yet.
 ///   - Exports go to `module.exports` in the order of the file.
-/// Errors are collected; a function with an error is not found in `module` by its name, the others are complete.
+/// Declarations with syntax errors are left out, and what uses them fails without a word. Errors are collected; a function with an error is not found in `module` by its name, the others are complete.
 /// Returns true if there was no error.
 bool analyse(const Ast& ast, Sources& sources, Module& module, const SemaOptions& options, Diagnostics& diagnostics);
 

@@ -89,12 +89,13 @@ bool Lowering::require(DimId nonnegative, DimId extent, Span span, bool& proven,
   return true;
 }
 
-/// 0 ≤ lo and hi < extent.
-bool Lowering::check_inside(DimId lo, DimId hi, DimId extent, Span span, bool& proven) {
+/// 0 ≤ lo and hi < extent. `array`: where the array was declared, if it has a name.
+bool Lowering::check_inside(DimId lo, DimId hi, DimId extent, Span span, Span array, bool& proven) {
   if (!require(lo, extent, span, proven) || !require(dims().sub(dims().sub(extent, dims().constant(1)), hi), extent, span, proven)) {
     Diagnostic& d = fail(size_error("index-out-of-range"), span,
                          lo == hi ? fmt::format("subscript `{}` is outside of an axis of size {}", a_.sources.text(span), dims().text(extent))
                                   : fmt::format("subscripts {} to {} are outside of an axis of size {}", dims().text(lo), dims().text(hi), dims().text(extent)));
+    if (array) d.label(array, fmt::format("the array is declared here, this axis has size {}", dims().text(extent)));
     label_sizes(d, extent);
     return false;
   }
@@ -126,7 +127,8 @@ ValueId Lowering::view_axis(ValueId x, int axis, const Subscript& s, bool guarde
 
 /// Decides every subscript's bounds. `moves` tells which depend on an index, `guarded` whether some were left open under
 /// an `if`, so that what is read outside must not be touched.
-bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, std::vector<bool>& moves, bool& guarded) {
+bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, Span array, std::vector<bool>& moves,
+                                bool& guarded) {
   bool under_if = false;
   for (const Region& r : regions_) under_if = under_if || r.guarded;
   moves.assign(subs.size(), false);
@@ -148,7 +150,7 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
     }
     // An empty range may stand right behind the last element.
     const bool is_empty = !is_at && dims().as_constant(s.range.extent) == 0;
-    if (!is_empty && !check_inside(lo, hi, shape[k], s.span, proven)) return false;
+    if (!is_empty && !check_inside(lo, hi, shape[k], s.span, array, proven)) return false;
     guarded = guarded || (!proven && under_if);
   }
   return true;
@@ -157,7 +159,7 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
 Val Lowering::apply_subscripts(const Val& base, std::span<const Subscript> subs, Span span) {
   std::vector<bool> moves;
   bool guarded = false;
-  if (!check_subscripts(shape_of(base).dims, subs, moves, guarded)) return {};
+  if (!check_subscripts(shape_of(base).dims, subs, base.origin, moves, guarded)) return {};
   ValueId x = make(base, span);
   if (!x) return {};
   // Last axis first, so that the numbers of the remaining axes stay what they are.

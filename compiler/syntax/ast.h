@@ -310,12 +310,14 @@ struct Decl {
   Slice<TrainEntry> entries{};
   Slice<Comment> doc{};  // the `///` lines right above
   Span span{};
+  bool is_broken = false;  // it has a syntax error: what it declares is not known
 };
 
 /// Everything of one file. The vectors are the tables that ids and slices point into; only the parser writes them.
 struct Ast {
   FileId file;
   std::vector<Decl> decls;  // in the order of the file
+  std::vector<StrId> lost_names;  // that text which could not be read may have declared
   ExprId root;              // the expression of parse_expression(); absent after parse()
 
   std::vector<Expr> exprs;

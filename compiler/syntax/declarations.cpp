@@ -36,11 +36,35 @@ Parser::Parser(Ast& ast, std::vector<Token> tokens, const Sources& sources, Inte
     : ast_(ast), tokens_(std::move(tokens)), sources_(sources), names_(names), diagnostics_(diagnostics) {}
 
 void Parser::file() {
+  const size_t lexical = n_errors();  // the lexer has read the whole file
   while (!at(TK::end)) {
-    const size_t before = pos_;
+    const size_t before = pos_, errors = n_errors(), decls = ast_.decls.size();
     declaration();
     sync_declaration();
     if (pos_ == before) take();
+    const bool is_unreadable = std::any_of(tokens_.begin() + static_cast<ptrdiff_t>(before), tokens_.begin() + static_cast<ptrdiff_t>(pos_),
+                                           [](const Token& t) { return t.kind == TK::unknown; });
+    if (n_errors() != errors || is_unreadable || has_lexical_error(lexical, before)) lose(before, decls);
+  }
+}
+
+/// Whether one of the first `n` errors, the lexer's, is in the text from token `begin` up to here.
+bool Parser::has_lexical_error(size_t n, size_t begin) const {
+  const int32_t first = tokens_[begin].begin, last = peek().begin;
+  size_t k = 0;
+  for (const Diagnostic& d : diagnostics_.all())
+    if (k++ < n && d.span.file == ast_.file && d.span.begin >= first && (d.span.begin < last || at(TK::end))) return true;
+  return false;
+}
+
+/// The text from token `begin` up to here has an error: whatever it may declare is not to be reported as unknown.
+void Parser::lose(size_t begin, size_t first_decl) {
+  for (size_t k = first_decl; k < ast_.decls.size(); ++k) ast_.decls[k].is_broken = true;
+  const bool is_stray = first_decl == ast_.decls.size();  // no declaration: any name may have been meant as one
+  for (size_t p = begin; p < pos_; ++p) {
+    if (tokens_[p].kind != TK::name) continue;
+    const bool is_declared = p > begin && (tokens_[p - 1].kind == TK::kw_fn || (tokens_[p - 1].kind == TK::name && tokens_[p - 1].starts_line));
+    if (is_stray || is_declared) ast_.lost_names.push_back(tokens_[p].text());
   }
 }
 

@@ -10,6 +10,7 @@
 // White space matters in three places only, all asked of the token: `touches` (calls, subscripts, fields),
 // `starts_line` (the value of a block, and recovery).
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
@@ -119,6 +120,8 @@ class Parser {
 
   // declarations.cpp
   void declaration();
+  bool has_lexical_error(size_t n, size_t begin) const;
+  void lose(size_t begin, size_t first_decl);
   void const_declaration(Decl& d);
   void struct_declaration(Decl& d);
   void model_declaration(Decl& d);
@@ -165,6 +168,7 @@ class Parser {
   int depth_ = 0;
   bool panic_ = false;
   bool told_too_deep_ = false;
+  std::set<TokenKind> misused_words_;  // reserved words that stood for names
   Place place_ = Place::expression;
   std::vector<size_t> open_;  // positions of the brackets that are open here
   Diagnostic ignored_;        // where messages go during panic

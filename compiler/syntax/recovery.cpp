@@ -77,7 +77,8 @@ Diagnostic& Parser::fail(const DiagnosticKind& kind, std::string message) {
   const Token& t = peek();
   // A second complaint about the same token is the first one seen from a rule further out.
   // And what the lexer did not understand it has reported.
-  if (std::exchange(last_failure_, pos_) == pos_ || t.kind == TK::unknown) panic_ = true;
+  // And a reserved word that was taken for a name will be used as one.
+  if (std::exchange(last_failure_, pos_) == pos_ || t.kind == TK::unknown || misused_words_.contains(t.kind)) panic_ = true;
   // At the end of the file the place to look at is behind the last thing that was written.
   const int32_t last = previous().end;
   Diagnostic& d = report(kind, t.kind == TK::end ? Span{ast_.file, last, last} : span_of(t), std::move(message));
@@ -121,6 +122,7 @@ Name Parser::expect_name(const char* what) {
   if (t.kind >= TK::kw_let && t.kind <= TK::kw_false) {
     report(syntax_error("reserved-name"), span_of(t),
            fmt::format("{} is a reserved word, it cannot be {}", shown(t), what));
+    misused_words_.insert(t.kind);
     // Most likely it was meant as the name; if a statement begins here, it was not.
     if (t.starts_line && (begins_statement(t.kind) || t.kind == TK::kw_fn || t.kind == TK::kw_if))
       panic_ = true;

@@ -21,6 +21,7 @@ slides=examples/slides.dl
 net=examples/net2_functions.dl
 
 # ---- results
+for slug in $("$dlc" explain --list); do "$dlc" explain "$slug" >"$tmp/out" 2>"$tmp/err" || fail "explain $slug"; done
 expect 0 'dlc ' "$dlc" --version
 expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5
 expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5 --interpret

@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "sema/builtins.h"
+
 namespace dlc {
 namespace {
 
@@ -29,6 +31,21 @@ TEST(Explain, OpsByNameAndSymbol) {
   ASSERT_TRUE(times);
   EXPECT_EQ(times->name, "mul");
   EXPECT_NE(times->text.find("g * b"), std::string::npos);
+}
+
+TEST(Explain, EveryFunctionThatCanBeCalled) {
+  for (const sema::BuiltinRow& row : sema::builtin_rows()) {
+    const auto page = explain(row.name);
+    ASSERT_TRUE(page) << row.name;
+    EXPECT_NE(page->text.find(row.doc), std::string::npos) << page->text;
+  }
+  for (const char* name : {"ln", "real", "grad", "value_and_grad", "jvp", "vjp", "norm", "softmax", "log_softmax", "logsumexp", "f32", "int"})
+    EXPECT_TRUE(explain(name)) << name;
+  EXPECT_NE(explain("norm")->text.find("the derivative at 0 is 0"), std::string::npos) << explain("norm")->text;
+  EXPECT_NE(explain("ln")->text.find("op `log`"), std::string::npos);
+  EXPECT_NE(explain("div")->text.find("op `floor_div`"), std::string::npos);  // what a program calls `div`
+  EXPECT_NE(explain("/")->text.find("op `div`"), std::string::npos);
+  EXPECT_NE(explain("max")->text.find("op `max`"), std::string::npos);  // after the page of the reduction
 }
 
 TEST(Explain, KinksAreTheDocs) {
