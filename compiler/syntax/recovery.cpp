@@ -235,7 +235,8 @@ void Parser::skip_from(size_t start) {
 void Parser::sync_statement(size_t start) {
   if (!panic_) return;
   skip_from(start);
-  while (!at(TK::end) && !at(TK::right_brace) && !at(TK::semicolon) && !begins_statement(peek().kind)) {
+  const auto at_statement_word = [&] { return begins_statement(peek().kind) && !misused_words_.contains(peek().kind); };
+  while (!at(TK::end) && !at(TK::right_brace) && !at(TK::semicolon) && !at_statement_word()) {
     if (peek().starts_line && (starts_operand(peek()) || at_declaration_in_column_one())) break;
     if (is_opener(peek().kind))
       skip_balanced();
