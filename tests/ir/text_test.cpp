@@ -64,7 +64,7 @@ TEST(IrText, ErrorsNameTheirPlace) {
       {"func @f() -> f64 { $ }", "ir-syntax: expected `return` but found this", "t.ir:1:20"},
       {"func @f() -> g64 { }", "ir-syntax: there is no type `g64`", "t.ir:1:14"},
       {"func @f() -> f64 {\n %0 = const 1e999 : f64 return %0 }", "ir-number: `1e999` is not a constant of type f64",
-       "t.ir:2:2"},
+       "t.ir:2:13"},
       {"func @f() -> f64[99999999999999999999] {", "ir-number: `99999999999999999999` is not an integer of 64 bits",
        "t.ir:1:18"},
       {"func @f() -> f64[4611686018427387904*2] {", "ir-size: this size cannot be represented", "t.ir:1:18"},
