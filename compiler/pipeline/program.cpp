@@ -75,7 +75,9 @@ Status failed(std::string message) { return {DLC_BAD_SIZE, std::move(message)}; 
 template <class T>
 class Short {
  public:
-  explicit Short(size_t n) : many_(n > kFew ? n : 0), data_(n > kFew ? many_.data() : few_), size_(n) {}
+  explicit Short(size_t n) : many_(n > kFew ? n : 0), data_(n > kFew ? many_.data() : few_), size_(n) {
+    std::fill_n(data_, n, T{});
+  }
   T* data() { return data_; }
   T& operator[](size_t k) { return data_[k]; }
   operator std::span<T>() { return {data_, size_}; }        // NOLINT: implicit on purpose
@@ -83,7 +85,7 @@ class Short {
 
  private:
   static constexpr size_t kFew = 24;
-  T few_[kFew] = {};
+  T few_[kFew];  // not zeroed as a whole: a call of a small function would take longer for it than for the function
   std::vector<T> many_;
   T* data_;
   size_t size_;
@@ -205,13 +207,13 @@ Status bind_outputs(const Function::Code& code, std::span<const Out> outputs, st
     return failed(fmt::format("the function has {} results, not {}", code.outputs.size(), outputs.size()));
   for (size_t k = 0; k < outputs.size(); ++k) {
     const Leaf& leaf = code.outputs[k];
-    const std::string name = leaf.name.empty() ? fmt::format("result {}", k) : fmt::format("result `{}`", leaf.name);
+    const auto name = [&] { return leaf.name.empty() ? fmt::format("result {}", k) : fmt::format("result `{}`", leaf.name); };
     if (outputs[k].type() != leaf.type)
-      return failed(fmt::format("{} is {}, and the place for it {}", name, type_name(leaf.type), type_name(outputs[k].type())));
+      return failed(fmt::format("{} is {}, and the place for it {}", name(), type_name(leaf.type), type_name(outputs[k].type())));
     const auto expected = code.plan.output_count(k, sizes);
-    if (!expected) return failed(fmt::format("{} has a size that is negative or too large", name));
+    if (!expected) return failed(fmt::format("{} has a size that is negative or too large", name()));
     if (*expected != static_cast<int64_t>(outputs[k].count()) || (outputs[k].is_array() && leaf.shape.empty()))
-      return failed(fmt::format("{} has {} elements, and the place for it {}", name, *expected, outputs[k].count()));
+      return failed(fmt::format("{} has {} elements, and the place for it {}", name(), *expected, outputs[k].count()));
     cells[k] = outputs[k].data();
   }
   return {};
