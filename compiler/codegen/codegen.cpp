@@ -86,6 +86,10 @@ struct Emission {
     Support support(m);
     for (const Entry& e : entries)
       if (auto error = support.check(e.func)) return *error;
+    for (const TrainStep& step : options.steps)
+      for (FuncId f : {step.block, step.regulariser, step.update})
+        if (f)
+          if (auto error = support.check(f)) return *error;
     Result<cpu::Target> target = cpu::Target::make(options.cpu.empty() ? default_cpu : options.cpu, options.opt_level);
     if (!target) return target.error();
     llvm::LLVMContext context;
@@ -106,6 +110,7 @@ struct Emission {
       emitter.export_entry(e.symbol, e.func);
       has_direct.push_back(emitter.emit(e.func).direct != nullptr);
     }
+    for (const TrainStep& step : options.steps) emitter.export_step(step);
     for (const cpu::ErrorSite& s : emitter.take_sites()) sites.push_back({s.func, s.check});
     Result<std::string> bytes = target->emit(module, output);
     if (!complaint.empty()) return Error{"LLVM: " + complaint};

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "codegen/train_step.h"
 #include "ir/module.h"
 
 namespace dlc {
@@ -34,6 +35,7 @@ struct Entry {
 };
 
 struct CompileOptions {
+  std::span<const TrainStep> steps = {};  // compiled beside the entries
   int opt_level = 2;     // 0: no optimisation, fastest to compile; 1 and 2 optimise
   std::string cpu;       // as LLVM names it, or "native"; empty: native for jit, "x86-64-v3" else. Must have fma.
   int vector_bits = 0;   // 128, 256 or 512; 0: what the cpu has

@@ -24,4 +24,5 @@
 #include "ops/expansions_inverse.h"
 #include "ops/expansions_log.h"
 #include "ops/expansions_pow.h"
+#include "ops/expansions_random.h"
 #include "ops/expansions_trig.h"

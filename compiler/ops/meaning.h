@@ -24,6 +24,20 @@ inline int64_t sub(int64_t a, int64_t b) { return wrap(unwrap(a) - unwrap(b)); }
 inline int64_t mul(int64_t a, int64_t b) { return wrap(unwrap(a) * unwrap(b)); }
 inline int64_t neg(int64_t a) { return wrap(0 - unwrap(a)); }
 
+/// Philox4x32-10 as its authors wrote it: words of the counter, in order, and of the key.
+inline int64_t philox(int64_t key, int64_t counter) {
+  uint32_t c[4] = {static_cast<uint32_t>(counter), static_cast<uint32_t>(unwrap(counter) >> 32), 0, 0};
+  uint32_t k[2] = {static_cast<uint32_t>(key), static_cast<uint32_t>(unwrap(key) >> 32)};
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t p = uint64_t{0xD2511F53} * c[0], q = uint64_t{0xCD9E8D57} * c[2];
+    const uint32_t next[4] = {static_cast<uint32_t>(q >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(q),
+                              static_cast<uint32_t>(p >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(p)};
+    for (int i = 0; i < 4; ++i) c[i] = next[i];
+    k[0] += 0x9E3779B9, k[1] += 0xBB67AE85;
+  }
+  return wrap(uint64_t{c[1]} << 32 | c[0]);
+}
+
 /// Quotient and remainder towards zero. Division by 0 gives 0 and leaves a; the smallest int by -1 wraps.
 inline int64_t quotient(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? neg(a) : a / b; }
 inline int64_t remainder(int64_t a, int64_t b) { return b == 0 ? a : b == -1 ? 0 : a % b; }

@@ -32,7 +32,7 @@ bool Compilation::load(std::string name, std::string text) {
   const FileId file = sources.add(std::move(name), std::move(text));
   ast = parse(sources, file, module.strings, diagnostics);
   const bool is_read = !diagnostics.has_errors();
-  const bool is_checked = analyse(*ast, sources, module, {.real = options_.real}, diagnostics);  // of the rest, all errors at once
+  const bool is_checked = analyse(*ast, sources, module, {.real = options_.real}, diagnostics, &models);  // of the rest, all errors at once
   if (!is_read) diagnostics.sort_by_place();
   if (!is_read || !is_checked) return false;
   if (observe)

@@ -16,6 +16,7 @@
 #include "base/diagnostic.h"
 #include "ir/module.h"
 #include "ir/text.h"
+#include "sema/models.h"
 #include "syntax/ast.h"
 
 namespace dlc {
@@ -53,6 +54,7 @@ class Compilation {
   Diagnostics diagnostics;
   Module module;
   std::optional<Ast> ast;
+  FileModels models;
   /// Called after each pass with its name, for `--emit ir-after=PASS`.
   std::function<void(std::string_view pass, FuncId f)> observe;
 

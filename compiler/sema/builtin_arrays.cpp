@@ -455,6 +455,29 @@ struct Builtins {
     return y ? w.value(y) : Val{};
   }
 
+  static Val l2(Lowering& w, const BuiltinCall& c) {
+    const Loc l = w.loc(c.call.span);
+    ValueId total;
+    for (const Argument& a : c.args) {
+      const ValueId x = w.make(a.val, a.span, w.shape_of(a.val).is_flexible ? std::optional(w.a_.options.real) : std::nullopt);
+      if (!x) return {};
+      const Type t = w.b().type(x);
+      if (!is_float(t.dtype)) {
+        w.fail(sema_error("type-mismatch"), a.span, fmt::format("`l2` wants floats, and `{}` is {}", w.code(a.expr), w.type_text(a.val)));
+        return {};
+      }
+      std::vector<int> axes(t.dims.size());
+      std::iota(axes.begin(), axes.end(), 0);
+      const ValueId square = w.b().op("mul"_op, {x, x}, l), sum = axes.empty() ? square : w.b().sum(square, axes, l);
+      if (total && w.b().type(total).dtype != t.dtype) {
+        w.fail(sema_error("mixed-floats"), a.span, "the arguments of `l2` are of different precision");
+        return {};
+      }
+      total = total ? w.b().op("add"_op, {total, sum}, l) : sum;
+    }
+    return w.value(total);
+  }
+
   static Val one_hot(Lowering& w, const BuiltinCall& c) {
     const auto sizes = shape(w, c, 1, c.args.size() - 1);
     const Argument& i = c.args[0];
@@ -493,6 +516,7 @@ constexpr BuiltinRow kRows[] = {
     {"softmax", "softmax(x, axis = k)", 1, 1, true, false, Builtins::along_last, "exp(x) over its sum along the last axis, without overflow."},
     {"log_softmax", "log_softmax(x, axis = k)", 1, 1, true, false, Builtins::along_last, "log of softmax along the last axis, to full accuracy."},
     {"norm", "norm(x, axis = k)", 1, 1, true, false, Builtins::norm, "Euclidean norm of all elements, or along an axis; derivative 0 at 0."},
+    {"l2", "l2(a, b, …)", 1, -1, false, false, Builtins::l2, "Sum of the squares of all elements of all arguments (no ½, no root), as regularisers want it."},
     {"dot", "dot(a, b)", 2, 2, false, false, Builtins::dot, "Sum of products of two vectors."},
     {"outer", "outer(a, b)", 2, 2, false, false, Builtins::outer, "All products of an element of a and one of b."},
     {"transpose", "transpose(x), transpose(x, [1, 0, 2])", 1, 2, false, false, Builtins::transpose, "The axes in reverse, or in the given order."},
@@ -523,7 +547,7 @@ const char* unsupported_function(std::string_view name) {
       {"map", "`map` is"}, {"scan", "`scan` is"}, {"jacobian", "`jacobian` is"}, {"hessian", "`hessian` is"}, {"hvp", "`hvp` is"},
       {"stop_gradient", "`stop_gradient` is"}, {"checkpoint", "`checkpoint` is"}, {"layer_norm", "`layer_norm` is"},
       {"batch_norm", "`batch_norm` is"}, {"conv2d", "`conv2d` is"}, {"max_pool2d", "`max_pool2d` is"}, {"avg_pool2d", "`avg_pool2d` is"},
-      {"embedding", "`embedding` is"}, {"dropout", "`dropout` is"}, {"cholesky", "`cholesky` is"}, {"solve", "`solve` is"},
+      {"embedding", "`embedding` is"}, {"dropout", "`dropout` outside a model is"}, {"cholesky", "`cholesky` is"}, {"solve", "`solve` is"},
       {"triangular_solve", "`triangular_solve` is"}, {"logdet", "`logdet` is"}, {"inverse", "`inverse` is"}, {"uniform", "`uniform` is"},
       {"normal", "`normal` is"}, {"bernoulli", "`bernoulli` is"}, {"split", "`split` is"}, {"batch_mean", "`batch_mean` is"}, {"batch_sum", "`batch_sum` is"}};
   for (const auto& later : kLater)

@@ -15,6 +15,7 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
     const auto kind = derivative_kind(str(callee.name));
     const bool is_declared = find(callee.name) || top_level(callee.name);
     if (kind && !is_declared) return lower_derivative(*kind, e);
+    if (model_ >= 0 && !is_declared && str(callee.name) == "dropout") return lower_dropout(e);
     return call_value(lookup_function(callee.name, callee.span), nullptr, e, want);
   }
   if (callee.kind == ExprKind::index) {
@@ -26,7 +27,11 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
     }
     return call_value(lower(callee.a), &callee, e, want);
   }
-  if (callee.kind == ExprKind::field) return unsupported(callee.span, "functions of models and structs are");
+  if (callee.kind == ExprKind::field) {
+    const Expr* sizes = nullptr;
+    const Val f = outside_function(callee, sizes);
+    return f ? call_value(f, sizes, e, want) : Val{};
+  }
   return call_value(lower(e.a), nullptr, e, want);
 }
 
@@ -53,6 +58,7 @@ Val Lowering::call_value(const Val& f, const Expr* sizes, const Expr& call, Type
     return call_func(func, sizes, args, call);
   }
   const FuncId func = a_.func_of(f.function, a_.options.real, call.span);
+  if (is_own(f)) add_hidden_arguments(args);
   if (!lower_arguments(call, func ? &a_.m[func] : nullptr, args) || !func) return failed_ = true, Val{};
   return call_func(func, sizes, args, call);
 }
@@ -166,8 +172,10 @@ bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, co
   for (size_t k = 0; k < params.size(); ++k)
     if (!of_param[k]) missing += (missing.empty() ? "`" : ", `") + std::string(str(name_of(k))) + "`";
   if (args.size() == params.size() && missing.empty()) return true;
+  const auto n_hidden = static_cast<size_t>(std::count_if(args.begin(), args.end(), [](const Argument& a) { return a.is_hidden; }));
+  const size_t n_params = params.size() - n_hidden, n_args = args.size() - n_hidden;
   Diagnostic& d = fail(sema_error("argument-count"), call.mark,
-                       fmt::format("{} takes {} argument{}, here {} {}", called(f), params.size(), params.size() == 1 ? "" : "s", args.size() == 1 ? "is" : "are", args.size()));
+                       fmt::format("{} takes {} argument{}, here {} {}", called(f), n_params, n_params == 1 ? "" : "s", n_args == 1 ? "is" : "are", n_args));
   if (!missing.empty()) d.help(fmt::format("missing: {}", missing));
   if (f.loc.span) d.label(f.loc.span, "declared here");
   return false;
@@ -206,6 +214,8 @@ void Lowering::pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId,
 /// Sizes come from the brackets, from plain occurrences, then from linear ones; every other occurrence is checked.
 bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argument* const> of_param, const Expr& call,
                           std::map<StrId, DimId>& bound) {
+  if (!of_param.empty() && of_param[0]->is_hidden)  // inside a model its sizes are what they are
+    for (const Name& name : ast_[a_.models[static_cast<size_t>(model_)].decl->sizes]) bound[name.id] = dims().variable(name.id);
   if (sizes && !explicit_sizes(f, *sizes, bound)) return false;
   struct Pair {
     DimId want, have;

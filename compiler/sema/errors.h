@@ -37,6 +37,18 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "A function calls itself, directly or through others, on the same sizes. Every derivative mode unrolls calls, so such a recursion has no end. Use a `while` loop."},
     {"too-deep", "Functions that are generic in `float` call each other more than 100 deep. Give some of them concrete types."},
 
+    // ---- models and how they are trained
+    {"unknown-model", "A `train` block names a model that this file does not declare."},
+    {"unknown-distribution",
+     "`param W: T ~ d()` draws the first value of a parameter from a distribution: `glorot_uniform()`, `glorot_normal()`, `he_uniform()`, "
+     "`he_normal()`, `uniform(a, b)` or `normal(mean, std)`. A fixed first value is written `param b: T = 0`."},
+    {"bad-entry",
+     "An entry of a `train` block, or a number in it, is not one that training knows: `optimizer adam(lr = 1e-2)`, `split train = 0.8 valid = 0.2`, "
+     "`data csv(\"f.csv\") { x = columns(0..4)  y = column(\"kind\", A = 0, B = 1) }`. Values are numbers written out or constants."},
+    {"missing-entry",
+     "A `train` block needs `data`, `objective` and `optimizer`, and its data a field for every parameter of the losses that it trains."},
+    {"key-outside-model", "`key` is the random key that a model's functions are given in training; elsewhere there is none."},
+
     // ---- types
     {"type-mismatch",
      "A value has another type than its place wants: an argument another than the parameter, a result another than declared, a `bool` where a "

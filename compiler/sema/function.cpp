@@ -37,7 +37,7 @@ bool Lowering::declare_sizes(Slice<Name> sizes) {
 }
 
 bool Lowering::lower_signature(const Fn& fn) {
-  bool ok = declare_sizes(fn.sizes);
+  bool ok = (model_ < 0 || declare_model_names()) && declare_sizes(fn.sizes);
   for (const Param& p : ast_[fn.params]) {
     if (const Binding* other = find(p.name.id)) {
       const char* what = other->kind == Binding::Kind::size ? "the parameter `{}` has the name of a size" : "the parameter `{}` is declared twice";

@@ -12,6 +12,7 @@
 #include "base/diagnostic.h"
 #include "ops/builder.h"
 #include "sema/errors.h"
+#include "sema/models.h"
 #include "sema/sema.h"
 #include "sema/value.h"
 #include "syntax/ast.h"
@@ -25,6 +26,9 @@ struct FnEntry {
   std::string doc;
   bool is_prelude = false;
   bool is_generic = false;  // `float` occurs in its signature
+  int32_t model = -1;       // of a model's `fn` or `loss`: index into Analysis::models
+  bool is_training = false; // its form for a training step
+  std::string name;         // of a model's: "Net2.predict"
   struct Instance {
     enum class State : uint8_t { none, busy, done, failed } state = State::none;
     FuncId func;
@@ -39,9 +43,29 @@ struct ConstEntry {
   Val value;                // flex
 };
 
+/// A declared model. Its functions are entries of Analysis::functions, in two forms each.
+struct ModelEntry {
+  const Decl* decl = nullptr;
+  struct Forms {
+    StrId name;
+    const ModelItem* item = nullptr;
+    int32_t plain = -1, training = -1;
+  };
+  std::vector<Forms> functions;
+  std::vector<const ModelItem*> params;
+  bool draws = false;           // in training: `dropout` or `key` occurs
+  bool key_in_predict = false;  // `key` occurs
+  bool failed = false;
+  const Forms* find(StrId name) const {
+    for (const Forms& f : functions)
+      if (f.name == name) return &f;
+    return nullptr;
+  }
+};
+
 /// What a top-level name is.
 struct TopLevel {
-  enum class Kind : uint8_t { fn, constant, unsupported } kind = Kind::fn;
+  enum class Kind : uint8_t { fn, constant, model, unsupported } kind = Kind::fn;
   int32_t index = -1;
   Span span;
 };
@@ -52,8 +76,8 @@ constexpr int kMaxInstances = 100;
 
 class Analysis {
  public:
-  Analysis(const Ast& ast, Sources& sources, Module& m, const SemaOptions& options, Diagnostics& diagnostics)
-      : main(ast), sources(sources), m(m), options(options), diagnostics(&diagnostics) {}
+  Analysis(const Ast& ast, Sources& sources, Module& m, const SemaOptions& options, Diagnostics& diagnostics, FileModels& file_models)
+      : main(ast), sources(sources), m(m), options(options), diagnostics(&diagnostics), file_models(file_models) {}
   bool run();
 
   /// The Func of a declared function, lowered now if it was not yet; absent after an error in it.
@@ -76,8 +100,10 @@ class Analysis {
   Module& m;
   const SemaOptions options;
   Diagnostics* diagnostics;  // swapped for a scratch one while a type is only being asked for
+  FileModels& file_models;
   std::unordered_map<StrId, TopLevel> top;
   std::deque<FnEntry> functions;
+  std::deque<ModelEntry> models;
   std::deque<ConstEntry> constants;
   std::deque<Flex> flex;
   std::deque<Callable> callables;
@@ -85,6 +111,11 @@ class Analysis {
  private:
   void declare(const Ast& ast);
   void declare_fn(const Decl& d);
+  void declare_model(const Decl& d);                  // model.cpp
+  void declare_item(const ModelItem& item, int32_t model);
+  void hand_over_model(int32_t model);
+  FuncId lower_initial(const ModelItem& item, int32_t model);
+  void lower_train(const Decl& d);                    // train_block.cpp
   void lower_all();
   std::vector<int32_t> callees_first() const;
   void lower_exports();
@@ -151,6 +182,7 @@ struct Argument {
   Val val;
   ExprId expr;
   Span span;
+  bool is_hidden = false;  // a model's own, that a call inside it does not write
 };
 
 class Lowering {
@@ -163,6 +195,17 @@ class Lowering {
   bool lower_signature(const Fn& fn);
   bool lower_function(const Fn& fn);
   Val lower_block(ExprId block, TypeId want);
+
+  // ---- model.cpp: functions of models
+  /// What is lowered next belongs to this model.
+  void enter_model(int32_t model, bool is_training, bool has_key = true) { model_ = model, is_training_ = is_training, has_key_ = has_key; }
+  bool declare_model_names();
+  TypeId params_type();
+  std::optional<Distribution> lower_distribution(ExprId e);
+  ValueId lower_param_value(const ModelItem& item);
+  std::optional<double> plain_number(ExprId e);
+  /// Adds coefficient · `term` to a function of the parameters; train blocks' objectives are made of these.
+  ValueId add_term(ValueId sum, ExprId term, double coefficient, DType dtype);
 
   // ---- sema.cpp: declarations that are no functions
   Val lower_constant(const Decl& d);
@@ -327,6 +370,15 @@ class Lowering {
   // ---- derivative_call.cpp
   Val lower_derivative(DerivativeRequest::Kind kind, const Expr& call);
 
+  // ---- model.cpp
+  Val model_function(StrId name);                      // of the model we are in
+  Val outside_function(const Expr& field, const Expr*& sizes);  // `Net2[30, 16].predict`
+  Val model_value(StrId name, Span span);              // `training`, `key`
+  bool is_own(const Val& f) const;                     // of the model we are in, or derived from one of its functions
+  void add_hidden_arguments(std::vector<Argument>& out);
+  Val fresh_key(Span span);
+  Val lower_dropout(const Expr& call);
+
   Analysis& a_;
   const Ast& ast_;
   FuncId func_;
@@ -334,6 +386,10 @@ class Lowering {
   bool failed_ = false;
   bool stopped_ = false;  // something unsupported was met: what follows it would only give follow-up errors
   TypeId result_type_;    // declared, or absent
+  int32_t model_ = -1;    // index into Analysis::models: what we lower belongs to it
+  bool is_training_ = false, has_key_ = false;
+  ValueId params_, key_;  // the model's hidden parameters
+  int n_draws_ = 0;       // places that drew random numbers so far
   std::vector<Region> regions_;
   std::vector<Binding> bindings_;
   std::unordered_map<StrId, int32_t> visible_;

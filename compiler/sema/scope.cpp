@@ -55,6 +55,10 @@ Val Lowering::lookup(StrId name, Span span) {
     v.origin = binding->span;
     return v;
   }
+  if (model_ >= 0) {
+    if (Val f = model_function(name)) return f;
+    if (Val v = model_value(name, span)) return v;
+  }
   if (const TopLevel* top = top_level(name)) {
     if (top->kind == TopLevel::Kind::constant) {
       Val v = a_.constant(top->index, span);
@@ -82,6 +86,8 @@ Val Lowering::lookup_function(StrId name, Span span) {
     if (!binding.val && binding.kind == Binding::Kind::let) return failed_ = true, Val{};  // reported where it was bound
     is_value = true;
   }
+  if (model_ >= 0)
+    if (Val f = model_function(name)) return f;
   const TopLevel* top = top_level(name);
   if (top && top->kind == TopLevel::Kind::unsupported) return failed_ = true, Val{};
   if (Val f = a_.function_named(name, is_main())) return f;

@@ -62,12 +62,12 @@ void Analysis::declare(const Ast& ast) {
       case DeclKind::const_:
         entry.kind = TopLevel::Kind::constant, entry.index = static_cast<int32_t>(constants.size());
         break;
-      case DeclKind::struct_:
-      case DeclKind::model: entry.kind = TopLevel::Kind::unsupported; break;
+      case DeclKind::model:
+        entry.kind = TopLevel::Kind::model, entry.index = static_cast<int32_t>(models.size());
+        break;
+      case DeclKind::struct_: entry.kind = TopLevel::Kind::unsupported; break;
     }
     const char* later = d.kind == DeclKind::struct_      ? "`struct` declarations are"
-                        : d.kind == DeclKind::model      ? "`model` declarations are"
-                        : d.kind == DeclKind::train      ? "`train` declarations are"
                         : d.kind == DeclKind::derivative ? "`derivative` declarations are"
                                                          : nullptr;
     if (later) diagnostics->error(sema_error("not-supported-yet"), d.name ? d.name.span : d.span, fmt::format("{} not supported yet", later));
@@ -81,6 +81,7 @@ void Analysis::declare(const Ast& ast) {
     }
     if (d.kind == DeclKind::fn) declare_fn(d);
     if (d.kind == DeclKind::const_) constants.push_back({&ast, &d, {}, {}});
+    if (d.kind == DeclKind::model) declare_model(d);
   }
 }
 
@@ -257,16 +258,17 @@ FuncId Analysis::instance(int32_t index, DType float_type, Span use) {
 FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type) {
   const Fn& fn = (*entry.ast)[entry.fn];
   Func f;
-  f.name = std::string(m.strings[fn.name.id]);
+  f.name = entry.model >= 0 ? entry.name : std::string(m.strings[fn.name.id]);
   // The instance for `real` has the name that the program gives the function; so the command line finds it.
   if (entry.is_generic && (entry.is_prelude || float_type != options.real)) f.name += fmt::format(".{}", dtype_name(float_type));
   else if (entry.is_prelude && (m.find(f.name) || top.contains(fn.name.id))) f.name += ".prelude";
   f.name = m.unique_name(f.name);
-  f.loc.span = fn.name.span;
+  f.loc.span = fn.name ? fn.name.span : fn.head;
   f.doc = entry.doc;
   f.blocks.emplace_back();
   const FuncId id = m.add(std::move(f));
   Lowering lowering(*this, *entry.ast, id, float_type);
+  lowering.enter_model(entry.model, entry.is_training);
   if (lowering.lower_function(fn)) return id;
   m.discard(id);
   return {};
@@ -313,8 +315,10 @@ std::vector<int32_t> Analysis::callees_first() const {
 void Analysis::lower_all() {
   for (size_t k = 0; k < constants.size(); ++k) constant(static_cast<int32_t>(k), constants[k].decl->span);
   const std::vector<int32_t> order = callees_first();
-  for (int32_t k : order)
-    if (!functions[static_cast<size_t>(k)].is_generic) instance(k, options.real, main[functions[static_cast<size_t>(k)].fn].name.span);
+  for (int32_t k : order) {
+    const FnEntry& f = functions[static_cast<size_t>(k)];
+    if (!f.is_generic && !f.is_training) instance(k, options.real, main[f.fn].name.span);
+  }
   // A generic function is kept for `real` too, by which name it can be asked for. If it is used for the other float only,
   // it need not be right for `real`; if nobody uses it, this is what checks it.
   for (int32_t k : order) {
@@ -367,7 +371,10 @@ bool Analysis::run() {
   const size_t before = diagnostics->n_errors();
   declare(main);
   lower_all();
+  for (size_t k = 0; k < models.size(); ++k) hand_over_model(static_cast<int32_t>(k));
   lower_exports();
+  for (const Decl& d : main.decls)
+    if (d.kind == DeclKind::train) lower_train(d);
   return diagnostics->n_errors() == before;
 }
 
@@ -375,8 +382,9 @@ bool Analysis::run() {
 
 namespace dlc {
 
-bool analyse(const Ast& ast, Sources& sources, Module& module, const SemaOptions& options, Diagnostics& diagnostics) {
-  return sema::Analysis(ast, sources, module, options, diagnostics).run();
+bool analyse(const Ast& ast, Sources& sources, Module& module, const SemaOptions& options, Diagnostics& diagnostics, FileModels* models) {
+  FileModels unused;
+  return sema::Analysis(ast, sources, module, options, diagnostics, models ? *models : unused).run();
 }
 
 }  // namespace dlc

@@ -9,6 +9,7 @@
 #pragma once
 #include "base/diagnostic.h"
 #include "ir/module.h"
+#include "sema/models.h"
 #include "syntax/ast.h"
 
 namespace dlc {
@@ -22,8 +23,10 @@ struct SemaOptions {
 ///     caller wants, "softmax.f32". Prelude functions that are used are added too, and their text to `sources`.
 ///   - `grad(f, …)` and its kin become Funcs with a `request`: parameters and result type, no body yet.
 ///   - Exports go to `module.exports` in the order of the file.
-/// Declarations with syntax errors are left out, and what uses them fails without a word. Errors are collected; a function with an error is not found in `module` by its name, the others are complete.
+///   - Functions of a model are named "Net2.predict"; `models` says what else of models and train blocks there is.
+/// Declarations with syntax errors are left out, and what uses them fails without a word. Errors are collected; a function
+/// with an error is not found in `module` by its name, the others are complete.
 /// Returns true if there was no error.
-bool analyse(const Ast& ast, Sources& sources, Module& module, const SemaOptions& options, Diagnostics& diagnostics);
+bool analyse(const Ast& ast, Sources& sources, Module& module, const SemaOptions& options, Diagnostics& diagnostics, FileModels* models = nullptr);
 
 }  // namespace dlc

@@ -143,12 +143,22 @@ constexpr Case kCases[] = {
     {"bad-derivative", "fn g(x: real) = x\nfn f(x: real) = grad(g, <<x>>)"},
     {"bad-derivative", "fn g(x: real) = x\nexport d = grad(g, <<wtr = x>>)"},
 
+    // ---- models and train blocks
+    {"unknown-model", "model Net { param w: real  loss(x: real) = w * x }\ntrain <<Nett>> { batch 3 }"},
+    {"unknown-distribution", "model Net { param w: real ~ <<gloro()>>\n loss(x: real) = w * x }"},
+    {"key-outside-model", "model Net { param w: real  loss(x: real) = int(w * x) - key }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
+                          " optimizer sgd  objective mean(loss) + real(<<key>>) }"},
+    {"bad-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
+                  " optimizer sgd(<<rl = 1>>)  objective mean(loss) }"},
+    {"missing-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain <<Net>> { data csv(\"a\") { x = column(\"x\") }"
+                      " objective mean(loss) }"},
+
     // ---- later stages of the language: one message each, whatever depends on it
     {"not-supported-yet", "fn f[n](x: real[n]) { var s = 0.0  <<for>> i in 0..n { s = s + x[i] }  return s }"},
     {"not-supported-yet", "fn f(x: real) { var s: real  <<while>> s < x { s = s + 1 }  return s }"},
     {"not-supported-yet", "fn f(x: real) { var s: real  <<if>> x > 0 { s = 1 } else { s = 2 }\n return s }"},
     {"not-supported-yet", "struct <<State>> { h: real }\nfn f(s: State) = s.h\nfn g(x: real) = f(State(h = x))"},
-    {"not-supported-yet", "model <<M>> { param w: real  loss(x: real) = w * x }"},
+    {"not-supported-yet", "model M { param w: real  <<state s: real = 0>>\n loss(x: real) = w * x }"},
     {"not-supported-yet", "fn f(x: real, g: <<fn(real) -> real>>) = g(x)"},
     {"not-supported-yet", "fn f(x: real) { <<fn g(y: real)>> = x * y  return g(x) }"},
     {"not-supported-yet", "fn f(x: real[3]) = <<map>>(sin, x)"},

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "codegen/cpu/primitives.h"
+#include "codegen/train_step.h"
 #include "passes/loop_tree.h"
 
 namespace dlc::cpu {
@@ -43,6 +44,7 @@ class ModuleEmitter {
   /// Emits `f` (callees first) once; exported entry points are added by `export_entry`.
   const EmittedFunction& emit(FuncId f);
   void export_entry(const std::string& symbol, FuncId f);
+  void export_step(const TrainStep& step);  // train_step.cpp
   std::vector<ErrorSite> take_sites() { return std::move(sites_); }
 
   const Module& module() const { return m_; }

@@ -1,0 +1,353 @@
+// Models. A `fn` or `loss` of a model becomes a function like any other, whose first parameter is the tuple of the model's
+// parameters: what the source leaves out because a model's functions close over them. Where random numbers are drawn a
+// key follows. Each function is lowered as `predict` runs it and, when a train block asks, as a training step does.
+//
+//   model Line[D] { param w: real[D]   fn predict(x: real[D]) -> real = dot(w, x) }
+//   func @Line.predict[D](%0 params: (w: f64[D]), %1 x: f64[D]) -> f64
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "ops/table.h"
+#include "sema/lowering.h"
+#include "syntax/parser.h"
+
+namespace dlc::sema {
+namespace {
+
+constexpr std::string_view kDistributions[] = {"glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "uniform", "normal"};
+
+/// Whether `name` occurs in the source range of an item.
+bool mentions(const Ast& ast, Span where, StrId name) {
+  return std::any_of(ast.exprs.begin(), ast.exprs.end(), [&](const Expr& e) {
+    return e.kind == ExprKind::name && e.name == name && e.span.begin >= where.begin && e.span.end <= where.end;
+  });
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- declarations
+
+void Analysis::declare_model(const Decl& d) {
+  const auto index = static_cast<int32_t>(models.size());
+  models.push_back({});
+  models.back().decl = &d;
+  models.back().key_in_predict = mentions(main, d.span, m.strings.intern("key"));
+  models.back().draws = models.back().key_in_predict || mentions(main, d.span, m.strings.intern("dropout"));
+  std::unordered_map<StrId, Span> names;
+  for (const Name& size : main[d.sizes]) names.emplace(size.id, size.span);
+  for (const ModelItem& item : main[d.items]) {
+    const bool is_loss = item.kind == ItemKind::loss;
+    const Name name = is_loss && !item.name ? Name{m.strings.intern("loss"), item.span} : item.name;
+    const auto [at, is_new] = names.emplace(name.id, name.span);
+    if (!is_new) {
+      diagnostics->error(sema_error("duplicate-name"), name.span, fmt::format("`{}` is declared twice in this model", m.strings[name.id]))
+          .label(at->second, "declared here");
+      models.back().failed = true;
+      continue;
+    }
+    declare_item(item, index);
+  }
+}
+
+void Analysis::declare_item(const ModelItem& item, int32_t model) {
+  ModelEntry& entry = models[static_cast<size_t>(model)];
+  const char* later = item.kind == ItemKind::state ? "`state` of a model is" : item.kind == ItemKind::layer ? "a `layer` of a model is" : nullptr;
+  if (later) {
+    diagnostics->error(sema_error("not-supported-yet"), item.span, fmt::format("{} not supported yet", later));
+    entry.failed = true;
+    return;
+  }
+  if (item.kind == ItemKind::param) return static_cast<void>(entry.params.push_back(&item));
+  const StrId name = item.name ? item.name.id : m.strings.intern("loss");
+  ModelEntry::Forms forms{name, &item, static_cast<int32_t>(functions.size()), -1};
+  FnEntry fn;
+  fn.ast = &main, fn.fn = item.fn, fn.doc = doc_text(main, item.doc, sources), fn.model = model;
+  fn.name = fmt::format("{}.{}", m.strings[entry.decl->name.id], m.strings[name]);
+  functions.push_back(fn);
+  forms.training = static_cast<int32_t>(functions.size());
+  fn.name += ".training", fn.is_training = true;
+  functions.push_back(std::move(fn));
+  entry.functions.push_back(forms);
+}
+
+/// What train blocks and their readers need to know, once the functions are lowered.
+void Analysis::hand_over_model(int32_t index) {
+  ModelEntry& entry = models[static_cast<size_t>(index)];
+  ModelInfo info;
+  info.name = entry.decl->name.id, info.span = entry.decl->name.span;
+  info.draws = entry.draws, info.key_in_predict = entry.key_in_predict;
+  for (const Name& size : main[entry.decl->sizes]) info.sizes.push_back(size.id);
+  {
+    Diagnostics scratch;  // errors in types were reported by the model's first function
+    Diagnostics* const real = entry.functions.empty() ? diagnostics : std::exchange(diagnostics, &scratch);
+    Func f;
+    f.name = m.unique_name("model"), f.blocks.emplace_back();
+    const FuncId id = m.add(std::move(f));
+    Lowering lowering(*this, main, id, options.real);
+    lowering.enter_model(index, false);
+    if (lowering.declare_model_names()) info.params_type = lowering.params_type();
+    entry.failed = entry.failed || lowering.failed();
+    m.discard(id);
+    diagnostics = real;
+  }
+  for (size_t k = 0; k < entry.params.size() && info.params_type; ++k) {
+    const ModelItem& item = *entry.params[k];
+    ModelParam p;
+    p.name = item.name.id, p.span = item.span, p.type = m.types[info.params_type].fields[k].type;
+    if (item.value && item.is_drawn) {
+      Lowering lowering(*this, main, {}, options.real);
+      p.drawn = lowering.lower_distribution(item.value);
+      entry.failed = entry.failed || !p.drawn;
+    } else if (item.value) {
+      p.initial = lower_initial(item, index);
+      entry.failed = entry.failed || !p.initial;
+    }
+    info.params.push_back(std::move(p));
+  }
+  for (const ModelEntry::Forms& forms : entry.functions) {
+    const FnEntry& plain = functions[static_cast<size_t>(forms.plain)];
+    info.functions.push_back({forms.name, forms.item->kind == ItemKind::loss, plain.instances[0].func, {}, main[plain.fn].head});
+    entry.failed = entry.failed || !info.functions.back().func;
+  }
+  file_models.models.push_back(std::move(info));
+}
+
+/// `param b: f32[H] = e`: a function of the sizes.
+FuncId Analysis::lower_initial(const ModelItem& item, int32_t model) {
+  Func f;
+  f.name = m.unique_name(fmt::format("{}.{}", m.strings[models[static_cast<size_t>(model)].decl->name.id], m.strings[item.name.id]));
+  f.loc.span = item.name.span;
+  f.blocks.emplace_back();
+  const FuncId id = m.add(std::move(f));
+  Lowering lowering(*this, main, id, options.real);
+  lowering.declare_sizes(models[static_cast<size_t>(model)].decl->sizes);
+  if (lowering.lower_param_value(item)) return id;
+  m.discard(id);
+  return {};
+}
+
+ValueId Lowering::lower_param_value(const ModelItem& item) {
+  const TypeId type = lower_type(item.type);
+  const Val v = type ? lower(item.value, type) : Val{};
+  const ValueId id = v ? coerce(v, type, ast_[item.value].span, fmt::format("the parameter `{}`", str(item.name.id)), true) : ValueId{};
+  if (id) b().set_result(id);
+  return failed_ ? ValueId{} : id;
+}
+
+/// A number that a declaration wants written out: a literal, a `const`, or arithmetic on them.
+std::optional<double> Lowering::plain_number(ExprId id) {
+  const Expr& e = ast_[ast_.strip_parens(id)];
+  if (e.kind == ExprKind::number) return ast_[e.number].value;
+  if (e.kind == ExprKind::name) {
+    if (str(e.name) == "inf") return HUGE_VAL;
+    const TopLevel* top = top_level(e.name);
+    if (top && top->kind == TopLevel::Kind::constant) return plain_number(a_.constants[static_cast<size_t>(top->index)].decl->value);
+  }
+  if (e.kind == ExprKind::unary && e.op == SyntaxOp::neg) {
+    const auto x = plain_number(e.a);
+    return x ? std::optional(-*x) : x;
+  }
+  if (e.kind == ExprKind::binary) {
+    const auto x = plain_number(e.a), y = x ? plain_number(e.b) : x;
+    if (!y) return y;
+    switch (e.op) {
+      case SyntaxOp::add: return *x + *y;
+      case SyntaxOp::sub: return *x - *y;
+      case SyntaxOp::mul: return *x * *y;
+      case SyntaxOp::div: return *x / *y;
+      case SyntaxOp::pow: return std::pow(*x, *y);
+      default: break;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Distribution> Lowering::lower_distribution(ExprId id) {
+  const Expr& e = ast_[ast_.strip_parens(id)];
+  const Expr& callee = e.kind == ExprKind::call ? ast_[ast_.strip_parens(e.a)] : e;
+  const std::string_view name = callee.kind == ExprKind::name ? str(callee.name) : "";
+  const auto* row = std::find(std::begin(kDistributions), std::end(kDistributions), name);
+  if (row == std::end(kDistributions) || e.kind != ExprKind::call) {
+    Diagnostic& d = fail(sema_error("unknown-distribution"), e.span, fmt::format("`{}` is no distribution to draw a parameter from", code(id)));
+    if (const std::string_view near = nearest_name(name, kDistributions); !near.empty()) d.help(fmt::format("write `{}()`", near));
+    else d.help("the distributions are glorot_uniform(), glorot_normal(), he_uniform(), he_normal(), uniform(a, b) and normal(mean, std)");
+    return std::nullopt;
+  }
+  Distribution out;
+  out.kind = static_cast<Distribution::Kind>(row - std::begin(kDistributions));
+  const bool takes_two = out.kind == Distribution::Kind::uniform || out.kind == Distribution::Kind::normal;
+  std::vector<double> numbers;
+  for (const Arg& a : ast_[e.args]) {
+    const auto x = a.value ? plain_number(a.value) : std::nullopt;
+    if (!x || !std::isfinite(*x)) return fail(sema_error("bad-entry"), a.span, "a number is wanted here"), std::nullopt;
+    numbers.push_back(*x);
+  }
+  if (numbers.size() != (takes_two ? 2u : 0u) && !(takes_two && numbers.empty())) {
+    fail(sema_error("argument-count"), e.mark, fmt::format("`{}` takes {} arguments, here are {}", name, takes_two ? 2 : 0, numbers.size()));
+    return std::nullopt;
+  }
+  if (!numbers.empty()) out.a = numbers[0], out.b = numbers[1];
+  const bool is_bad = out.kind == Distribution::Kind::uniform ? out.a > out.b : out.b < 0;
+  if (is_bad) return fail(sema_error("bad-entry"), e.mark, "the range of this distribution is empty, or its deviation negative"), std::nullopt;
+  return out;
+}
+
+// ------------------------------------------------------------------------------------- names inside a model
+
+TypeId Lowering::params_type() {
+  return params_ ? a_.m[func_][params_].type : TypeId{};
+}
+
+/// Sizes, then the hidden parameters; every parameter of the model becomes a name.
+bool Lowering::declare_model_names() {
+  const ModelEntry& model = a_.models[static_cast<size_t>(model_)];
+  bool ok = declare_sizes(model.decl->sizes);
+  std::vector<Field> fields;
+  for (const ModelItem* item : model.params) {
+    const TypeId type = lower_type(item->type);
+    ok = ok && type;
+    if (type && !types().all_float(type)) {
+      fail(sema_error("type-mismatch"), ast_[item->type].span, fmt::format("the parameter `{}` is {}, and parameters are floats", str(item->name.id), types().text(type)));
+      ok = false;
+    }
+    fields.push_back({item->name.id, type});
+  }
+  if (!ok) return false;
+  Func& f = a_.m[func_];
+  if (!fields.empty()) {
+    const TypeId tuple = types().tuple(fields);
+    params_ = append_param(a_.m, f, BlockId{0}, "param"_op, tuple, a_.m.strings.intern("params"), loc(model.decl->name.span));
+  }
+  if (has_key_ && model.draws && (is_training_ || model.key_in_predict))
+    key_ = append_param(a_.m, f, BlockId{0}, "param"_op, types().scalar(DType::i64), a_.m.strings.intern("key"), loc(model.decl->name.span));
+  for (size_t k = 0; k < fields.size(); ++k) {
+    Binding binding;
+    binding.name = fields[k].name, binding.kind = Binding::Kind::param, binding.span = join(model.params[k]->name.span, ast_[model.params[k]->type].span);
+    binding.val = value(b().get(params_, static_cast<int>(k), loc(binding.span)));
+    bind(std::move(binding));
+  }
+  return true;
+}
+
+Val Lowering::model_function(StrId name) {
+  const ModelEntry::Forms* forms = a_.models[static_cast<size_t>(model_)].find(name);
+  if (!forms) return {};
+  Callable c;
+  c.kind = Callable::Kind::declared, c.declared = is_training_ ? forms->training : forms->plain;
+  return a_.function_value(std::move(c));
+}
+
+/// `Net2[30, 16].predict`, which takes the parameters first. `sizes`: the brackets.
+Val Lowering::outside_function(const Expr& field, const Expr*& sizes) {
+  const Expr& base = ast_[ast_.strip_parens(field.a)];
+  if (base.kind == ExprKind::index) sizes = &base;
+  const Expr& name = base.kind == ExprKind::index ? ast_[ast_.strip_parens(base.a)] : base;
+  const TopLevel* top = name.kind == ExprKind::name && !find(name.name) ? top_level(name.name) : nullptr;
+  if (!top || top->kind != TopLevel::Kind::model) return unsupported(field.span, "functions of structs are");
+  const ModelEntry& model = a_.models[static_cast<size_t>(top->index)];
+  if (const ModelEntry::Forms* forms = model.find(field.name)) {
+    Callable c;
+    c.kind = Callable::Kind::declared, c.declared = forms->plain;
+    return a_.function_value(std::move(c));
+  }
+  std::vector<std::string_view> names;
+  for (const ModelEntry::Forms& forms : model.functions) names.push_back(str(forms.name));
+  Diagnostic& d = fail(sema_error("unknown-function"), field.mark, fmt::format("the model `{}` has no function `{}`", str(name.name), str(field.name)));
+  if (const std::string_view near = nearest_name(str(field.name), names); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+  d.label(top->span, "declared here");
+  return {};
+}
+
+/// `training` and `key`, which a model's functions may use without declaring them.
+Val Lowering::model_value(StrId name, Span span) {
+  if (str(name) == "training") {
+    Flex node;
+    node.kind = Flex::Kind::boolean, node.fixed = DType::b1, node.integer = is_training_, node.loc = loc(span);
+    return add_flex(std::move(node));
+  }
+  return str(name) == "key" ? fresh_key(span) : Val{};
+}
+
+bool Lowering::is_own(const Val& f) const {
+  if (model_ < 0) return false;
+  const Callable* c = &a_.callables[static_cast<size_t>(f.function)];
+  while (c->kind == Callable::Kind::derivative) c = &a_.callables[static_cast<size_t>(c->base)];
+  return c->kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(c->declared)].model == model_;
+}
+
+void Lowering::add_hidden_arguments(std::vector<Argument>& out) {
+  const auto add = [&](const Val& v) {
+    Argument a;
+    a.val = v, a.is_hidden = true;
+    out.push_back(a);
+  };
+  const auto own = [&](ValueId id) {
+    Val v;
+    v.kind = Val::Kind::value, v.id = id, v.block = BlockId{0}, v.type = a_.m[func_][id].type;
+    return v;
+  };
+  if (params_) add(own(params_));
+  if (key_) add(fresh_key({}));
+}
+
+/// Another key at every place that asks: the model's, and the number of the place, through the generator itself.
+Val Lowering::fresh_key(Span span) {
+  if (!key_) {
+    fail(sema_error("key-outside-model"), span, "there is no random key here").help("a key belongs to an example: draw in a loss or in what it calls");
+    return {};
+  }
+  Val own;
+  own.kind = Val::Kind::value, own.id = key_, own.block = BlockId{0}, own.type = a_.m[func_][key_].type;
+  const ValueId key = make(own, span), place = b().constant_int(n_draws_++, loc(span));
+  return key ? value(b().op("philox"_op, {key, place}, loc(span))) : Val{};
+}
+
+/// Inverted dropout (Srivastava et al. 2014): each element is kept with probability 1 - p and divided by it, in training;
+/// elsewhere x itself. Which ones are kept is a function of the key and of the element's position.
+Val Lowering::lower_dropout(const Expr& call) {
+  ExprId array;
+  std::optional<double> rate;
+  for (const Arg& a : ast_[call.args]) {
+    if (a.kind == ArgKind::value && !array) {
+      array = a.value;
+    } else if (a.kind == ArgKind::named && str(a.name.id) == "rate" && !rate) {
+      rate = plain_number(a.value);
+      if (rate && *rate >= 0 && *rate < 1) continue;
+      fail(sema_error("bad-argument"), a.span, "the rate of `dropout` is a number from 0 up to, but not 1");
+      return {};
+    } else {
+      fail(sema_error("unknown-argument"), a.span, "`dropout` has no such argument").help("it is used as `dropout(x, rate = 0.5)`");
+      return {};
+    }
+  }
+  if (!array || !rate) {
+    fail(sema_error("argument-count"), call.mark, "`dropout` takes an array and a rate").help("it is used as `dropout(x, rate = 0.5)`");
+    return {};
+  }
+  const Val v = lower(array);
+  if (!v || !is_training_ || *rate == 0) return v;
+  const ValueId x = make(v, ast_[array].span, a_.options.real);
+  const Val key = x ? fresh_key(call.span) : Val{};
+  if (!key) return {};
+  const Loc l = loc(call.span);
+  const Type t = b().type(x);
+  if (!is_float(t.dtype)) {
+    fail(sema_error("type-mismatch"), ast_[array].span, fmt::format("`dropout` wants floats, and this is {}", types().text(b().type_id(x))));
+    return {};
+  }
+  ValueId place = b().constant_int(0, l);
+  if (!t.dims.empty()) {
+    const DimId count = size_too_large(product_of(t.dims), call.span);
+    if (!count) return {};
+    place = b().reshape(b().iota(count, l), t.dims, l);
+  }
+  // 32 random bits a place; below rate * 2^32 it goes.
+  const ValueId bits = b().op("shift_right"_op, {b().op("philox"_op, {make(key, call.span), place}, l), b().constant_int(32, l)}, l);
+  const ValueId keeps = b().op("ge"_op, {bits, b().constant_int(static_cast<int64_t>(std::round(*rate * 0x1p32)), l)}, l);
+  const ValueId kept = b().op("div"_op, {x, b().constant(1 - *rate, t.dtype, l)}, l);
+  return value(b().op("select"_op, {keeps, kept, b().constant(0, t.dtype, l)}, l));
+}
+
+}  // namespace dlc::sema

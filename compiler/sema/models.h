@@ -1,0 +1,136 @@
+// What sema hands over of a file's models and of how they are trained, besides their functions: what `dlc train` needs
+// and the IR has no place for. Types and sizes are those of the module that `analyse` filled.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/source.h"
+#include "ir/module.h"
+
+namespace dlc {
+
+/// What a parameter is drawn from, `param W: T ~ glorot_uniform()`. Fan-in is the product of all sizes but the first
+/// (W: [out, in…]), fan-out that of all but the second.
+struct Distribution {
+  enum class Kind : uint8_t {
+    glorot_uniform,  // U(−r, r), r = √(6 / (fan_in + fan_out))        Glorot & Bengio 2010
+    glorot_normal,   // N(0, 2 / (fan_in + fan_out))
+    he_uniform,      // U(−r, r), r = √(6 / fan_in)                    He et al. 2015
+    he_normal,       // N(0, 2 / fan_in)
+    uniform,         // U(a, b)
+    normal,          // N(a, b²)
+  } kind = Kind::uniform;
+  double a = 0, b = 1;
+};
+
+/// A `param` or `state` of a model.
+struct ModelParam {
+  StrId name;
+  TypeId type;                         // in the model's sizes
+  std::optional<Distribution> drawn;   // or:
+  FuncId initial;                      // its value, a function of the sizes alone; absent: zeros
+  Span span;
+};
+
+/// A `fn` or `loss` of a model: its parameters come first, as one tuple called `params` (left out when there are none),
+/// then, where the model draws random numbers, `key: int`, then its own.
+struct ModelFunction {
+  StrId name;        // `loss` for a plain loss
+  bool is_loss = false;
+  FuncId func;       // as `predict` runs it
+  FuncId training;   // as a training step runs it: `training` holds, dropout drops
+  Span span;
+};
+
+struct ModelInfo {
+  StrId name;
+  Span span;
+  std::vector<StrId> sizes;
+  TypeId params_type;                  // a named tuple; absent when there are no parameters
+  std::vector<ModelParam> params;
+  std::vector<ModelFunction> functions;
+  bool draws = false;                  // takes a key in training
+  bool key_in_predict = false;         // takes a key always
+
+  const ModelFunction* find(StrId function) const {
+    for (const ModelFunction& f : functions)
+      if (f.name == function) return &f;
+    return nullptr;
+  }
+};
+
+// ------------------------------------------------------------------------------------------- train blocks
+
+/// `x = columns(0..30)`, `y = column("diagnosis", M = 1, B = 0)`.
+struct FieldSpec {
+  StrId name;
+  int64_t first = 0, last = -1;                          // half-open range of columns; or, when last < 0:
+  std::vector<std::string> columns;                      // names
+  std::vector<std::pair<std::string, double>> labels;    // text → number; empty: numbers as they stand
+  bool is_single = false;                                // `column`: one number per row, no axis
+  Span span;
+};
+
+/// coefficient · mean(loss[, weight = field]).
+struct LossTerm {
+  StrId loss;
+  double coefficient = 1;
+  StrId weight;
+  Span span;
+};
+
+struct MetricSpec {
+  std::string name;               // as it is printed
+  enum class Kind : uint8_t { accuracy, auc, mae, rmse, r2 } kind = Kind::accuracy;
+  double threshold = 0.5;
+  Span span;
+};
+
+struct OptimizerSpec {
+  enum class Kind : uint8_t { sgd, adam, adamw, rmsprop } kind = Kind::sgd;
+  double lr = 1e-2, momentum = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0, rho = 0.9;
+  bool nesterov = false;
+};
+
+struct ScheduleSpec {
+  enum class Kind : uint8_t { constant, step, cosine } kind = Kind::constant;
+  double warmup = 0;              // epochs
+  double every = 1, factor = 0.1; // step: times `factor` every `every` epochs
+  double floor = 0;               // cosine: ends at `floor`·lr
+};
+
+struct SaveSpec {
+  bool is_best = false;
+  std::string path;
+};
+
+/// `train Net2[D = 30, H = 16] { … }`.
+struct TrainSpec {
+  int32_t model = -1;             // of FileModels::models
+  std::map<StrId, int64_t> sizes;
+  std::string path, missing = "error";
+  std::vector<FieldSpec> fields;
+  double train_part = 1, valid_part = 0, test_part = 0;
+  StrId stratify;
+  std::vector<StrId> zscore;
+  std::vector<LossTerm> losses;
+  FuncId regulariser;             // of `params`, a float; absent: none
+  OptimizerSpec optimizer;
+  FuncId update, clip;            // prelude functions: of the optimizer; of `clip norm`, absent without it
+  ScheduleSpec schedule;
+  double clip_norm = 0;           // 0: off
+  int64_t batch = 32, accumulate = 1, epochs = 10, seed = 0, patience = 0;  // batch 0: all examples
+  std::vector<MetricSpec> metrics;
+  std::vector<SaveSpec> saves;
+  Span span;
+};
+
+struct FileModels {
+  std::vector<ModelInfo> models;
+  std::vector<TrainSpec> trains;
+};
+
+}  // namespace dlc
