@@ -26,6 +26,7 @@ int run(int argc, char** argv) {
   dlc::add_trace(app, common);
   dlc::add_check(app, common);
   dlc::add_compile(app, common);
+  dlc::add_train(app, common);
   dlc::add_explain(app, common);
   try {
     app.parse(argc, argv);

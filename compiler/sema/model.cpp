@@ -267,7 +267,7 @@ Val Lowering::model_value(StrId name, Span span) {
     node.kind = Flex::Kind::boolean, node.fixed = DType::b1, node.integer = is_training_, node.loc = loc(span);
     return add_flex(std::move(node));
   }
-  return str(name) == "key" ? fresh_key(span) : Val{};
+  return fresh_key(span);
 }
 
 bool Lowering::is_own(const Val& f) const {

@@ -100,7 +100,9 @@ struct TrainReader {
       if (!x) continue;
       *slot->number = *x;
       if (*x < slot->least || *x > slot->most)
-        fail(sema_error("bad-entry"), arg.span, fmt::format("`{}` lies between {} and {}", slot->name, slot->least, slot->most));
+        fail(sema_error("bad-entry"), arg.span,
+             std::isinf(slot->most) ? fmt::format("`{}` is at least {}", slot->name, slot->least)
+                                    : fmt::format("`{}` lies between {} and {}", slot->name, slot->least, slot->most));
     }
   }
 
@@ -193,8 +195,8 @@ struct TrainReader {
       }
     }
     const double sum = spec.train_part + spec.valid_part + spec.test_part;
-    if (ok && (spec.train_part <= 0 || sum > 1 + 1e-9))
-      fail(sema_error("bad-entry"), entry.span, fmt::format("the parts add up to {}; `train` is positive and all together at most 1", sum));
+    if (spec.train_part <= 0 || std::abs(sum - 1) > 1e-9)
+      fail(sema_error("bad-entry"), entry.span, fmt::format("the parts add up to {}, and not to 1 with a positive `train`", sum));
   }
 
   void read_metrics(const TrainEntry& entry) {
@@ -304,6 +306,7 @@ struct TrainReader {
 
   void read(const TrainEntry& entry);
   void check_fields();
+  void check_width(const FieldSpec& f, const Inst& param);
   void lower_terms();
   void find_update();
 };
@@ -379,11 +382,29 @@ void TrainReader::check_fields() {
     const Func& loss = a.m[f->func];
     for (size_t k = (info.params_type ? 1 : 0) + (info.key_in_predict ? 1 : 0); k < loss.body().params.size(); ++k) {
       const StrId name = a.m[loss[loss.body().params[k]].attr].name;
-      if (!field(name))
+      const auto f = std::find_if(spec.fields.begin(), spec.fields.end(), [&](const FieldSpec& g) { return g.name == name; });
+      if (f != spec.fields.end()) check_width(*f, loss[loss.body().params[k]]);
+      else
         fail(sema_error("missing-entry"), t.span, fmt::format("`data` has no field `{}`, which `{}` takes", str(name), str(t.loss)))
             .label(loss[loss.body().params[k]].loc.span, "declared here");
     }
   }
+}
+
+/// As many columns as the loss's parameter has elements.
+void TrainReader::check_width(const FieldSpec& f, const Inst& param) {
+  std::map<StrId, DimId> sizes;
+  for (const auto& [size, value] : spec.sizes) sizes[size] = a.m.types.dims.constant(value);
+  const TypeId id = a.m.types.substitute(param.type, sizes);
+  const Type type = a.m.types[id];
+  const int64_t width = f.last >= 0 ? f.last - f.first : static_cast<int64_t>(f.columns.size());
+  const auto want = type.dims.empty() ? std::optional<int64_t>(1) : a.m.types.dims.as_constant(type.dims[0]);
+  const bool fits = !type.is_tuple() && type.dims.size() == (f.is_single ? 0u : 1u) && want == width && type.dtype != DType::b1;
+  if (fits || !ok) return;
+  fail(sema_error("type-mismatch"), f.span,
+       fmt::format("the field `{}` has {} column{}, and the loss takes it as {}", str(f.name), width, width == 1 ? "" : "s", a.m.types.text(id)))
+      .label(param.loc.span, "declared here")
+      .help(f.is_single ? "`column` is one number a row; an array is `columns`" : "`columns` is an array a row; one number is `column`");
 }
 
 /// The terms in parameters as one function of them.

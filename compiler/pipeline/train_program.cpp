@@ -1,0 +1,382 @@
+// Builds the functions a training run calls, out of the model's: a block of examples with its gradient, the optimizer's
+// update over the flat state, the loss with training off, the batched prediction, and the first values.
+#include "pipeline/train_program.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "ops/builder.h"
+#include "ops/table.h"
+#include "pipeline/native.h"
+#include "pipeline/rendering.h"
+#include "runtime/random/philox.h"
+
+namespace dlc {
+
+struct TrainBuilder {
+  Compilation& c;
+  const TrainSpec& spec;
+  const ModelInfo& info;
+  TrainProgram out = {};
+  Loc loc = {spec.span};
+  std::map<StrId, DimId> sizes = {};
+  TypeId params = {};  // at these sizes
+  std::vector<Entry> entries = {};
+
+  Module& m() { return c.module; }
+  TypeTable& types() { return c.module.types; }
+  std::string_view str(StrId id) { return c.module.strings[id]; }
+  StrId intern(std::string_view text) { return c.module.strings.intern(text); }
+  std::string own_name(std::string_view what) { return m().unique_name(fmt::format("{}.{}", str(info.name), what)); }
+
+  FuncId start(std::string_view name, StrId size) {
+    Func f;
+    f.name = own_name(name), f.loc = loc;
+    if (size) f.size_vars.push_back(size);
+    f.blocks.emplace_back();
+    return m().add(std::move(f));
+  }
+  ValueId param(FuncId f, TypeId type, std::string_view name) {
+    return append_param(m(), m()[f], BlockId{0}, "param"_op, type, intern(name), loc);
+  }
+  TypeId at_sizes(TypeId t) { return types().substitute(t, sizes); }
+  /// How many of a model function's parameters are not its own.
+  size_t n_hidden(bool training) { return (info.params_type ? 1u : 0u) + (info.draws && (training || info.key_in_predict) ? 1u : 0u); }
+
+  size_t field_at(StrId name) {
+    const auto at = std::find_if(spec.fields.begin(), spec.fields.end(), [&](const FieldSpec& f) { return f.name == name; });
+    return static_cast<size_t>(at - spec.fields.begin());
+  }
+  /// The dtype that the losses take a field as; the model's float for one that no loss takes.
+  DType field_dtype(size_t k) {
+    for (const ModelFunction& f : info.functions) {
+      const Func& func = m()[f.func];
+      for (ValueId p : func.body().params)
+        if (m()[func[p].attr].name == spec.fields[k].name) return types()[func[p].type].dtype;
+    }
+    return out.step_.dtype;
+  }
+  TypeId field_type(size_t k, DimId n) {
+    std::vector<DimId> dims{n};
+    if (!spec.fields[k].is_single) dims.push_back(types().dims.constant(out.fields_[k].width));
+    return types().array(out.fields_[k].dtype, std::move(dims));
+  }
+
+  void lay_out() {
+    for (const auto& [name, value] : spec.sizes) sizes[name] = types().dims.constant(value);
+    params = at_sizes(info.params_type);
+    const std::vector<Field> fields = types()[params].fields;
+    out.step_.dtype = types()[fields[0].type].dtype;
+    int64_t offset = 0;
+    for (size_t k = 0; k < fields.size(); ++k) {
+      const Type t = types()[fields[k].type];
+      StateLeaf leaf{std::string(str(fields[k].name)), {}, offset, 1};
+      for (DimId d : t.dims) leaf.shape.push_back(types().dims.as_constant(d).value_or(0)), leaf.count *= leaf.shape.back();
+      out.step_.leaves.push_back({offset, t.dims.empty()});
+      offset += (leaf.count + kStateAlign - 1) / kStateAlign * kStateAlign;
+      TrainProgram::Initial initial{info.params[k].drawn, {}};
+      for (size_t d = 0; d < leaf.shape.size(); ++d) {
+        if (d != 0 || leaf.shape.size() == 1) initial.fan_in *= static_cast<double>(leaf.shape[d]);
+        if (d != 1) initial.fan_out *= d == 0 && leaf.shape.size() == 1 ? 1 : static_cast<double>(leaf.shape[d]);
+      }
+      out.initials_.push_back(std::move(initial));
+      out.leaves_.push_back(std::move(leaf));
+    }
+    out.step_.state_length = offset;
+    for (size_t k = 0; k < spec.fields.size(); ++k) {
+      const FieldSpec& f = spec.fields[k];
+      const int64_t width = f.last >= 0 ? f.last - f.first : static_cast<int64_t>(f.columns.size());
+      out.fields_.push_back({std::string(str(f.name)), field_dtype(k), width});
+      out.step_.row_bytes.push_back(width * dtype_bytes(out.fields_.back().dtype));
+    }
+  }
+
+  /// block[n](params, [key, first], fields…, scales…): Σ over examples and loss terms of scale · coefficient · weight · loss.
+  FuncId block(bool training) {
+    const StrId n_name = intern("n");
+    const FuncId f = start(training ? "block" : "evaluate", n_name);
+    const DimId n = types().dims.variable(n_name);
+    std::vector<ValueId> all{param(f, params, "params")};
+    const bool has_key = n_hidden(training) > 1;
+    const size_t first_field = has_key ? 3 : 1;
+    if (has_key) {
+      const TypeId whole = types().scalar(DType::i64);
+      all.push_back(param(f, whole, "key")), all.push_back(param(f, whole, "first"));
+    }
+    for (size_t k = 0; k < spec.fields.size(); ++k) all.push_back(param(f, field_type(k, n), out.fields_[k].name));
+    const size_t first_scale = all.size();
+    for (size_t k = 0; k < spec.losses.size(); ++k) all.push_back(param(f, types().scalar(out.step_.dtype), fmt::format("scale{}", k)));
+
+    Builder b(m(), f, BlockId{0});
+    const BlockId body = b.begin_map({n}, {}, all, loc);
+    const std::vector<ValueId> inside = m()[f][body].params;  // i, then what was captured
+    const auto captured = [&](size_t k) { return inside[k + 1]; };
+    Builder in = b.in(body);
+    const ValueId i = inside[0];
+    ValueId key, sum;
+    if (has_key) key = in.op("philox"_op, {captured(1), in.op("add"_op, {captured(2), i}, loc)}, loc);
+    std::vector<ValueId> of_field;
+    for (size_t k = 0; k < spec.fields.size(); ++k) of_field.push_back(in.index(captured(first_field + k), std::span(&i, 1), false, loc));
+    for (size_t k = 0; k < spec.losses.size(); ++k) {
+      const LossTerm& term = spec.losses[k];
+      const ModelFunction& loss = *info.find(term.loss);
+      ValueId value = call_model(in, training ? loss.training : loss.func, captured(0), key, training, of_field);
+      if (m().types[m()[f][value].type].is_tuple()) value = in.get(value, 0, loc);
+      value = in.convert(value, out.step_.dtype, loc);
+      if (term.coefficient != 1) value = in.op("mul"_op, {value, in.constant(term.coefficient, out.step_.dtype, loc)}, loc);
+      if (term.weight) value = in.op("mul"_op, {value, in.convert(of_field[field_at(term.weight)], out.step_.dtype, loc)}, loc);
+      value = in.op("mul"_op, {captured(first_scale + k), value}, loc);
+      sum = sum ? in.op("add"_op, {sum, value}, loc) : value;
+    }
+    in.set_result(sum);
+    b.set_result(b.sum(b.end_map(body, {n}, all, loc), {0}, loc));
+    return f;
+  }
+
+  ValueId call_model(Builder& in, FuncId callee, ValueId params_value, ValueId key, bool training, const std::vector<ValueId>& of_field) {
+    std::vector<ValueId> args{params_value};
+    if (n_hidden(training) > 1) args.push_back(key ? key : in.constant_int(0, loc));
+    const std::vector<ValueId> own = m()[callee].body().params;
+    for (size_t k = args.size(); k < own.size(); ++k) args.push_back(of_field[field_at(m()[m()[callee][own[k]].attr].name)]);
+    std::vector<DimId> given;
+    for (StrId s : m()[callee].size_vars) given.push_back(sizes[s]);
+    return in.call(callee, std::move(given), args, loc);
+  }
+
+  /// predict[n](params, fields that it takes…): one row an example.
+  FuncId prediction() {
+    const ModelFunction* predict = info.find(intern("predict"));
+    if (!predict) return {};
+    const Func& of_one = m()[predict->func];
+    const TypeId result = at_sizes(of_one.result_type());
+    const Type t = types()[result];
+    if (t.is_tuple() || t.dims.size() > 1 || of_one.size_vars.size() != info.sizes.size()) return {};
+    if (!t.dims.empty()) out.prediction_width_ = types().dims.as_constant(t.dims[0]).value_or(1);
+    for (size_t k = n_hidden(false); k < of_one.body().params.size(); ++k) {
+      const size_t field = field_at(m()[of_one[of_one.body().params[k]].attr].name);
+      if (field == spec.fields.size()) return {};  // predicts from what this data has not
+      out.predict_fields_.push_back(field);
+    }
+    const StrId n_name = intern("n");
+    const FuncId f = start("predictions", n_name);
+    const DimId n = types().dims.variable(n_name);
+    std::vector<ValueId> all{param(f, params, "params")};
+    for (size_t k : out.predict_fields_) all.push_back(param(f, field_type(k, n), out.fields_[k].name));
+    Builder b(m(), f, BlockId{0});
+    const BlockId body = b.begin_map({n}, {}, all, loc);
+    const std::vector<ValueId> inside = m()[f][body].params;
+    Builder in = b.in(body);
+    std::vector<ValueId> of_field(spec.fields.size());
+    for (size_t k = 0; k < out.predict_fields_.size(); ++k)
+      of_field[out.predict_fields_[k]] = in.index(inside[k + 2], std::span(&inside[0], 1), false, loc);
+    in.set_result(in.convert(call_model(in, predict->func, inside[1], {}, false, of_field), DType::f64, loc));
+    b.set_result(b.end_map(body, {n}, all, loc));
+    out.predict_n_fields_ = static_cast<int>(out.predict_fields_.size());
+    return f;
+  }
+
+  /// update[p](w, g, moments…, hyper…) → (w, moments…), the optimizer's constants filled in.
+  FuncId update() {
+    const OptimizerSpec& o = spec.optimizer;
+    using Kind = OptimizerSpec::Kind;
+    const bool is_adam = o.kind == Kind::adam || o.kind == Kind::adamw;
+    const DType dtype = out.step_.dtype;
+    if (o.kind == Kind::sgd) out.moments_ = {"momentum"};
+    else if (o.kind == Kind::rmsprop) out.moments_ = {"square", "momentum"};
+    else out.moments_ = {"mean", "square"};
+    out.step_.n_moments = static_cast<int>(out.moments_.size());
+    out.step_.n_hyper = is_adam ? 3 : 1;
+
+    const StrId p_name = intern("p");
+    const FuncId f = start("update", p_name);
+    const DimId p = types().dims.variable(p_name);
+    const TypeId flat = types().array(dtype, {p}), scalar = types().scalar(dtype);
+    std::vector<ValueId> args{param(f, flat, "w"), param(f, flat, "g")};
+    for (const std::string& name : out.moments_) args.push_back(param(f, flat, name));
+    constexpr std::string_view kHyper[] = {"lr", "c1", "c2"};
+    for (int k = 0; k < out.step_.n_hyper; ++k) args.push_back(param(f, scalar, kHyper[k]));
+    Builder b(m(), f, BlockId{0});
+    const auto number = [&](double x) { return b.constant(x, dtype, loc); };
+    if (spec.clip) {
+      const ValueId clipped[2] = {args[1], number(spec.clip_norm)};
+      args[1] = b.call(spec.clip, {p}, clipped, loc);
+    }
+    std::vector<double> constants{o.beta1, o.beta2, o.eps, o.decay};
+    if (o.kind == Kind::sgd) constants = {o.momentum, o.nesterov ? 1.0 : 0.0, o.decay};
+    if (o.kind == Kind::rmsprop) constants = {o.rho, o.eps, o.momentum, o.decay};
+    for (double x : constants) args.push_back(number(x));
+    b.set_result(b.call(spec.update, {p}, args, loc));
+    return f;
+  }
+
+  FuncId gradient(FuncId f) {
+    return c.derivative({.kind = DerivativeRequest::Kind::value_and_grad, .mode = Mode::reverse, .base = f, .wrt = {0}, .with_value = true}, loc);
+  }
+  FuncId fixed(FuncId f) { return f && c.ready(f) ? c.at_sizes(f, spec.sizes) : FuncId{}; }
+
+  Error failure() { return Error{render_all(c.diagnostics, c.sources)}; }
+
+  Result<TrainProgram> run(const CompileOptions& options) {
+    lay_out();
+    TrainStep& step = out.step_;
+    step.symbol = "step", step.draws = n_hidden(true) > 1, step.n_scales = static_cast<int>(spec.losses.size());
+    out.key_in_predict_ = n_hidden(false) > 1;
+    step.block = gradient(block(true));
+    if (!step.block) return failure();
+    if (spec.regulariser) {
+      const FuncId r = fixed(spec.regulariser);
+      step.regulariser = r ? gradient(r) : r;
+      if (!step.regulariser) return failure();
+    }
+    step.update = update();
+    const FuncId evaluate = block(false);
+    const FuncId predict = prediction();
+    for (FuncId f : {step.update, evaluate, predict})
+      if (f && !c.ready(f)) return failure();
+    entries.push_back({"evaluate", evaluate});
+    if (predict) entries.push_back({"predict", predict});
+    for (size_t k = 0; k < info.params.size(); ++k) {
+      if (!info.params[k].initial) continue;
+      const FuncId f = fixed(info.params[k].initial);
+      if (!f) return failure();
+      out.initials_[k].entry = fmt::format("initial{}", k);
+      entries.push_back({out.initials_[k].entry, f});
+    }
+    CompileOptions with_step = options;
+    with_step.steps = std::span(&step, 1);
+    auto code = jit(m(), entries, with_step);
+    if (!code) return code.error();
+    out.code_ = std::make_shared<JitModule>(std::move(*code));
+    return std::move(out);
+  }
+};
+
+Result<TrainProgram> TrainProgram::make(Compilation& c, const TrainSpec& spec, const CompileOptions& options) {
+  return TrainBuilder{c, spec, c.models.models[static_cast<size_t>(spec.model)]}.run(options);
+}
+
+namespace {
+
+/// A uniform number in (0, 1) from 64 random bits.
+double unit(uint64_t bits) { return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52; }
+
+double draw(const Distribution& d, double fan_in, double fan_out, uint64_t key, uint64_t element) {
+  using Kind = Distribution::Kind;
+  const auto uniform = [&](double lo, double hi) { return lo + (hi - lo) * unit(runtime::philox64(key, element)); };
+  // Box & Muller 1958; two draws an element, so that an element does not depend on its neighbour.
+  const auto normal = [&] {
+    const double u = unit(runtime::philox64(key, 2 * element)), v = unit(runtime::philox64(key, 2 * element + 1));
+    return std::sqrt(-2 * std::log(u)) * std::cos(2 * 3.14159265358979323846 * v);
+  };
+  switch (d.kind) {
+    case Kind::glorot_uniform: return uniform(-1, 1) * std::sqrt(6 / (fan_in + fan_out));
+    case Kind::he_uniform: return uniform(-1, 1) * std::sqrt(6 / fan_in);
+    case Kind::glorot_normal: return normal() * std::sqrt(2 / (fan_in + fan_out));
+    case Kind::he_normal: return normal() * std::sqrt(2 / fan_in);
+    case Kind::uniform: return uniform(d.a, d.b);
+    case Kind::normal: return d.a + d.b * normal();
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
+  std::vector<std::byte> state(static_cast<size_t>(state_bytes()));
+  const uint64_t stream = runtime::stream_key(seed, runtime::Stream::init);
+  for (size_t k = 0; k < leaves_.size(); ++k) {
+    std::byte* at = state.data() + leaves_[k].offset * element_bytes();
+    if (!initials_[k].entry.empty()) {
+      // Nothing it computes may fail: a function of constants.
+      auto* f = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(initials_[k].entry));
+      void* cells[] = {at, thread_workspace(workspace_bytes(code_->workspace(initials_[k].entry), {}))};
+      f(nullptr, cells);
+      continue;
+    }
+    if (!initials_[k].drawn) continue;
+    const uint64_t key = runtime::fold(stream, k);
+    for (int64_t e = 0; e < leaves_[k].count; ++e) {
+      const double x = draw(*initials_[k].drawn, initials_[k].fan_in, initials_[k].fan_out, key, static_cast<uint64_t>(e));
+      const auto narrow = static_cast<float>(x);
+      if (dtype() == DType::f32) std::memcpy(at + e * 4, &narrow, 4);
+      else std::memcpy(at + e * 8, &x, 8);
+    }
+  }
+  return state;
+}
+
+Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std::byte* state, std::byte* next) const {
+  using Step = int32_t (*)(const dlc_ctx*, int64_t, const int64_t*, const void* const*, int64_t, const double*, const double*, const void*, void*,
+                           double*, void*);
+  static_assert(sizeof(Step) == sizeof(void*));
+  const auto f = reinterpret_cast<Step>(code_->entry("step"));
+  const auto workspace = reinterpret_cast<int64_t (*)()>(code_->workspace("step"));
+  double losses[2] = {};
+  dlc_error error{};
+  dlc_ctx ctx{};
+  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
+  const int32_t code = f(&ctx, window.n, window.rows, window.tables.data(), static_cast<int64_t>(window.key), window.scales.data(),
+                         window.hyper.data(), state, next, losses, thread_workspace(workspace()));
+  if (code != DLC_OK) return error.code = code, Error{run_time_error_text(error)};
+  return Losses{losses[0], losses[1]};
+}
+
+Result<int> TrainProgram::run(const char* entry, std::vector<void*> cells, int64_t n) const {
+  const int64_t bytes = workspace_bytes(code_->workspace(entry), std::span(&n, 1));
+  void* workspace = thread_workspace(bytes);
+  if (bytes > 0 && !workspace) return Error{fmt::format("there are no {} bytes of memory for {} rows", bytes, n)};
+  cells.insert(cells.begin(), &n);
+  cells.push_back(workspace);
+  dlc_error error{};
+  dlc_ctx ctx{};
+  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
+  const int32_t code = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(entry))(&ctx, cells.data());
+  if (code != DLC_OK) return error.code = code, Error{run_time_error_text(error)};
+  return 0;
+}
+
+namespace {
+// As many rows as are evaluated at once: the memory this takes does not grow with the table.
+constexpr int64_t kRowsAtOnce = 1024;
+}  // namespace
+
+Result<double> TrainProgram::loss(const std::vector<const void*>& tables, int64_t n, std::span<const double> scales, const std::byte* state) const {
+  double total = 0;
+  for (int64_t first = 0; first < n; first += kRowsAtOnce) {
+    int64_t key = 0, start = first;
+    std::vector<void*> cells;
+    for (const StateLeaf& leaf : leaves_) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
+    if (key_in_predict_) cells.push_back(&key), cells.push_back(&start);
+    for (size_t k = 0; k < tables.size(); ++k)
+      cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.row_bytes[k]);
+    std::vector<float> narrow(scales.begin(), scales.end());
+    for (size_t k = 0; k < scales.size(); ++k) cells.push_back(dtype() == DType::f32 ? static_cast<void*>(&narrow[k]) : const_cast<double*>(&scales[k]));
+    alignas(8) std::byte value[8];
+    cells.push_back(value);
+    const Result<int> done = run("evaluate", std::move(cells), std::min(kRowsAtOnce, n - first));
+    if (!done) return done.error();
+    float x = 0;
+    double y = 0;
+    std::memcpy(&x, value, 4), std::memcpy(&y, value, 8);
+    total += dtype() == DType::f32 ? x : y;
+  }
+  return total;
+}
+
+Result<std::vector<double>> TrainProgram::predict(const std::vector<const void*>& tables, int64_t n, const std::byte* state) const {
+  std::vector<double> out(static_cast<size_t>(n * prediction_width_));
+  for (int64_t first = 0; first < n; first += kRowsAtOnce) {
+    std::vector<void*> cells;
+    for (const StateLeaf& leaf : leaves_) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
+    for (size_t k : predict_fields_) cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.row_bytes[k]);
+    cells.push_back(out.data() + first * prediction_width_);
+    const Result<int> done = run("predict", std::move(cells), std::min(kRowsAtOnce, n - first));
+    if (!done) return done.error();
+  }
+  return out;
+}
+
+}  // namespace dlc

@@ -1,0 +1,94 @@
+// A train block as native code: one function for a whole step, and what evaluates and predicts between steps.
+//
+//   Result<TrainProgram> program = TrainProgram::make(c, c.models.trains[0], {});
+//   std::vector<std::byte> state = program->initial_state(seed);
+//   program->step(window, state, next);
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "codegen/codegen.h"
+#include "pipeline/compilation.h"
+
+namespace dlc {
+
+/// One parameter in the state.
+struct StateLeaf {
+  std::string name;
+  std::vector<int64_t> shape;
+  int64_t offset = 0, count = 1;  // in elements
+};
+
+/// A field of the data as the compiled code reads it: [rows, width] or [rows] of `dtype`.
+struct TrainField {
+  std::string name;
+  DType dtype = DType::f64;
+  int64_t width = 1;
+};
+
+class TrainProgram {
+ public:
+  /// Compiles `spec`. Errors of the program are in c.diagnostics too.
+  static Result<TrainProgram> make(Compilation& c, const TrainSpec& spec, const CompileOptions& options);
+
+  DType dtype() const { return step_.dtype; }
+  int element_bytes() const { return dtype_bytes(step_.dtype); }
+  const std::vector<StateLeaf>& leaves() const { return leaves_; }
+  const std::vector<std::string>& moments() const { return moments_; }
+  const std::vector<TrainField>& fields() const { return fields_; }
+  int64_t part_length() const { return step_.state_length; }      // elements of w, and of each moment
+  int64_t state_bytes() const { return (1 + step_.n_moments) * part_length() * element_bytes(); }
+  bool has_predict() const { return predict_n_fields_ >= 0; }
+  int64_t prediction_width() const { return prediction_width_; }  // 1 for a scalar
+  /// Positions in fields() of what `predict` takes, in its order.
+  const std::vector<size_t>& predict_fields() const { return predict_fields_; }
+
+  /// The parameters as the model declares them, moments zero. Random ones are functions of (seed, parameter, element).
+  std::vector<std::byte> initial_state(uint64_t seed) const;
+
+  /// Tables of the fields, row-major; `rows` picks from them.
+  struct Window {
+    std::vector<const void*> tables;  // one a field
+    const int64_t* rows = nullptr;
+    int64_t n = 0;
+    uint64_t key = 0;                 // of this update's random numbers
+    std::vector<double> scales;       // one a loss term
+    std::vector<double> hyper;        // learning rate, then bias corrections where the optimizer has them
+  };
+  struct Losses {
+    double data = 0, regulariser = 0;
+  };
+  /// state → next, two buffers of state_bytes() aligned to 64. The error is a run-time error's text.
+  Result<Losses> step(const Window& window, const std::byte* state, std::byte* next) const;
+  /// The data part of the objective, training off, over all rows of the tables.
+  Result<double> loss(const std::vector<const void*>& tables, int64_t n, std::span<const double> scales, const std::byte* state) const;
+  /// [n, prediction_width()] as doubles.
+  Result<std::vector<double>> predict(const std::vector<const void*>& tables, int64_t n, const std::byte* state) const;
+
+ private:
+  Result<int> run(const char* entry, std::vector<void*> cells, int64_t n) const;
+
+  struct Initial {
+    std::optional<Distribution> drawn;
+    std::string entry;  // of a function that gives it; empty: zeros
+    double fan_in = 1, fan_out = 1;
+  };
+  std::shared_ptr<JitModule> code_;
+  TrainStep step_;
+  std::vector<StateLeaf> leaves_;
+  std::vector<Initial> initials_;
+  std::vector<std::string> moments_;
+  std::vector<TrainField> fields_;
+  std::vector<size_t> predict_fields_;
+  int predict_n_fields_ = -1;
+  int64_t prediction_width_ = 1;
+  bool key_in_predict_ = false;
+  std::vector<std::string> places_;
+
+  friend struct TrainBuilder;
+};
+
+}  // namespace dlc

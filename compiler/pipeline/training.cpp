@@ -1,0 +1,370 @@
+// The loop of a training run around TrainProgram::step, and its checkpoints.
+#include "pipeline/training.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "runtime/data/csv.h"
+#include "runtime/data/impute.h"
+#include "runtime/data/safetensors.h"
+#include "runtime/random/permutation.h"
+#include "runtime/random/philox.h"
+#include "runtime/train/metrics.h"
+
+namespace dlc {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+Error as_error(const runtime::Error& e) { return Error{e.message}; }
+
+runtime::NumberType number_type(DType d) {
+  return d == DType::f32 ? runtime::NumberType::f32 : d == DType::f64 ? runtime::NumberType::f64 : runtime::NumberType::i64;
+}
+
+runtime::MissingPolicy missing_policy(std::string_view name) {
+  return name == "mean"     ? runtime::MissingPolicy::mean
+         : name == "median" ? runtime::MissingPolicy::median
+         : name == "drop"   ? runtime::MissingPolicy::drop
+                            : runtime::MissingPolicy::error;
+}
+
+template <class T>
+Result<std::vector<std::byte>> bytes_of(const runtime::Field& field, const std::vector<int64_t>& rows) {
+  auto values = runtime::gather<T>(field, rows);
+  if (!values) return as_error(values.error());
+  const auto bytes = std::as_bytes(std::span(*values));
+  return std::vector<std::byte>(bytes.begin(), bytes.end());
+}
+
+std::vector<double> doubles_of(const std::vector<std::byte>& bytes, DType dtype) {
+  std::vector<double> out(bytes.size() / static_cast<size_t>(dtype_bytes(dtype)));
+  for (size_t k = 0; k < out.size(); ++k) {
+    if (dtype == DType::f32) {
+      float x;
+      std::memcpy(&x, bytes.data() + 4 * k, 4), out[k] = x;
+    } else if (dtype == DType::f64) {
+      std::memcpy(&out[k], bytes.data() + 8 * k, 8);
+    } else {
+      int64_t x;
+      std::memcpy(&x, bytes.data() + 8 * k, 8), out[k] = static_cast<double>(x);
+    }
+  }
+  return out;
+}
+
+/// Exact, and readable by other programs too.
+std::string exact(double x) { return fmt::format("{}", x); }
+
+}  // namespace
+
+std::vector<const void*> Tables::pointers() const {
+  std::vector<const void*> out;
+  for (const auto& b : bytes) out.push_back(b.data());
+  return out;
+}
+
+Result<std::unique_ptr<Training>> Training::open(Compilation& c, const TrainSpec& spec, const std::string& folder, const CompileOptions& options) {
+  auto program = TrainProgram::make(c, spec, options);
+  if (!program) return program.error();
+  std::unique_ptr<Training> t(new Training(c, spec, std::move(*program)));
+  if (auto read = t->read_data(folder); !read) return read.error();
+  const int64_t per_epoch = t->updates_per_epoch();
+  using Kind = ScheduleSpec::Kind;
+  const auto updates = [&](double epochs) { return static_cast<int64_t>(std::llround(epochs * static_cast<double>(per_epoch))); };
+  t->schedule_.kind = spec.schedule.kind == Kind::step     ? runtime::Schedule::Kind::step
+                      : spec.schedule.kind == Kind::cosine ? runtime::Schedule::Kind::cosine
+                                                           : runtime::Schedule::Kind::constant;
+  t->schedule_.lr = spec.optimizer.lr, t->schedule_.warmup = updates(spec.schedule.warmup);
+  t->schedule_.every = std::max<int64_t>(1, updates(spec.schedule.every)), t->schedule_.factor = spec.schedule.factor;
+  t->schedule_.total = std::max(updates(static_cast<double>(spec.epochs)), t->schedule_.warmup + 1);
+  t->schedule_.floor = spec.schedule.floor * spec.optimizer.lr;
+  if (auto e = runtime::check_schedule(t->schedule_)) return as_error(*e);
+
+  const auto bytes = static_cast<size_t>(t->program_.state_bytes());
+  t->memory_.resize(2 * bytes + 64);
+  const auto start = reinterpret_cast<uintptr_t>(t->memory_.data());
+  t->state_ = t->memory_.data() + ((start + 63) / 64 * 64 - start);
+  t->other_ = t->state_ + bytes;  // a part is a multiple of 64 bytes
+  const auto first = t->program_.initial_state(static_cast<uint64_t>(spec.seed));
+  std::copy(first.begin(), first.end(), t->state_);
+  t->begin_epoch();
+  return t;
+}
+
+Result<bool> Training::read_data(const std::string& folder) {
+  std::filesystem::path path = spec_.path;
+  if (path.is_relative()) path = std::filesystem::path(folder) / path;
+  auto table = runtime::read_csv(path.string());
+  if (!table) return as_error(table.error());
+  std::vector<runtime::FieldSpec> specs;
+  for (size_t k = 0; k < spec_.fields.size(); ++k) {
+    const FieldSpec& f = spec_.fields[k];
+    runtime::FieldSpec s;
+    s.name = program_.fields()[k].name, s.type = number_type(program_.fields()[k].dtype), s.columns = f.columns;
+    if (f.last >= 0) s.begin = f.first, s.end = f.last;
+    for (const auto& [label, value] : f.labels) s.labels.push_back({label, value});
+    s.is_vector = !f.is_single;
+    specs.push_back(std::move(s));
+  }
+  const runtime::MissingPolicy policy = missing_policy(spec_.missing);
+  auto data = runtime::make_dataset(*table, specs, policy);
+  if (!data) return as_error(data.error());
+  n_dropped_ = data->n_dropped;
+
+  const runtime::SplitFractions fractions{spec_.train_part, spec_.valid_part, spec_.test_part};
+  const auto seed = static_cast<uint64_t>(spec_.seed);
+  const auto field_at = [&](StrId name) {
+    return static_cast<size_t>(std::find_if(spec_.fields.begin(), spec_.fields.end(), [&](const FieldSpec& f) { return f.name == name; }) - spec_.fields.begin());
+  };
+  auto split = spec_.stratify ? runtime::split_stratified(data->fields[field_at(spec_.stratify)].values, std::string(c_.module.strings[spec_.stratify]), fractions, seed)
+                              : runtime::split_rows(data->n_rows(), fractions, seed);
+  if (!split) return as_error(split.error());
+  if (split->train.empty()) return Error{fmt::format("{}: no row is left for training", path.string())};
+  for (size_t k = 0; k < data->fields.size(); ++k) {
+    runtime::Field& field = data->fields[k];
+    runtime::FieldPreparation p;
+    p.field = field.name, p.columns = field.columns;
+    auto fill = runtime::fit_fill(field, policy, split->train);
+    if (!fill) return as_error(fill.error());
+    p.fill = *fill;
+    runtime::apply_fill(p.fill, field);
+    if (std::find(spec_.zscore.begin(), spec_.zscore.end(), spec_.fields[k].name) != spec_.zscore.end()) {
+      p.zscore = runtime::fit_zscore(field, split->train);
+      runtime::apply_zscore(p.zscore, field);
+    }
+    preparations_.push_back(std::move(p));
+  }
+  const std::vector<int64_t>* parts[3] = {&split->train, &split->valid, &split->test};
+  for (int k = 0; k < 3; ++k) {
+    auto tables = gather(*data, *parts[k]);
+    if (!tables) return tables.error();
+    tables_[k] = std::move(*tables);
+  }
+  return true;
+}
+
+Result<Tables> Training::gather(const runtime::Dataset& data, const std::vector<int64_t>& rows) const {
+  Tables t;
+  t.n = static_cast<int64_t>(rows.size());
+  for (size_t k = 0; k < data.fields.size(); ++k) {
+    const DType dtype = program_.fields()[k].dtype;
+    auto bytes = dtype == DType::f32   ? bytes_of<float>(data.fields[k], rows)
+                 : dtype == DType::f64 ? bytes_of<double>(data.fields[k], rows)
+                                       : bytes_of<int64_t>(data.fields[k], rows);
+    if (!bytes) return bytes.error();
+    t.bytes.push_back(std::move(*bytes));
+  }
+  return t;
+}
+
+/// What each loss term is multiplied with: 1/n, or 1/Σ weights, added up in order.
+std::vector<double> Training::scales(const Tables& t, const int64_t* rows, int64_t n) const {
+  std::vector<double> out;
+  for (const LossTerm& term : spec_.losses) {
+    double total = static_cast<double>(n);
+    if (term.weight) {
+      size_t k = 0;
+      while (spec_.fields[k].name != term.weight) ++k;
+      const std::vector<double> weights = doubles_of(t.bytes[k], program_.fields()[k].dtype);
+      total = 0;
+      for (int64_t i = 0; i < n; ++i) total += weights[static_cast<size_t>(rows ? rows[i] : i)];
+    }
+    out.push_back(total == 0 ? 0 : 1 / total);
+  }
+  return out;
+}
+
+int64_t Training::updates_per_epoch() const {
+  const int64_t window = spec_.batch == 0 ? n_train() : spec_.batch * spec_.accumulate;
+  return (n_train() + window - 1) / window;
+}
+
+void Training::begin_epoch() {
+  const uint64_t key = runtime::fold(runtime::stream_key(static_cast<uint64_t>(spec_.seed), runtime::Stream::shuffle), static_cast<uint64_t>(epoch_));
+  if (spec_.batch == 0) {
+    order_.resize(static_cast<size_t>(n_train()));
+    for (size_t k = 0; k < order_.size(); ++k) order_[k] = static_cast<int64_t>(k);
+  } else {
+    order_ = runtime::permutation(n_train(), key);
+  }
+  next_ = 0, objective_sum_ = 0, n_objectives_ = 0;
+}
+
+Result<bool> Training::step() {
+  const int64_t window = spec_.batch == 0 ? n_train() : spec_.batch * spec_.accumulate;
+  TrainProgram::Window w;
+  w.tables = tables_[0].pointers();
+  w.rows = order_.data() + next_, w.n = std::min(window, n_train() - next_);
+  w.key = runtime::fold(runtime::stream_key(static_cast<uint64_t>(spec_.seed), runtime::Stream::noise), static_cast<uint64_t>(updates_));
+  w.scales = scales(tables_[0], w.rows, w.n);
+  const auto t = static_cast<double>(updates_ + 1);
+  w.hyper = {learning_rate(), 1 - std::pow(spec_.optimizer.beta1, t), 1 - std::pow(spec_.optimizer.beta2, t)};
+  auto losses = program_.step(w, state_, other_);
+  if (!losses) return losses.error();
+  const double objective = losses->data + losses->regulariser;
+  if (!std::isfinite(objective))
+    return Error{fmt::format("the objective is {} in update {}, epoch {}; a smaller learning rate, or clip norm = 1, may help", objective, updates_ + 1, epoch_ + 1)};
+  std::swap(state_, other_);
+  next_ += w.n, ++updates_;
+  objective_sum_ += objective, ++n_objectives_;
+  return true;
+}
+
+Result<double> Training::loss(int part) const {
+  const Tables& t = tables_[part];
+  return t.n == 0 ? Result<double>(kNan) : program_.loss(t.pointers(), t.n, scales(t, nullptr, t.n), state_);
+}
+
+Result<std::vector<double>> Training::metrics(int part) const {
+  std::vector<double> out;
+  const Tables& t = tables_[part];
+  if (spec_.metrics.empty() || t.n == 0) return out;
+  if (!program_.has_predict()) return Error{"metrics compare `predict` with the data, and this model has no `predict` that the data can feed"};
+  auto predictions = program_.predict(t.pointers(), t.n, state_);
+  if (!predictions) return predictions.error();
+  // The target: the one field of a loss that predict does not take.
+  size_t target = spec_.fields.size();
+  for (size_t k = 0; k < spec_.fields.size(); ++k) {
+    const bool is_input = std::find(program_.predict_fields().begin(), program_.predict_fields().end(), k) != program_.predict_fields().end();
+    const bool is_weight = std::any_of(spec_.losses.begin(), spec_.losses.end(), [&](const LossTerm& l) { return l.weight == spec_.fields[k].name; });
+    if (!is_input && !is_weight) target = k;
+  }
+  if (target == spec_.fields.size()) return Error{"metrics compare `predict` with a field that it does not take, and there is none"};
+  const std::vector<double> targets = doubles_of(t.bytes[target], program_.fields()[target].dtype);
+  const int64_t width = program_.prediction_width();
+  for (const MetricSpec& m : spec_.metrics) {
+    using Kind = MetricSpec::Kind;
+    auto value = m.kind == Kind::auc    ? runtime::auc(*predictions, targets)
+                 : m.kind == Kind::mae  ? runtime::mae(*predictions, targets)
+                 : m.kind == Kind::rmse ? runtime::rmse(*predictions, targets)
+                 : m.kind == Kind::r2   ? runtime::r2(*predictions, targets)
+                 : width > 1            ? runtime::class_accuracy(*predictions, width, targets)
+                                        : runtime::accuracy(*predictions, targets, m.threshold);
+    if (!value) return Error{fmt::format("{}: {}", m.name, value.error().message)};
+    out.push_back(*value);
+  }
+  return out;
+}
+
+Result<EpochResult> Training::finish_epoch() {
+  EpochResult r;
+  r.epoch = ++epoch_;
+  r.train_objective = n_objectives_ ? objective_sum_ / static_cast<double>(n_objectives_) : kNan;
+  auto train = loss(0), valid = loss(1);
+  if (!train) return train.error();
+  if (!valid) return valid.error();
+  r.train_loss = *train, r.valid_loss = *valid;
+  auto measured = metrics(n_valid() > 0 ? 1 : 0);
+  if (!measured) return measured.error();
+  r.metrics = *measured;
+  const double score = n_valid() > 0 ? r.valid_loss : r.train_loss;
+  r.is_best = !has_best_ || score < best_;
+  if (r.is_best) best_ = score, has_best_ = true, since_best_ = 0;
+  else ++since_best_;
+  if (spec_.patience > 0 && since_best_ >= spec_.patience) is_stopped_ = true;
+  begin_epoch();
+  for (const SaveSpec& s : spec_.saves) {
+    if (s.is_best && !r.is_best) continue;
+    if (auto saved = save(s.path); !saved) return saved.error();
+  }
+  return r;
+}
+
+// ----------------------------------------------------------------------------------------------- checkpoints
+
+/// Of what the bits of a run depend on: the model's functions, the data's entries, the step.
+uint64_t Training::program_hash() const {
+  uint64_t h = 14695981039346656037u;  // FNV-1a
+  const auto add = [&](std::string_view text) {
+    for (char ch : text) h = (h ^ static_cast<unsigned char>(ch)) * 1099511628211u;
+  };
+  const ModelInfo& info = c_.models.models[static_cast<size_t>(spec_.model)];
+  for (const Span& where : {info.span, spec_.span}) add(c_.sources.text(where));
+  for (const StateLeaf& leaf : program_.leaves()) {
+    add(leaf.name);
+    for (int64_t d : leaf.shape) add(fmt::format(",{}", d));
+  }
+  for (const std::string& m : program_.moments()) add(m);
+  add(fmt::format("{} {} {} {} {}", dtype_name(program_.dtype()), spec_.seed, spec_.batch, spec_.accumulate, spec_.path));
+  return h;
+}
+
+Result<bool> Training::save(const std::string& path) const {
+  runtime::TensorFile file;
+  const auto note = [&](std::string key, std::string value) { file.metadata.emplace_back(std::move(key), std::move(value)); };
+  note("format", "dlc 1");
+  note("model", std::string(c_.module.strings[c_.models.models[static_cast<size_t>(spec_.model)].name]));
+  note("program", fmt::format("{:016x}", program_hash()));
+  note("seed", fmt::format("{}", spec_.seed));
+  note("epoch", fmt::format("{}", epoch_));
+  note("position", fmt::format("{}", next_));
+  note("updates", fmt::format("{}", updates_));
+  note("objective_sum", exact(objective_sum_));
+  note("objectives", fmt::format("{}", n_objectives_));
+  note("best", has_best_ ? exact(best_) : "none");
+  note("since_best", fmt::format("{}", since_best_));
+  const auto add_part = [&](int part, const std::string& prefix) {
+    const std::byte* base = state_ + part * program_.part_length() * program_.element_bytes();
+    for (const StateLeaf& leaf : program_.leaves()) {
+      const std::byte* at = base + leaf.offset * program_.element_bytes();
+      const auto n = static_cast<size_t>(leaf.count);
+      if (program_.dtype() == DType::f32)
+        file.tensors.push_back(runtime::make_tensor<float>(prefix + leaf.name, leaf.shape, std::span(reinterpret_cast<const float*>(at), n)));
+      else
+        file.tensors.push_back(runtime::make_tensor<double>(prefix + leaf.name, leaf.shape, std::span(reinterpret_cast<const double*>(at), n)));
+    }
+  };
+  add_part(0, "");
+  for (size_t k = 0; k < program_.moments().size(); ++k) add_part(static_cast<int>(k) + 1, "@" + program_.moments()[k] + ".");
+  for (const auto& p : preparations_) runtime::save_preparation(p, file);
+  if (auto e = runtime::write_safetensors(path, file)) return as_error(*e);
+  return true;
+}
+
+Result<bool> Training::resume(const std::string& path) {
+  auto file = runtime::read_safetensors(path);
+  if (!file) return as_error(file.error());
+  const auto note = [&](const char* key) {
+    const std::string* text = file->note(key);
+    return text ? *text : std::string();
+  };
+  if (note("program") != fmt::format("{:016x}", program_hash()))
+    return Error{fmt::format("{}: this is no checkpoint of this program: the model, the data, the batch or the seed is another", path)};
+  const auto whole = [&](const char* key, int64_t most, int64_t& out) {
+    const std::string text = note(key);
+    char* end = nullptr;
+    out = std::strtoll(text.c_str(), &end, 10);
+    return !text.empty() && *end == 0 && out >= 0 && out <= most;
+  };
+  int64_t epoch = 0, position = 0, updates = 0, objectives = 0, since_best = 0;
+  if (!whole("epoch", INT64_MAX / 2, epoch) || !whole("position", n_train(), position) || !whole("updates", INT64_MAX / 2, updates) ||
+      !whole("objectives", INT64_MAX / 2, objectives) || !whole("since_best", INT64_MAX / 2, since_best))
+    return Error{fmt::format("{}: the checkpoint's position is missing or wrong", path)};
+  const auto bytes = static_cast<size_t>(program_.element_bytes());
+  for (int part = 0; part <= static_cast<int>(program_.moments().size()); ++part) {
+    const std::string prefix = part == 0 ? "" : "@" + program_.moments()[static_cast<size_t>(part) - 1] + ".";
+    for (const StateLeaf& leaf : program_.leaves()) {
+      const runtime::Tensor* t = file->find(prefix + leaf.name);
+      if (!t || t->shape != leaf.shape || t->dtype != (program_.dtype() == DType::f32 ? "F32" : "F64"))
+        return Error{fmt::format("{}: `{}{}` is missing, or of another shape or type", path, prefix, leaf.name)};
+      std::memcpy(state_ + static_cast<size_t>(part * program_.part_length() + leaf.offset) * bytes, t->bytes.data(), t->bytes.size());
+    }
+  }
+  epoch_ = epoch, updates_ = updates;
+  begin_epoch();
+  next_ = position, n_objectives_ = objectives, since_best_ = since_best;
+  objective_sum_ = std::strtod(note("objective_sum").c_str(), nullptr);
+  has_best_ = note("best") != "none";
+  best_ = has_best_ ? std::strtod(note("best").c_str(), nullptr) : 0;
+  is_stopped_ = spec_.patience > 0 && since_best_ >= spec_.patience;
+  return true;
+}
+
+}  // namespace dlc

@@ -1,0 +1,96 @@
+// A training run: reads the table, prepares it, steps through the epochs, measures, saves, and goes on where it stopped.
+//
+//   auto run = Training::open(c, c.models.trains[0], {.source = "net2.dl"});
+//   while (!run->is_done()) if (auto e = run->step(); !e) …;
+//
+// Everything random is a function of the seed and of a position, so the bits of the parameters after an update do not
+// depend on where a run was interrupted: a checkpoint is the state and the position.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/train_program.h"
+#include "runtime/data/dataset.h"
+#include "runtime/data/preparation.h"
+#include "runtime/data/split.h"
+#include "runtime/train/schedule.h"
+
+namespace dlc {
+
+/// The fields of a table, prepared and typed, in the order of a part of the split.
+struct Tables {
+  std::vector<std::vector<std::byte>> bytes;  // one a field
+  std::vector<const void*> pointers() const;
+  int64_t n = 0;
+};
+
+struct EpochResult {
+  int64_t epoch = 0;              // counted from 1
+  double train_objective = 0;     // mean over the epoch's updates, as it went, regulariser included
+  double train_loss = 0;          // after the epoch, training off
+  double valid_loss = 0;          // nan without a validation part
+  std::vector<double> metrics;    // of the validation part, or of the training part where there is none
+  bool is_best = false;
+};
+
+class Training {
+ public:
+  /// `folder`: where a relative path of the data is looked for.
+  static Result<std::unique_ptr<Training>> open(Compilation& c, const TrainSpec& spec, const std::string& folder, const CompileOptions& options);
+
+  /// The state of an earlier run of the same program and seed.
+  Result<bool> resume(const std::string& path);
+  /// One update.
+  Result<bool> step();
+  bool is_epoch_done() const { return next_ >= n_train(); }
+  /// Measures; the next step begins another epoch. Saves what `save` asks for.
+  Result<EpochResult> finish_epoch();
+  bool is_done() const { return is_stopped_ || epoch_ >= spec_.epochs; }
+
+  /// Parameters, moments, position: what `resume` reads and, for its parameters, `predict`.
+  Result<bool> save(const std::string& path) const;
+
+  int64_t epoch() const { return epoch_; }      // epochs that are done
+  int64_t updates() const { return updates_; }
+  int64_t updates_per_epoch() const;
+  int64_t n_train() const { return tables_[0].n; }
+  int64_t n_valid() const { return tables_[1].n; }
+  int64_t n_test() const { return tables_[2].n; }
+  int64_t n_dropped() const { return n_dropped_; }
+  double learning_rate() const { return runtime::learning_rate(schedule_, updates_); }
+  const TrainProgram& program() const { return program_; }
+  const std::byte* state() const { return state_; }
+  /// Metrics of a part of the data: 0 training, 1 validation, 2 test; with the state as it is.
+  Result<std::vector<double>> metrics(int part) const;
+  Result<double> loss(int part) const;
+
+ private:
+  Training(Compilation& c, const TrainSpec& spec, TrainProgram program) : c_(c), spec_(spec), program_(std::move(program)) {}
+  Result<bool> read_data(const std::string& folder);
+  Result<Tables> gather(const runtime::Dataset& data, const std::vector<int64_t>& rows) const;
+  std::vector<double> scales(const Tables& t, const int64_t* rows, int64_t n) const;
+  uint64_t program_hash() const;
+  void begin_epoch();
+
+  Compilation& c_;
+  const TrainSpec spec_;
+  TrainProgram program_;
+  std::vector<runtime::FieldPreparation> preparations_;
+  Tables tables_[3];
+  int64_t n_dropped_ = 0;
+  runtime::Schedule schedule_;
+
+  std::vector<std::byte> memory_;
+  std::byte *state_ = nullptr, *other_ = nullptr;  // aligned halves of memory_
+  std::vector<int64_t> order_;                     // of this epoch
+  int64_t epoch_ = 0, next_ = 0, updates_ = 0;     // epochs done; position in order_; updates done
+  double objective_sum_ = 0;
+  int64_t n_objectives_ = 0;
+  double best_ = 0;
+  int64_t since_best_ = 0;
+  bool has_best_ = false, is_stopped_ = false;
+};
+
+}  // namespace dlc
