@@ -516,7 +516,7 @@ constexpr BuiltinRow kRows[] = {
     {"softmax", "softmax(x, axis = k)", 1, 1, true, false, Builtins::along_last, "exp(x) over its sum along the last axis, without overflow."},
     {"log_softmax", "log_softmax(x, axis = k)", 1, 1, true, false, Builtins::along_last, "log of softmax along the last axis, to full accuracy."},
     {"norm", "norm(x, axis = k)", 1, 1, true, false, Builtins::norm, "Euclidean norm of all elements, or along an axis; derivative 0 at 0."},
-    {"l2", "l2(a, b, …)", 1, -1, false, false, Builtins::l2, "Sum of the squares of all elements of all arguments (no ½, no root), as regularisers want it."},
+    {"l2", "l2(a, b, …)", 1, -1, false, false, Builtins::l2, "Sum of the squares of all elements of all arguments; no ½."},
     {"dot", "dot(a, b)", 2, 2, false, false, Builtins::dot, "Sum of products of two vectors."},
     {"outer", "outer(a, b)", 2, 2, false, false, Builtins::outer, "All products of an element of a and one of b."},
     {"transpose", "transpose(x), transpose(x, [1, 0, 2])", 1, 2, false, false, Builtins::transpose, "The axes in reverse, or in the given order."},

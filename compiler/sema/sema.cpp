@@ -374,7 +374,7 @@ bool Analysis::run() {
   for (size_t k = 0; k < models.size(); ++k) hand_over_model(static_cast<int32_t>(k));
   lower_exports();
   for (const Decl& d : main.decls)
-    if (d.kind == DeclKind::train) lower_train(d);
+    if (d.kind == DeclKind::train && !d.is_broken) lower_train(d);
   return diagnostics->n_errors() == before;
 }
 

@@ -420,12 +420,13 @@ void TrainReader::lower_terms() {
   const FuncId id = a.m.add(std::move(f));
   Lowering lowering(a, ast(), id, a.options.real);
   lowering.enter_model(spec.model, false, /*has_key=*/false);
-  if (!lowering.declare_model_names()) return ok = false, void();
+  const auto give_up = [&] { ok = false, a.m.discard(id); };
+  if (!lowering.declare_model_names()) return give_up();
   const DType dtype = a.m.types[a.m.types[info.params_type].fields[0].type].dtype;
   ValueId sum;
   for (const auto& [term, coefficient] : terms) {
     sum = lowering.add_term(sum, term, coefficient, dtype);
-    if (!sum) return ok = false, void();
+    if (!sum) return give_up();
   }
   Builder(a.m, id, BlockId{0}).set_result(sum);
   spec.regulariser = id;
