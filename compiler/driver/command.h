@@ -39,6 +39,7 @@ void add_trace(CLI::App& app, Common& common);
 void add_check(CLI::App& app, Common& common);
 void add_compile(CLI::App& app, Common& common);
 void add_train(CLI::App& app, Common& common);
+void add_predict(CLI::App& app, Common& common);
 void add_explain(CLI::App& app, Common& common);
 
 /// A Compilation with the options of the command line.

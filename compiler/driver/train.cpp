@@ -2,9 +2,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -89,11 +92,24 @@ Result<bool> run_epochs(Training& run, const TrainSpec& spec, const TrainOptions
   return true;
 }
 
+/// As a shell reads it back.
+std::string shell_word(const std::string& text) {
+  const bool is_plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char ch) { return std::isalnum(ch) || std::strchr("_-+=.,:/@%", ch); });
+  if (is_plain) return text;
+  std::string out = "'";
+  for (char ch : text) out += ch == '\'' ? "'\\''" : std::string(1, ch);
+  return out + "'";
+}
+
 int stop_early(const Training& run, const TrainOptions& o, const Compilation& c, const Common& common) {
   const std::string path = o.checkpoint.empty() ? "interrupted.ckpt" : o.checkpoint;
   if (auto saved = run.save(path); !saved) return report(c, saved.error(), common);
-  std::string again = fmt::format("dlc train {} --resume {}", o.file, path);
-  for (const std::string& s : o.set) again += " --set " + s;
+  std::string again = fmt::format("dlc train {} --resume {}", shell_word(o.file), shell_word(path));
+  if (!o.checkpoint.empty()) again += " --checkpoint " + shell_word(o.checkpoint);
+  if (!o.log.empty()) again += " --log " + shell_word(o.log);
+  for (const std::string& s : o.set) again += " --set " + shell_word(s);
+  if (common.real != "f64") again += " --real " + common.real;
+  if (common.opt_level != 2) again += fmt::format(" -O{}", common.opt_level);
   fmt::print(stderr, "interrupted after update {}; saved {}\ngo on with: {}\n", run.updates(), path, again);
   return 130;  // as a shell reports SIGINT
 }

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/program_hash.h"
 #include "runtime/data/csv.h"
 #include "runtime/data/impute.h"
 #include "runtime/data/safetensors.h"
@@ -23,25 +24,6 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Error as_error(const runtime::Error& e) { return Error{e.message}; }
-
-runtime::NumberType number_type(DType d) {
-  return d == DType::f32 ? runtime::NumberType::f32 : d == DType::f64 ? runtime::NumberType::f64 : runtime::NumberType::i64;
-}
-
-runtime::MissingPolicy missing_policy(std::string_view name) {
-  return name == "mean"     ? runtime::MissingPolicy::mean
-         : name == "median" ? runtime::MissingPolicy::median
-         : name == "drop"   ? runtime::MissingPolicy::drop
-                            : runtime::MissingPolicy::error;
-}
-
-template <class T>
-Result<std::vector<std::byte>> bytes_of(const runtime::Field& field, const std::vector<int64_t>& rows) {
-  auto values = runtime::gather<T>(field, rows);
-  if (!values) return as_error(values.error());
-  const auto bytes = std::as_bytes(std::span(*values));
-  return std::vector<std::byte>(bytes.begin(), bytes.end());
-}
 
 std::vector<double> doubles_of(const std::vector<std::byte>& bytes, DType dtype) {
   std::vector<double> out(bytes.size() / static_cast<size_t>(dtype_bytes(dtype)));
@@ -64,17 +46,13 @@ std::string exact(double x) { return fmt::format("{}", x); }
 
 }  // namespace
 
-std::vector<const void*> Tables::pointers() const {
-  std::vector<const void*> out;
-  for (const auto& b : bytes) out.push_back(b.data());
-  return out;
-}
-
 Result<std::unique_ptr<Training>> Training::open(Compilation& c, const TrainSpec& spec, const std::string& folder, const CompileOptions& options) {
+  const uint64_t functions = training_hash(c, spec), prediction = prediction_hash(c, spec);  // before they are optimised
   auto program = TrainProgram::make(c, spec, options);
   if (!program) return program.error();
   std::unique_ptr<Training> t(new Training(c, spec, std::move(*program)));
   if (auto read = t->read_data(folder); !read) return read.error();
+  t->hash_run(functions), t->prediction_hash_ = prediction;
   const int64_t per_epoch = t->updates_per_epoch();
   using Kind = ScheduleSpec::Kind;
   const auto updates = [&](double epochs) { return static_cast<int64_t>(std::llround(epochs * static_cast<double>(per_epoch))); };
@@ -104,15 +82,7 @@ Result<bool> Training::read_data(const std::string& folder) {
   auto table = runtime::read_csv(path.string());
   if (!table) return as_error(table.error());
   std::vector<runtime::FieldSpec> specs;
-  for (size_t k = 0; k < spec_.fields.size(); ++k) {
-    const FieldSpec& f = spec_.fields[k];
-    runtime::FieldSpec s;
-    s.name = program_.fields()[k].name, s.type = number_type(program_.fields()[k].dtype), s.columns = f.columns;
-    if (f.last >= 0) s.begin = f.first, s.end = f.last;
-    for (const auto& [label, value] : f.labels) s.labels.push_back({label, value});
-    s.is_vector = !f.is_single;
-    specs.push_back(std::move(s));
-  }
+  for (size_t k = 0; k < spec_.fields.size(); ++k) specs.push_back(table_field(spec_.fields[k], program_.fields()[k]));
   const runtime::MissingPolicy policy = missing_policy(spec_.missing);
   auto data = runtime::make_dataset(*table, specs, policy);
   if (!data) return as_error(data.error());
@@ -131,10 +101,12 @@ Result<bool> Training::read_data(const std::string& folder) {
     runtime::Field& field = data->fields[k];
     runtime::FieldPreparation p;
     p.field = field.name, p.columns = field.columns;
-    auto fill = runtime::fit_fill(field, policy, split->train);
-    if (!fill) return as_error(fill.error());
-    p.fill = *fill;
-    runtime::apply_fill(p.fill, field);
+    if (policy == runtime::MissingPolicy::mean || policy == runtime::MissingPolicy::median) {
+      auto fill = runtime::fit_fill(field, policy, split->train);
+      if (!fill) return as_error(fill.error());
+      p.fill = *fill;
+      runtime::apply_fill(p.fill, field);
+    }
     if (std::find(spec_.zscore.begin(), spec_.zscore.end(), spec_.fields[k].name) != spec_.zscore.end()) {
       p.zscore = runtime::fit_zscore(field, split->train);
       runtime::apply_zscore(p.zscore, field);
@@ -143,25 +115,11 @@ Result<bool> Training::read_data(const std::string& folder) {
   }
   const std::vector<int64_t>* parts[3] = {&split->train, &split->valid, &split->test};
   for (int k = 0; k < 3; ++k) {
-    auto tables = gather(*data, *parts[k]);
+    auto tables = gather_tables(program_, *data, *parts[k]);
     if (!tables) return tables.error();
     tables_[k] = std::move(*tables);
   }
   return true;
-}
-
-Result<Tables> Training::gather(const runtime::Dataset& data, const std::vector<int64_t>& rows) const {
-  Tables t;
-  t.n = static_cast<int64_t>(rows.size());
-  for (size_t k = 0; k < data.fields.size(); ++k) {
-    const DType dtype = program_.fields()[k].dtype;
-    auto bytes = dtype == DType::f32   ? bytes_of<float>(data.fields[k], rows)
-                 : dtype == DType::f64 ? bytes_of<double>(data.fields[k], rows)
-                                       : bytes_of<int64_t>(data.fields[k], rows);
-    if (!bytes) return bytes.error();
-    t.bytes.push_back(std::move(*bytes));
-  }
-  return t;
 }
 
 /// What each loss term is multiplied with: 1/n, or 1/Σ weights, added up in order.
@@ -210,7 +168,7 @@ Result<bool> Training::step() {
   if (!losses) return losses.error();
   const double objective = losses->data + losses->regulariser;
   if (!std::isfinite(objective))
-    return Error{fmt::format("the objective is {} in update {}, epoch {}; a smaller learning rate, or clip norm = 1, may help", objective, updates_ + 1, epoch_ + 1)};
+    return Error{fmt::format("the objective is {} in update {}, epoch {}; a smaller learning rate, or clip norm = 1, may help", std::isnan(objective) ? kNan : objective, updates_ + 1, epoch_ + 1)};
   std::swap(state_, other_);
   next_ += w.n, ++updates_;
   objective_sum_ += objective, ++n_objectives_;
@@ -279,21 +237,18 @@ Result<EpochResult> Training::finish_epoch() {
 
 // ----------------------------------------------------------------------------------------------- checkpoints
 
-/// Of what the bits of a run depend on: the model's functions, the data's entries, the step.
-uint64_t Training::program_hash() const {
-  uint64_t h = 14695981039346656037u;  // FNV-1a
-  const auto add = [&](std::string_view text) {
-    for (char ch : text) h = (h ^ static_cast<unsigned char>(ch)) * 1099511628211u;
-  };
-  const ModelInfo& info = c_.models.models[static_cast<size_t>(spec_.model)];
-  for (const Span& where : {info.span, spec_.span}) add(c_.sources.text(where));
+/// Of what the bits of a run depend on, but for numbers that one may want to change on the way (epochs, learning rate).
+void Training::hash_run(uint64_t functions) {
+  ProgramHash h;
+  h.add(fmt::format("{:x} {} {} {} {} {} {} {} {}", functions, dtype_name(program_.dtype()), spec_.seed, spec_.batch, spec_.accumulate, spec_.train_part,
+                    spec_.valid_part, spec_.test_part, static_cast<int>(spec_.optimizer.kind)));
   for (const StateLeaf& leaf : program_.leaves()) {
-    add(leaf.name);
-    for (int64_t d : leaf.shape) add(fmt::format(",{}", d));
+    h.add(leaf.name);
+    for (int64_t d : leaf.shape) h.add(fmt::format(",{}", d));
   }
-  for (const std::string& m : program_.moments()) add(m);
-  add(fmt::format("{} {} {} {} {}", dtype_name(program_.dtype()), spec_.seed, spec_.batch, spec_.accumulate, spec_.path));
-  return h;
+  for (const LossTerm& term : spec_.losses) h.add(fmt::format("{} {}", c_.module.strings[term.loss], term.coefficient));
+  for (const auto& bytes : tables_[0].bytes) h.add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  hash_ = h.value;
 }
 
 Result<bool> Training::save(const std::string& path) const {
@@ -301,7 +256,8 @@ Result<bool> Training::save(const std::string& path) const {
   const auto note = [&](std::string key, std::string value) { file.metadata.emplace_back(std::move(key), std::move(value)); };
   note("format", "dlc 1");
   note("model", std::string(c_.module.strings[c_.models.models[static_cast<size_t>(spec_.model)].name]));
-  note("program", fmt::format("{:016x}", program_hash()));
+  note("program", fmt::format("{:016x}", hash_));
+  note("predict", fmt::format("{:016x}", prediction_hash_));
   note("seed", fmt::format("{}", spec_.seed));
   note("epoch", fmt::format("{}", epoch_));
   note("position", fmt::format("{}", next_));
@@ -335,7 +291,7 @@ Result<bool> Training::resume(const std::string& path) {
     const std::string* text = file->note(key);
     return text ? *text : std::string();
   };
-  if (note("program") != fmt::format("{:016x}", program_hash()))
+  if (note("program") != fmt::format("{:016x}", hash_))
     return Error{fmt::format("{}: this is no checkpoint of this program: the model, the data, the batch or the seed is another", path)};
   const auto whole = [&](const char* key, int64_t most, int64_t& out) {
     const std::string text = note(key);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/train_data.h"
 #include "pipeline/train_program.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/preparation.h"
@@ -18,13 +19,6 @@
 #include "runtime/train/schedule.h"
 
 namespace dlc {
-
-/// The fields of a table, prepared and typed, in the order of a part of the split.
-struct Tables {
-  std::vector<std::vector<std::byte>> bytes;  // one a field
-  std::vector<const void*> pointers() const;
-  int64_t n = 0;
-};
 
 struct EpochResult {
   int64_t epoch = 0;              // counted from 1
@@ -69,9 +63,8 @@ class Training {
  private:
   Training(Compilation& c, const TrainSpec& spec, TrainProgram program) : c_(c), spec_(spec), program_(std::move(program)) {}
   Result<bool> read_data(const std::string& folder);
-  Result<Tables> gather(const runtime::Dataset& data, const std::vector<int64_t>& rows) const;
   std::vector<double> scales(const Tables& t, const int64_t* rows, int64_t n) const;
-  uint64_t program_hash() const;
+  void hash_run(uint64_t functions);
   void begin_epoch();
 
   Compilation& c_;
@@ -80,6 +73,7 @@ class Training {
   std::vector<runtime::FieldPreparation> preparations_;
   Tables tables_[3];
   int64_t n_dropped_ = 0;
+  uint64_t hash_ = 0, prediction_hash_ = 0;
   runtime::Schedule schedule_;
 
   std::vector<std::byte> memory_;

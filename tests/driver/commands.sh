@@ -172,7 +172,9 @@ cd "$tmp" || exit 1
 ln -s "$root/examples" examples
 printf 'fn loss[n, d](W: real[n, d], x: real[d]) -> real = sum(W @ x)\n' >net.dl
 echo '{"W": [[1, 2]], "x": [3, 4]}' >in.json
-for command in '' run diff trace check compile explain; do
+cp examples/net2.dl net2.dl && cp examples/data/wdbc.csv patients.csv
+"$dlc" train examples/net2.dl --set epochs=1 --checkpoint net2.safetensors >out 2>err || fail 'weights for the examples'
+for command in '' run diff trace check compile train predict explain; do
   "$dlc" $command --help >help 2>&1 || fail "dlc $command --help"
   examples=$(grep -E '^ +dlc [a-z]+ ' help | sed -E 's/^ *dlc //; s/ {3,}.*//')
   [ -n "$examples" ] || { cp help out; fail "dlc $command --help has no example"; }
