@@ -1,0 +1,255 @@
+#!/bin/bash
+# Training and prediction from outside: interruption at any moment, files that are saved, data and weights that are bad.
+#   training.sh DLC        (from the root of the source tree)
+set -u
+dlc=$(realpath "$1")
+root=$PWD
+tmp=$(mktemp -d)
+mounted=
+trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$tmp"' EXIT
+failed=0
+cp examples/data/wdbc.csv "$tmp" && cd "$tmp" || exit 1
+
+fail() { echo "FAILED: $1"; cat out err; failed=1; }
+# expect STATUS WORD COMMAND…: the command exits so, and what it prints has the word in it.
+expect() {
+  local status=$1 word=$2
+  shift 2
+  "$@" >out 2>err </dev/null
+  local got=$?
+  [ $got = "$status" ] || fail "status $got instead of $status: $*"
+  [ -z "$word" ] || cat out err | grep -qF -- "$word" || fail "no \`$word\`: $*"
+}
+# program FILE [SED]: examples/net2.dl that saves its weights, with dropout, and away from log(0) however long it trains; edited.
+program() {
+  sed -e 's#data/wdbc.csv#wdbc.csv#' -e 's/sigmoid(W1 @ x + b1)/dropout(sigmoid(W1 @ x + b1), rate = 0.1)/' \
+    -e 's/let h = predict(x)/let h = clamp(predict(x), 1e-6, 1 - 1e-6)/' \
+    -e "s/^  metrics .*/&\n  save best \"best.safetensors\"  save last \"last.safetensors\"/" "$root/examples/net2.dl" | sed -e "${2:-}" >"$1"
+}
+program net.dl
+
+# ---- a run, its files, and what it prints
+expect 0 'accuracy' "$dlc" train net.dl --set epochs=3 --log csv:run.csv,jsonl:run.jsonl
+[ "$(head -1 run.csv)" = 'epoch,updates,lr,objective,loss,valid_loss,accuracy,auc' ] && [ "$(wc -l <run.csv)" = 4 ] || fail 'run.csv'
+[ "$(while read -r line; do echo "$line" | python3 -c 'import json, sys; print(json.load(sys.stdin)["epoch"])'; done <run.jsonl | xargs)" = '1 2 3' ] || fail 'run.jsonl'
+expect 0 '"test"' "$dlc" train net.dl --set epochs=1 --json
+python3 -m json.tool out >/dev/null || fail 'the result is not JSON'
+expect 2 'there is no such entry' "$dlc" train net.dl --set learning=3
+expect 2 'is not a whole number' "$dlc" train net.dl --set epochs=x
+expect 1 'has no `train` block' "$dlc" train "$root/examples/slides.dl"
+expect 0 '' "$dlc" train net.dl --set epochs=3 --set optimizer.lr=0.02 --log csv:faster.csv
+cut -d, -f3 faster.csv | sed 1d | sort -u | grep -qx 0.02 || fail 'another learning rate'
+# The best weights are those of the epoch with the least loss; with a wild rate that is not the last one.
+expect 0 '' "$dlc" train net.dl --set epochs=12 --set optimizer.lr=0.9 --log csv:wild.csv
+best=$(sed 1d wild.csv | sort -t, -g -k5 | head -1 | cut -d, -f1)
+expect 0 '' "$dlc" train net.dl --set optimizer.lr=0.9 --set epochs="$best" --log csv:again.csv --checkpoint best.ckpt
+expect 0 '' cmp best.safetensors best.ckpt
+
+# ---- predictions
+expect 0 '' "$dlc" train net.dl
+expect 0 '' "$dlc" predict net.dl --weights last.safetensors --data wdbc.csv -o predictions.csv
+[ "$(head -1 predictions.csv)" = predict ] && [ "$(wc -l <predictions.csv)" = 570 ] || fail 'predictions.csv'
+python3 - <<'PY' >out 2>err || fail 'the predictions are not good'
+import csv
+p = [float(x) for x in open("predictions.csv").read().split()[1:]]
+rows = list(csv.reader(open("wdbc.csv")))
+assert sum((a > 0.5) == (r[-1] == "M") for a, r in zip(p, rows[1:])) / len(p) > 0.97
+csv.writer(open("reversed.csv", "w")).writerows([r[-2::-1] for r in rows])  # columns in another order, no target
+PY
+"$dlc" predict net.dl --weights last.safetensors --data reversed.csv 2>err | cmp - predictions.csv >out || fail 'columns in another order'
+gzip -c reversed.csv >reversed.gz
+"$dlc" predict net.dl --weights last.safetensors --data reversed.gz 2>err | cmp - predictions.csv >out || fail 'a packed table'
+expect 0 '{"predict":[' "$dlc" predict net.dl --weights last.safetensors --data reversed.csv --json
+python3 -m json.tool out >/dev/null || fail 'the predictions are not JSON'
+program other.dl 's/return sigmoid(dot/return tanh(dot/'
+expect 1 'with another `predict`' "$dlc" predict other.dl --weights last.safetensors --data wdbc.csv
+program other.dl 's/Net2/Net3/'
+expect 1 'weights of a model `Net2`' "$dlc" predict other.dl --weights last.safetensors --data wdbc.csv
+program other.dl 's/H = 16/H = 8/'
+expect 1 '`W1` has the shape [16, 30], and the program'"'"'s [8, 30]' "$dlc" predict other.dl --weights last.safetensors --data wdbc.csv
+program other.dl 's/W2/V2/'
+expect 1 'the parameter `V2` is missing' "$dlc" predict other.dl --weights last.safetensors --data wdbc.csv
+program other.dl 's/f32/f64/g'
+expect 1 '`W1` is F32, and the program'"'"'s F64' "$dlc" predict other.dl --weights last.safetensors --data wdbc.csv
+cut -d, -f2- wdbc.csv >narrow.csv
+expect 1 'no column `radius_mean`' "$dlc" predict net.dl --weights last.safetensors --data narrow.csv
+sed '4s/,[^,]*,/,abc,/' wdbc.csv >text.csv
+expect 1 'text.csv:4: column 1 `texture_mean`: `abc` is not a number' "$dlc" predict net.dl --weights last.safetensors --data text.csv
+expect 1 'cannot write' "$dlc" predict net.dl --weights last.safetensors --data wdbc.csv -o none/p.csv
+"$dlc" predict net.dl --weights last.safetensors --data wdbc.csv >/dev/full 2>err && fail 'a full device is not an error'
+# A missing cell gets the training rows' mean, as in training.
+program mean.dl 's/csv("wdbc.csv")/csv("holes.csv", missing = mean)/; s/last.safetensors/mean.safetensors/'
+sed '4s/,[^,]*,/,,/; 9s/,[^,]*,/,NA,/' wdbc.csv >holes.csv
+expect 0 '' "$dlc" train mean.dl --set epochs=2
+expect 0 '' "$dlc" predict mean.dl --weights mean.safetensors --data holes.csv
+expect 1 'holes.csv:4: column 1 `texture_mean`: the cell is empty' "$dlc" predict net.dl --weights last.safetensors --data holes.csv
+
+# ---- killed at 50 moments: nothing is corrupt, and the end has the same bits
+long=(--set epochs=150)
+sane() {  # FILE…: whole safetensors, where they exist
+  python3 - "$@" <<'PY'
+import json, os, struct, sys
+for path in filter(os.path.exists, sys.argv[1:]):
+    data = open(path, "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    assert 8 + n + max(t["data_offsets"][1] for k, t in header.items() if k != "__metadata__") == len(data), path
+PY
+}
+expect 0 '' "$dlc" train net.dl "${long[@]}" --log csv:whole.csv
+mv last.safetensors whole.safetensors && mv best.safetensors whole_best.safetensors
+rm -f run.ckpt killed.csv
+RANDOM=7 n_killed=0 n_finished=0
+finish() {
+  cmp last.safetensors whole.safetensors >out 2>&1 && cmp best.safetensors whole_best.safetensors >>out 2>&1 || fail "other bits after $n_killed kills"
+  n_finished=$((n_finished + 1))
+  rm -f run.ckpt last.safetensors best.safetensors
+}
+attempt() {  # in a process of its own, which becomes the run
+  resume=()
+  [ ! -e run.ckpt ] || resume=(--resume run.ckpt)
+  exec "$dlc" train net.dl "${long[@]}" --checkpoint run.ckpt "${resume[@]}" >out 2>err </dev/null
+}
+while [ $n_killed -lt 50 ]; do
+  attempt &
+  pid=$!
+  sleep 0.$(printf %03d $((20 + RANDOM % 200)))
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+  status=$?
+  sane run.ckpt last.safetensors best.safetensors 2>>err || fail "a corrupt file after $n_killed kills"
+  case $status in
+    0) finish ;;
+    137) n_killed=$((n_killed + 1)) ;;
+    *) fail "status $status after $n_killed kills"; break ;;
+  esac
+done
+(attempt) && finish || fail 'the last run did not finish'
+echo "killed $n_killed times, finished $n_finished times"
+
+# ---- SIGINT: finishes its step, saves, says how to go on; that command ends with the same bits
+"$dlc" train net.dl --set epochs=2000 --checkpoint "my run.ckpt" --log csv:int.csv >out 2>err </dev/null &
+pid=$!
+for ((k = 0; k < 100; ++k)); do [ -s last.safetensors ] && break; sleep 0.05; done
+kill -INT $pid
+wait $pid
+[ $? = 130 ] || fail 'the status after SIGINT'
+again=$(sed -n 's/^go on with: dlc //p' err)
+[ -n "$again" ] || fail 'no word of how to go on'
+sane 'my run.ckpt' 2>>err || fail 'a corrupt file after SIGINT'
+done_epochs=$(($(wc -l <int.csv) - 1))
+eval "'$dlc' ${again/epochs=2000/epochs=$((done_epochs + 5))}" >out 2>err </dev/null || fail "go on: $again"
+cp last.safetensors resumed.safetensors
+[ "$(cut -d, -f1 int.csv | sed 1d | xargs)" = "$(seq $((done_epochs + 5)) | xargs)" ] || fail 'the log of a resumed run'
+expect 0 '' "$dlc" train net.dl --set epochs=$((done_epochs + 5))
+expect 0 '' cmp resumed.safetensors last.safetensors
+
+# ---- bad data: named by file, line and column; nothing is written and nothing lost
+mkdir keep && cp last.safetensors best.safetensors run.csv keep
+same_files() { for f in keep/*; do cmp -s "$f" "${f#keep/}" || fail "lost: ${f#keep/} ($1)"; done; ls -A | sort >now; cmp -s before now || fail "other files: $1"; }
+bad() {  # WORD WHAT…: training on bad.csv fails with the word
+  local word=$1
+  touch before now && ls -A | sort >before
+  expect 1 "$word" "$dlc" train "${2:-bad.dl}" --log csv:run.csv
+  same_files "$word"
+}
+program bad.dl 's/wdbc.csv/bad.csv/'
+rm -f bad.csv
+bad 'bad.csv`: No such file'
+touch bad.csv && bad 'bad.csv'
+head -1 wdbc.csv >bad.csv && bad 'bad.csv'
+sed '7s/,M$//; 7s/,B$//' wdbc.csv >bad.csv && bad 'bad.csv:7: '
+sed '7s/,\([MB]\)$/,5,\1/' wdbc.csv >bad.csv && bad 'bad.csv:7: '
+sed '7s/,[^,]*,/,abc,/' wdbc.csv >bad.csv && bad 'bad.csv:7: column 1 `texture_mean`: `abc` is not a number'
+sed '7s/,[^,]*,/,nan,/' wdbc.csv >bad.csv && bad 'bad.csv:7: column 1 `texture_mean`: `nan` is no number'
+sed '7s/,[^,]*,/,-inf,/' wdbc.csv >bad.csv && bad 'bad.csv:7: column 1 `texture_mean`: `-inf` is infinite'
+sed '7s/,[^,]*,/,1e39,/' wdbc.csv >bad.csv && bad 'bad.csv:7: column 1 `texture_mean`: `1e39` is too large'
+sed '7s/,[^,]*,/,,/' wdbc.csv >bad.csv && bad 'bad.csv:7: column 1 `texture_mean`: the cell is empty'
+sed '7s/,[MB]$/,X/' wdbc.csv >bad.csv && bad 'bad.csv:7: column 30 `diagnosis`: `X` is none of the labels `M`, `B`'
+sed 's/,B$/,M/' wdbc.csv >bad.csv && bad 'class'
+sed '1s/diagnosis/diagnose/' wdbc.csv >bad.csv && bad 'has no column `diagnosis`; did you mean `diagnose`?'
+cut -d, -f5- wdbc.csv >bad.csv && bad 'columns(0..30)'
+gzip -c wdbc.csv | head -c 3000 >bad.csv && bad 'bad.csv'
+{ printf '\x1f\x8b\x08\x00'; head -c 3000 /dev/urandom; } >bad.csv && bad 'bad.csv'
+head -c 3000 /dev/urandom >bad.csv && bad 'bad.csv'
+rm bad.csv && mkdir bad.csv && bad 'bad.csv'
+rmdir bad.csv
+
+# ---- weights and checkpoints that are bad
+expect 0 '' "$dlc" train net.dl --set epochs=1 --checkpoint good.ckpt
+cp last.safetensors best.safetensors keep
+program other.dl 's/dot(W2, a1) + b2/dot(W2, a1) - b2/'
+expect 1 'no checkpoint of this program' "$dlc" train other.dl --resume good.ckpt
+program other.dl 's/W1 @ x + b1/W1 @ x - b1/'
+expect 1 'no checkpoint of this program' "$dlc" train other.dl --resume good.ckpt
+program other.dl 's/train = 0.8  test = 0.2/train = 0.7  test = 0.3/'
+expect 1 'no checkpoint of this program' "$dlc" train other.dl --resume good.ckpt
+sed 's/^17.99/17.98/' wdbc.csv >changed.csv
+expect 1 'no checkpoint of this program' "$dlc" train net.dl --set data=changed.csv --resume good.ckpt
+program other.dl 's#^// Is a tumour#// Is it really a tumour#'
+expect 0 '' "$dlc" train other.dl --set epochs=2 --resume good.ckpt
+expect 0 '' "$dlc" train net.dl --set epochs=1
+cp last.safetensors best.safetensors keep
+python3 - <<'PY' || fail 'making hostile files'
+import json, struct
+data = open("good.ckpt", "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+body = data[8 + n:]
+def write(name, change):
+    header = json.loads(data[8:8 + n])
+    text = change(header)
+    text = (text if isinstance(text, str) else json.dumps(header)).encode()
+    open(name + ".bad", "wb").write(struct.pack("<Q", len(text)) + text + body)
+def edit(name, **entries):
+    write(name, lambda h: h["W1"].update(entries))
+def swap(h): h["W1"]["data_offsets"] = h["@mean.W1"]["data_offsets"]
+write("overlap", swap)
+edit("overflow", shape=[2**62, 30])
+edit("negative", shape=[-16, 30])
+edit("outside", data_offsets=[0, 2**60])
+edit("dtype", dtype="I32")
+edit("unknown", dtype="F7")
+write("gone", lambda h: h.pop("W1") and None)
+write("nojson", lambda h: "{" * 1000)
+write("list", lambda h: "[]")
+open("huge.bad", "wb").write(struct.pack("<Q", 2**63 - 1) + data[8:])
+open("short.bad", "wb").write(data[:5])
+open("cut.bad", "wb").write(data[:-3])
+open("empty.bad", "wb").close()
+open("noise.bad", "wb").write(bytes(range(256)) * 40)
+PY
+ls -A | sort >before
+for bad in *.bad no-such-file; do
+  expect 1 "$bad" "$dlc" train net.dl --resume "$bad" --log csv:run.csv
+  same_files "$bad"
+  expect 1 "$bad" "$dlc" predict net.dl --weights "$bad" --data wdbc.csv -o run.csv
+  same_files "$bad"
+done
+
+# ---- a full disk and a folder that cannot be written
+save_into() { sed "s#last.safetensors#$1/last.safetensors#" net.dl >save.dl; }
+fails_to_save() {  # FOLDER
+  save_into "$1"
+  for command in "train save.dl --set epochs=2" "train net.dl --set epochs=2 --checkpoint $1/last.safetensors" "predict net.dl --weights best.safetensors --data wdbc.csv -o $1/last.safetensors"; do
+    expect 1 "$1/last.safetensors" "$dlc" $command
+    cmp -s "$1/last.safetensors" good.ckpt || fail "an earlier file is lost: $command"
+    [ "$(ls -A "$1" | grep -v '^fill$')" = last.safetensors ] || fail "half a file is left: $command"
+  done
+}
+mkdir small
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k tmpfs small 2>err; then
+  mounted=$tmp/small
+  cp good.ckpt small/last.safetensors
+  head -c 100000 /dev/zero >small/fill 2>/dev/null
+  fails_to_save "$tmp/small"
+  rm small/fill && mount -o remount,ro small && fails_to_save "$tmp/small"
+elif [ "$(id -u)" != 0 ]; then
+  echo 'left out: a full disk (only root can make a small one)'
+  cp good.ckpt small/last.safetensors && chmod 555 small && fails_to_save "$tmp/small"
+  chmod 755 small
+else
+  echo 'left out: a full disk and a read-only folder (no file system can be mounted here)'
+fi
+
+[ $failed = 0 ] && echo 'training: good'
+exit $failed
