@@ -180,6 +180,19 @@ Result<double> Training::loss(int part) const {
   return t.n == 0 ? Result<double>(kNan) : program_.loss(t.pointers(), t.n, scales(t, nullptr, t.n), state_);
 }
 
+/// What metrics compare predictions with: the parameter of the objective's first loss that `predict` lacks.
+size_t Training::target_field() const {
+  const ModelInfo& info = c_.models.models[static_cast<size_t>(spec_.model)];
+  const Func& loss = c_.module[info.find(spec_.losses[0].loss)->func];
+  for (size_t k = 0; k < spec_.fields.size(); ++k) {
+    const bool is_input = std::find(program_.predict_fields().begin(), program_.predict_fields().end(), k) != program_.predict_fields().end();
+    const bool is_taken = std::any_of(loss.body().params.begin(), loss.body().params.end(),
+                                      [&](ValueId p) { return c_.module[loss[p].attr].name == spec_.fields[k].name; });
+    if (is_taken && !is_input) return k;
+  }
+  return spec_.fields.size();
+}
+
 Result<std::vector<double>> Training::metrics(int part) const {
   std::vector<double> out;
   const Tables& t = tables_[part];
@@ -187,13 +200,7 @@ Result<std::vector<double>> Training::metrics(int part) const {
   if (!program_.has_predict()) return Error{"metrics compare `predict` with the data, and this model has no `predict` that the data can feed"};
   auto predictions = program_.predict(t.pointers(), t.n, state_);
   if (!predictions) return predictions.error();
-  // The target: the one field of a loss that predict does not take.
-  size_t target = spec_.fields.size();
-  for (size_t k = 0; k < spec_.fields.size(); ++k) {
-    const bool is_input = std::find(program_.predict_fields().begin(), program_.predict_fields().end(), k) != program_.predict_fields().end();
-    const bool is_weight = std::any_of(spec_.losses.begin(), spec_.losses.end(), [&](const LossTerm& l) { return l.weight == spec_.fields[k].name; });
-    if (!is_input && !is_weight) target = k;
-  }
+  const size_t target = target_field();
   if (target == spec_.fields.size()) return Error{"metrics compare `predict` with a field that it does not take, and there is none"};
   const std::vector<double> targets = doubles_of(t.bytes[target], program_.fields()[target].dtype);
   const int64_t width = program_.prediction_width();

@@ -66,6 +66,7 @@ class Training {
   std::vector<double> scales(const Tables& t, const int64_t* rows, int64_t n) const;
   void hash_run(uint64_t functions);
   void begin_epoch();
+  size_t target_field() const;
 
   Compilation& c_;
   const TrainSpec spec_;

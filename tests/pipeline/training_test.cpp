@@ -2,6 +2,7 @@
 #include "pipeline/training.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -24,6 +25,9 @@ const std::string kNet =
     "  normalize x = zscore\n  split train = 0.8 valid = 0.2 stratify = y\n"
     "  objective mean(loss) + 1e-3 * l2(W1, W2)\n  optimizer adam(lr = 1e-2)\n  batch 32  epochs 3  seed 5\n  metrics accuracy\n}\n";
 const std::string kData = "../../examples/data";
+
+/// Of this process: another build's tests may run beside it.
+std::string own_path(const std::string& name) { return testing::TempDir() + std::to_string(::getpid()) + name; }
 
 struct TestRun {
   Compilation c{{}};
@@ -80,8 +84,20 @@ TEST(Training, AccumulatedBatchesAreTheLargeBatch) {
   EXPECT_EQ(large.state(), small.state());
 }
 
+TEST(Training, MetricsCompareWithTheTargetOfTheFirstLoss) {
+  std::string text = kNet;
+  text.replace(text.find("}\ntrain"), 1, "  loss small(x: f32[D], size: f32) -> f32 = size * predict(x)^2\n}");
+  text.replace(text.find("B = 0) }"), 8, "B = 0)  size = column(3) }");
+  text.replace(text.find("mean(loss)"), 10, "mean(loss) + 1e-9 * mean(small)");
+  TestRun run(text);
+  run.all();
+  auto metrics = run.training->metrics(1);
+  ASSERT_TRUE(metrics);
+  EXPECT_GT((*metrics)[0], 0.9);
+}
+
 TEST(Training, GoesOnWhereItStopped) {
-  const std::string path = testing::TempDir() + "resume.safetensors";
+  const std::string path = own_path("resume.safetensors");
   TestRun whole(kNet);
   whole.all();
   for (int64_t stop : {0, 1, 14, 15, 16, 29, 44, 45}) {
@@ -106,7 +122,7 @@ const std::string kQuadratic =
     "train Q { data csv(\"q.csv\") { x = column(\"x\") }  objective mean(loss)  optimizer OPT  batch all  epochs 100 }\n";
 
 struct Quadratic {
-  std::string folder = testing::TempDir() + "quadratic";
+  std::string folder = own_path("quadratic");
   Quadratic() {
     std::filesystem::create_directories(folder);
     std::ofstream(folder + "/q.csv") << "x\n3\n3\n3\n";
