@@ -324,7 +324,9 @@ void Parser::data_entry(TrainEntry& entry) {
   recover_to_body();
   if (panic_ || !at(TK::left_brace)) return static_cast<void>(expect(TK::left_brace));
   open();
+  reads_labels_ = true;
   entry.args = entry_fields();
+  reads_labels_ = false;
   if (!panic_ && at(TK::comma))
     expected(syntax_error("expected-token"), "`name = …` or `}`").help("white space separates the fields");
   close(TK::right_brace);

@@ -299,7 +299,9 @@ Slice<Arg> Parser::arguments(ListKind kind, TK closer) {
 
 Arg Parser::named_argument(bool may_be_range) {
   const Token first = peek();
-  Arg arg{.kind = ArgKind::named, .name = expect_name("a name"), .value = {}, .span = {}};
+  Arg arg{.kind = ArgKind::named, .name = {}, .value = {}, .span = {}};
+  if (reads_labels_ && first.kind == TK::string) take(), arg.name = {first.text(), span_of(first)};
+  else arg.name = expect_name("a name");
   expect(TK::assign);
   arg.value = may_be_range ? range_or_value() : expression();
   arg.span = span_from(first);
@@ -309,7 +311,8 @@ Arg Parser::named_argument(bool may_be_range) {
 Arg Parser::argument(ListKind kind) {
   const Token first = peek();
   const bool is_index = kind == ListKind::index;
-  if (first.kind == TK::name && peek(1).kind == TK::assign && kind != ListKind::array)
+  const bool is_label = reads_labels_ && kind == ListKind::call && first.kind == TK::string;
+  if ((first.kind == TK::name || is_label) && peek(1).kind == TK::assign && kind != ListKind::array)
     return named_argument(kind == ListKind::call);
   Arg arg;
   if (is_index && first.kind == TK::name && peek(1).kind == TK::kw_in) {

@@ -167,6 +167,7 @@ class Parser {
   size_t last_failure_ = static_cast<size_t>(-1);  // position of the last `fail`
   int depth_ = 0;
   bool panic_ = false;
+  bool reads_labels_ = false;  // in the fields of `data`: the name of an argument may stand in quotes
   bool told_too_deep_ = false;
   std::set<TokenKind> misused_words_;  // reserved words that stood for names
   Place place_ = Place::expression;

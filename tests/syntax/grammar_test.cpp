@@ -173,6 +173,10 @@ TEST(Declarations, ModelAndTrain) {
             "schedule(call(name cosine)) "
             "batch(number 32) accumulate(number 4) epochs(number 5) seed(number 0) metrics(name accuracy auc = name b) "
             "save best(string \"f\"))");
+  // A label may be any text; elsewhere the name of an argument is a name.
+  EXPECT_EQ(file("train M { data csv(\"a\") { y = column(\"sea\", \"NEAR BAY\" = 0, INLAND = 1) } }"),
+            "train M(data(call(name csv string \"a\") y = call(name column string \"sea\" NEAR BAY = number 0 INLAND = number 1)))");
+  EXPECT_NE(parse_text("train M { optimizer adam(\"lr\" = 1) }").errors(), "");
 }
 
 TEST(Declarations, ContextualWordsStayNames) {

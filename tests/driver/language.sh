@@ -1,0 +1,23 @@
+#!/bin/bash
+# Every `train` block of docs/language.md trains, with the model of its section.
+#   language.sh DLC        (from the root of the source tree)
+set -u
+tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
+python3 - "$(realpath "$1")" "$tmp" <<'PY'
+import json, os, re, subprocess, sys
+dlc, tmp = sys.argv[1:]
+blocks = re.findall(r"^```\n(.*?)^```$", open("docs/language.md", encoding="utf-8").read(), flags=re.M | re.S)
+model = next(b for b in blocks if b.startswith("model "))
+trains = [b for b in blocks if b.startswith("train ")]
+os.symlink(os.path.abspath("examples"), f"{tmp}/examples")
+for block in trains:
+    open(f"{tmp}/page.dl", "w", encoding="utf-8").write(model + block)
+    got = subprocess.run([dlc, "train", "page.dl", "--json"], cwd=tmp, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if got.returncode or not json.loads(got.stdout)["train"]["loss"] < 10:
+        sys.exit(f"{block}{got.stdout}{got.stderr}")
+for saved in re.findall(r'save +\w+ "(.*)"', "".join(trains)):
+    if not os.path.exists(f"{tmp}/{saved}"):
+        sys.exit(f"{saved} is not there")
+print(f"{len(trains)} blocks trained")
+sys.exit(not trains)
+PY
