@@ -7,16 +7,17 @@ dlc=$1 update=0
 shift
 [ "$1" = --update ] && update=1 && shift
 python3 - "$dlc" $update "$@" <<'PY'
-import re, subprocess, sys
+import re, subprocess, sys, tempfile
 dlc, update, files = sys.argv[1], sys.argv[2] == "1", sys.argv[3:]
 failed = shown = 0
+folder = tempfile.TemporaryDirectory()  # what the text calls /tmp
 for path in files:
     text = open(path, encoding="utf-8").read()
     def check(block):
         global failed, shown
         command, _, want = block.group(1).partition("\n")
-        run = subprocess.run(["bash", "-c", command.replace("build/dlc", f"'{dlc}'", 1)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        got = run.stdout + run.stderr
+        run = subprocess.run(["bash", "-c", command.replace("build/dlc", f"'{dlc}'", 1).replace("/tmp", folder.name)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        got = (run.stdout + run.stderr).replace(folder.name, "/tmp")
         shown += 1
         if got != want and not update:
             failed += 1
