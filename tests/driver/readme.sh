@@ -16,7 +16,7 @@ for path in files:
     def check(block):
         global failed, shown
         command, _, want = block.group(1).partition("\n")
-        run = subprocess.run(["bash", "-c", command.replace("build/dlc", f"'{dlc}'", 1).replace("/tmp", folder.name)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        run = subprocess.run(["bash", "-c", command.replace("/tmp", folder.name).replace("build/dlc", f"'{dlc}'", 1)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         got = (run.stdout + run.stderr).replace(folder.name, "/tmp")
         shown += 1
         if got != want and not update:
