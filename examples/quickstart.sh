@@ -24,3 +24,5 @@ say "all modes against each other and against 200 bits"
 show build/dlc check examples/slides.dl
 say "a network compiled, differentiated and trained from C++ (examples/host_jit.cpp)"
 show build/host_jit examples/net2_functions.dl examples/data/wdbc.csv
+say "one page about it all, to open in a browser (report.html)"
+show build/dlc report examples/slides.dl --at x1=0.5,x2=1 -o report.html

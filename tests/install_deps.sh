@@ -6,7 +6,8 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache mold pkg-config
   llvm-22-dev libzstd-dev libxml2-dev libz3-dev zlib1g-dev   # LLVM, and what its static libraries link
-  libfmt-dev libcli11-dev nlohmann-json3-dev libmpfr-dev libgtest-dev)
+  libfmt-dev libcli11-dev nlohmann-json3-dev libmpfr-dev libgtest-dev
+  graphviz)                                                   # draws the graphs of `dlc report`, as a program
 [ "${1:-}" = --bench ] && packages+=(libbenchmark-dev)
 
 if ! command -v dpkg-query >/dev/null; then

@@ -6,8 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "driver/command.h"
-#include "pipeline/requests.h"
+#include "driver/point.h"
 
 namespace dlc {
 namespace {
@@ -24,26 +23,11 @@ constexpr const char* kExamples =
     "  dlc check examples/net2_functions.dl loss objective --order 2 --seed 7\n"
     "Differences are in ulp of Σ|terms|; up to 8 is rounding. Exit status 1 if a check fails.";
 
-/// The named functions, or all of the file; one that an export names again only once, and no exported derivative.
-int find_functions(const Compilation& c, const Options& o, const Common& common, std::vector<FuncId>& functions) {
-  for (const std::string& name : o.functions) {
-    const auto f = find_function_named(c, name);
-    if (!f) return wrong_usage(f.error().message, common);
-    functions.push_back(*f);
-  }
-  if (!functions.empty()) return kDone;
-  for (const std::string& name : c.names()) {
-    const FuncId f = c.find(name);
-    if (f && !c.module[f].request && std::find(functions.begin(), functions.end(), f) == functions.end()) functions.push_back(f);
-  }
-  return kDone;
-}
-
 int run(const Options& o, const Common& common) {
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
   std::vector<FuncId> functions;
-  if (const int status = find_functions(*c, o, common, functions)) return status;
+  if (const int status = find_functions(*c, o.functions, common, functions)) return status;
   CheckOptions options = o.check;
   options.opt_level = common.opt_level;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();

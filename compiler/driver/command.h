@@ -40,6 +40,7 @@ void add_check(CLI::App& app, Common& common);
 void add_compile(CLI::App& app, Common& common);
 void add_train(CLI::App& app, Common& common);
 void add_predict(CLI::App& app, Common& common);
+void add_report(CLI::App& app, Common& common);
 void add_explain(CLI::App& app, Common& common);
 
 /// A Compilation with the options of the command line.

@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
   dlc::add_compile(app, common);
   dlc::add_train(app, common);
   dlc::add_predict(app, common);
+  dlc::add_report(app, common);
   dlc::add_explain(app, common);
   try {
     app.parse(argc, argv);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "interp/sizes.h"
 #include "pipeline/requests.h"
 #include "pipeline/values.h"
@@ -46,6 +48,20 @@ int find_parameters(const Compilation& c, FuncId f, const std::optional<std::str
   auto found = find_wrt(c, f, list, WrtDefault::all);
   if (!found) return report(c, found.error(), common, found.error().diagnostic ? kFailed : kWrongUsage);
   wrt = std::move(*found);
+  return kDone;
+}
+
+int find_functions(const Compilation& c, const std::vector<std::string>& names, const Common& common, std::vector<FuncId>& functions) {
+  for (const std::string& name : names) {
+    const auto f = find_function_named(c, name);
+    if (!f) return wrong_usage(f.error().message, common);
+    functions.push_back(*f);
+  }
+  if (!functions.empty()) return kDone;
+  for (const std::string& name : c.names()) {
+    const FuncId f = c.find(name);
+    if (f && !c.module[f].request && std::find(functions.begin(), functions.end(), f) == functions.end()) functions.push_back(f);
+  }
   return kDone;
 }
 

@@ -1,4 +1,4 @@
-// A function of a file and its arguments, as run, diff and trace take them from the command line.
+// Functions of a file and their arguments, as the subcommands take them from the command line.
 #pragma once
 #include <optional>
 #include <string>
@@ -18,6 +18,9 @@ struct Point {
 /// Finds the functions, makes them ready, and binds the arguments, whose sizes must fit. kDone, or the exit status after
 /// a message.
 [[nodiscard]] int find_point(Compilation& c, const std::string& functions, const Arguments& given, const Common& common, Point& point);
+
+/// The named functions, or all of the file; one that an export names again only once, and no exported derivative.
+[[nodiscard]] int find_functions(const Compilation& c, const std::vector<std::string>& names, const Common& common, std::vector<FuncId>& functions);
 
 /// The arguments in `lists` (of run: one each) and in the file of --args.
 [[nodiscard]] int read_arguments(Arguments& given, const std::vector<std::string>& lists, bool is_one_each, const std::string& source,

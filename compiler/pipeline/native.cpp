@@ -215,6 +215,12 @@ Result<InterpValue<double>> Native::call(std::span<const InterpValue<double>> ar
   return collect(cells, compilation_->module[func_].result_type(), leaf, cells.sizes);
 }
 
+Result<int64_t> Native::workspace(std::span<const InterpValue<double>> args) const {
+  Cells cells;
+  if (auto ready = prepare(cells, args, {}); !ready) return ready.error();
+  return cells.workspace;
+}
+
 Result<double> Native::time(std::span<const InterpValue<double>> args, int64_t n) const {
   Cells cells;
   if (auto ready = prepare(cells, args, {}); !ready) return ready.error();

@@ -36,6 +36,9 @@ class Native {
   /// The first call's checks of sizes are bind_sizes'; the error is that of the program at run time.
   Result<InterpValue<double>> call(std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given = {}) const;
 
+  /// Bytes of arrays that a call keeps beside its arguments and results.
+  Result<int64_t> workspace(std::span<const InterpValue<double>> args) const;
+
   /// Nanoseconds of one call: the least mean of several batches of calls, `n` in all.
   Result<double> time(std::span<const InterpValue<double>> args, int64_t n) const;
 

@@ -62,6 +62,9 @@ Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode m
 std::string trace_text(const Trace& t);
 nlohmann::ordered_json trace_json(const Trace& t);
 
+/// What an adjoint is the sum of: "f̄·∂f/∂v3 = 1·0.5 = 0.5"; the seed alone when it has no terms.
+std::string sum_text(const AdjointLine& line);
+
 /// x̄1 for x1: a bar over the first letter.
 std::string barred(const std::string& name);
 

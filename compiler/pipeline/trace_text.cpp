@@ -45,23 +45,6 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
 
 std::string defined(const TraceLine& line) { return line.expression.empty() ? line.name : line.name + " = " + line.expression; }
 
-/// "v̄2·∂v2/∂v1 + … = 0.5·1.6487 + … = 3.4731"
-std::string sum_text(const AdjointLine& line, const std::string& name) {
-  if (line.terms.empty()) return value_brief(line.value);
-  std::string symbols, numbers;
-  bool is_scalar = true;
-  for (const AdjointTerm& t : line.terms) {
-    symbols += fmt::format("{}{}·∂{}/∂{}", symbols.empty() ? "" : " + ", barred(t.from), t.from, name);
-    is_scalar = is_scalar && t.partial && t.adjoint.dims.empty();
-    if (!is_scalar) continue;
-    const auto factor = [](double x) { return x < 0 ? "(" + short_number(x) + ")" : short_number(x); };
-    const std::string bar = numbers.empty() ? short_number(t.adjoint.floats[0]) : factor(t.adjoint.floats[0]);
-    numbers += fmt::format("{}{}·{}", numbers.empty() ? "" : " + ", bar, factor(*t.partial));
-  }
-  if (is_scalar) return fmt::format("{} = {} = {}", symbols, numbers, value_brief(line.value));
-  return fmt::format("{} = {}", symbols, value_brief(line.value));
-}
-
 /// The name without the combining bar.
 std::string unbarred(std::string name) {
   if (const size_t at = name.find("\u0304"); at != std::string::npos) name.erase(at, 2);
@@ -83,6 +66,23 @@ Json numbers_json(const InterpValue<double>& v) {
 
 }  // namespace
 
+std::string sum_text(const AdjointLine& line) {
+  const std::string name = unbarred(line.name);
+  if (line.terms.empty()) return value_brief(line.value);
+  std::string symbols, numbers;
+  bool is_scalar = true;
+  for (const AdjointTerm& t : line.terms) {
+    symbols += fmt::format("{}{}·∂{}/∂{}", symbols.empty() ? "" : " + ", barred(t.from), t.from, name);
+    is_scalar = is_scalar && t.partial && t.adjoint.dims.empty();
+    if (!is_scalar) continue;
+    const auto factor = [](double x) { return x < 0 ? "(" + short_number(x) + ")" : short_number(x); };
+    const std::string bar = numbers.empty() ? short_number(t.adjoint.floats[0]) : factor(t.adjoint.floats[0]);
+    numbers += fmt::format("{}{}·{}", numbers.empty() ? "" : " + ", bar, factor(*t.partial));
+  }
+  if (is_scalar) return fmt::format("{} = {} = {}", symbols, numbers, value_brief(line.value));
+  return fmt::format("{} = {}", symbols, value_brief(line.value));
+}
+
 std::string trace_text(const Trace& t) {
   std::vector<std::vector<std::string>> rows{{"value", ""}};
   for (const std::string& x : t.mode == Mode::forward ? t.wrt : std::vector<std::string>()) rows[0].push_back("∂/∂" + x);
@@ -98,7 +98,7 @@ std::string trace_text(const Trace& t) {
   for (const BackwardSweep& sweep : t.sweeps) {
     text += fmt::format("\n  adjoints of {}\n", sweep.function);
     std::vector<std::vector<std::string>> lines;
-    for (const AdjointLine& line : sweep.lines) lines.push_back({fmt::format("{} = {}", line.name, sum_text(line, unbarred(line.name)))});
+    for (const AdjointLine& line : sweep.lines) lines.push_back({fmt::format("{} = {}", line.name, sum_text(line))});
     text += table_text(lines);
   }
   return text;
