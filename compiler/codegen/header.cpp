@@ -97,6 +97,52 @@ void declare(const HeaderInput& in, size_t k, std::string& out) {
   out += fmt::format("{} {}_direct({});\n", c_type(s.outputs[0].dtype), s.symbol, args.empty() ? "void" : args);
 }
 
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string s;
+  for (int64_t d : shape) s += fmt::format("{}{}", s.empty() ? "[" : ", ", d);
+  return s.empty() ? "a number" : s + "]";
+}
+
+/// A training step: its state's layout as constants, and what the arrays it is given hold.
+void declare(const TrainStep& step, std::string& out) {
+  const char* type = c_type(step.dtype);
+  const std::string prefix = step.symbol.substr(0, step.symbol.rfind("_train_step"));
+  const auto list = [](const std::vector<std::string>& names) {
+    std::string s;
+    for (const std::string& n : names) s += (s.empty() ? "" : ", ") + in_comment(n);
+    return s;
+  };
+  out += fmt::format("\n/* {}: one training step. The state is {} parts of {}_PART elements each: the parameters, then {}.\n", step.symbol,
+                     1 + step.moments.size(), prefix, list(step.moments));
+  out += " * Where a parameter begins in its part; what is between parameters is zero:\n";
+  for (const TrainStep::Leaf& l : step.leaves) out += fmt::format(" *   {:>8}  {} {}\n", l.offset, in_comment(l.name), shape_text(l.shape));
+  out += " * Tables of the data, in order, row-major, a row an example:\n";
+  for (const TrainStep::Field& f : step.fields)
+    out += fmt::format(" *   {} {}[rows{}]\n", in_comment(f.name), c_type(f.dtype), f.width > 1 ? fmt::format(", {}", f.width) : "");
+  out += fmt::format(" * n examples, the `rows` of the tables. scales: of {}, 1.0/n each for a mean. hyper: {}.\n", list(step.scales), list(step.hyper));
+  if (step.hyper.size() > 1) out += " * c1 = 1 - beta1^t and c2 = 1 - beta2^t for step t = 1, 2, ...\n";
+  if (step.draws) out += " * key: another number for every step; random numbers follow from it.\n";
+  out += " * state and new_state are aligned to 64 bytes and do not overlap. losses[0]: the data's part of the objective,\n"
+         " * losses[1]: the rest. Returns DLC_OK or one of dlc_code. */\n";
+  out += fmt::format("enum {{ {0}_PART = {1}, {0}_PARTS = {2}", prefix, step.state_length, 1 + step.moments.size());
+  for (const TrainStep::Leaf& l : step.leaves) out += fmt::format(", {}_AT_{} = {}", prefix, ascii_name(l.name), l.offset);
+  out += " };\n";
+  out += fmt::format("int32_t {}(const dlc_ctx* ctx, int64_t n, const int64_t* rows, const void* const* fields, int64_t key, const double* scales,\n"
+                     "    const double* hyper, const {}* state, {}* new_state, double* losses, void* workspace);\n"
+                     "int64_t {}_ws(void);\n",
+                     step.symbol, type, type, step.symbol);
+}
+
+nlohmann::ordered_json step_json(const TrainStep& step) {
+  nlohmann::ordered_json j{{"symbol", step.symbol}, {"dtype", dtype_name(step.dtype)}, {"part_length", step.state_length},
+                           {"moments", step.moments}, {"hyper", step.hyper}, {"scales", step.scales}, {"draws", step.draws}};
+  j["parameters"] = nlohmann::ordered_json::array();
+  j["fields"] = nlohmann::ordered_json::array();
+  for (const TrainStep::Leaf& l : step.leaves) j["parameters"].push_back({{"name", l.name}, {"shape", l.shape}, {"offset", l.offset}});
+  for (const TrainStep::Field& f : step.fields) j["fields"].push_back({{"name", f.name}, {"dtype", dtype_name(f.dtype)}, {"width", f.width}});
+  return j;
+}
+
 std::string site_text(const HeaderInput& in, const CodeSite& site) {
   const Diagnostic d = failed_check(site.check, -1, std::nullopt);
   std::string text = in.sources.place(d.span);
@@ -152,6 +198,7 @@ std::string c_header(const HeaderInput& in) {
   out += kAbiText;
   out += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
   for (size_t k = 0; k < in.entries.size(); ++k) declare(in, k, out);
+  for (const TrainStep& step : in.steps) declare(step, out);
   out += "\n#ifdef __cplusplus\n}\n#endif\n";
   out += fmt::format("\n/* What dlc_error::site counts: const char* const sites[] = {}_SITES; */\n#define {}_SITES {{", prefix, prefix);
   // JSON's escapes are C's, as long as only ASCII is left as it is and no digit follows an escape.
@@ -179,6 +226,8 @@ std::string json_signature(const HeaderInput& in) {
     f["direct"] = static_cast<bool>(in.object.has_direct[k]);
     j["functions"].push_back(std::move(f));
   }
+  j["train_steps"] = nlohmann::ordered_json::array();
+  for (const TrainStep& step : in.steps) j["train_steps"].push_back(step_json(step));
   j["sites"] = nlohmann::ordered_json::array();
   for (const CodeSite& site : in.object.sites) j["sites"].push_back(site_text(in, site));
   return j.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

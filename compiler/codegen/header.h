@@ -19,6 +19,9 @@ namespace dlc {
 /// C++ get a trailing underscore.
 std::string ascii_name(std::string_view name);
 
+/// The same for an entry point, which also keeps clear of the C library's names: exp → exp_.
+std::string entry_name(std::string_view name);
+
 /// One scalar or array of an entry, in the order of its C parameters.
 struct SignatureLeaf {
   std::string name;  // C identifier, unique within the entry
@@ -42,6 +45,7 @@ struct HeaderInput {
   const ObjectCode& object;
   const Sources& sources;
   std::string name;  // of the file without ".h"; also prefix of its macros
+  std::span<const TrainStep> steps = {};
 };
 std::string c_header(const HeaderInput& input);
 std::string json_signature(const HeaderInput& input);

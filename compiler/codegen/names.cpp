@@ -24,6 +24,19 @@ constexpr std::string_view kReserved[] = {
     "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "uint64_t", "uint8_t",
     "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "workspace", "xor", "xor_eq"};
 
+// Sorted. Names of the C library that a program which includes an object's header is likely to have seen declared.
+constexpr std::string_view kLibrary[] = {
+    "abort", "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "atof", "atoi", "atol", "bsearch", "calloc", "cbrt", "ceil",
+    "clock", "copysign", "cos", "cosh", "div", "div_t", "erf", "erfc", "exit", "exp", "exp10", "exp2", "expm1", "fabs", "fclose", "fdim",
+    "fflush", "floor", "fma", "fmax", "fmin", "fmod", "fopen", "fprintf", "fputs", "fread", "free", "frexp", "fwrite", "gamma", "getc",
+    "gets", "hypot", "ilogb", "index", "isalpha", "isdigit", "isspace", "j0", "j1", "jn", "labs", "ldexp", "ldiv", "lgamma", "llabs",
+    "log", "log10", "log1p", "log2", "logb", "longjmp", "lrint", "lround", "malloc", "memchr", "memcmp", "memmove", "modf", "nan",
+    "nearbyint", "nextafter", "perror", "pow", "pow10", "printf", "putc", "puts", "qsort", "raise", "rand", "random", "read", "realloc",
+    "remainder", "remove", "remquo", "rename", "rewind", "rint", "rindex", "round", "scalbn", "scanf", "setjmp", "signal", "signgam", "sin",
+    "sincos", "sinh", "sleep", "snprintf", "sprintf", "sqrt", "srand", "sscanf", "strcat", "strchr", "strcmp", "strcpy", "strlen", "strncmp",
+    "strncpy", "strstr", "strtod", "strtol", "system", "tan", "tanh", "tgamma", "time", "tolower", "toupper", "trunc", "ungetc", "vprintf",
+    "write", "y0", "y1", "yn"};
+
 std::string transliterate(char32_t c) {
   if (c >= 0x3B1 && c <= 0x3C9) return kLowerGreek[c - 0x3B1];
   if (c >= 0x391 && c <= 0x3A9) {
@@ -54,6 +67,12 @@ std::string ascii_name(std::string_view name) {
   }
   if (out.empty() || (out[0] >= '0' && out[0] <= '9')) out.insert(out.begin(), '_');
   if (std::binary_search(std::begin(kReserved), std::end(kReserved), out)) out += '_';
+  return out;
+}
+
+std::string entry_name(std::string_view name) {
+  std::string out = ascii_name(name);
+  if (std::binary_search(std::begin(kLibrary), std::end(kLibrary), out)) out += '_';
   return out;
 }
 

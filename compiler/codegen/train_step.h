@@ -33,14 +33,26 @@ struct TrainStep {
   FuncId regulariser;
   /// update[p](w, g, moments…, hyper…) → (w, moments…)
   FuncId update;
-  int n_moments = 0, n_hyper = 0, n_scales = 1;
-  struct Leaf {          // of params, in order
-    int64_t offset = 0;  // in elements
-    bool is_scalar = false;
+  std::vector<std::string> moments, hyper, scales;  // names, in order
+  struct Leaf {                // of params, in order
+    std::string name;
+    std::vector<int64_t> shape;  // empty: a scalar
+    int64_t offset = 0;          // in elements
+    int64_t count() const {
+      int64_t n = 1;
+      for (int64_t d : shape) n *= d;
+      return n;
+    }
+  };
+  struct Field {  // a table of the data, [rows, width] or [rows]
+    std::string name;
+    DType dtype = DType::f64;
+    int64_t width = 1;
+    int64_t row_bytes() const { return width * dtype_bytes(dtype); }
   };
   std::vector<Leaf> leaves;
   int64_t state_length = 0;           // of one part, a multiple of kStateAlign
-  std::vector<int64_t> row_bytes;     // of the fields
+  std::vector<Field> fields;
   int64_t block_rows = kBlockRows;
 };
 

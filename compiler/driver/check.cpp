@@ -34,7 +34,12 @@ int run(const Options& o, const Common& common) {
   Diagnostics failures;
   for (FuncId f : functions) {
     const auto result = check_function(*c, f, options);
-    if (!result) return report(*c, c->diagnostics.has_errors() ? Error{} : result.error(), common);
+    if (!result && !c->diagnostics.has_errors()) return report(*c, result.error(), common);
+    if (!result) {  // one function's error is no reason to keep quiet about the others
+      failures.take(std::move(c->diagnostics));
+      c->diagnostics.clear();
+      continue;
+    }
     if (common.json) all.push_back(check_json(*result, c->sources));
     else print_out(check_text(*result, c->sources));
     if (result->failed()) report_failure(*result, failures);

@@ -92,6 +92,7 @@ constexpr IntNames int_names(Form f) {
 }
 
 constexpr int kMaxRank = 32;          // of an array: keeps a view's matrix small whatever a text claims
+constexpr int64_t kMaxElements = int64_t{1} << 48;  // of an array of constant sizes
 constexpr int kMaxRegionDepth = 512;  // regions within regions: what reads IR may recurse over them
 constexpr int kMaxTypeDepth = 64;     // tuples within tuples, divisions within divisions
 

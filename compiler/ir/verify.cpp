@@ -125,8 +125,13 @@ bool Verifier::check_type(ValueId v, TypeId id, int depth) {
   if (t.rank() > kMaxRank) return fail(v, "has rank {}; at most {} is supported", t.rank(), kMaxRank);
   if (depth > kMaxTypeDepth) return fail(v, "has tuples nested deeper than {}", kMaxTypeDepth);
   if (t.is_tuple() ? !t.dims.empty() : !t.fields.empty()) return fail(v, "has a type that is both tuple and array");
-  for (DimId d : t.dims)
+  int64_t n_elements = 1;
+  for (DimId d : t.dims) {
     if (!check_dim(v, d)) return false;
+    const auto n = m_.types.dims.as_constant(d);
+    if (n && *n > 0 && (__builtin_mul_overflow(n_elements, *n, &n_elements) || n_elements > kMaxElements))
+      return fail(v, "has more than 2^48 elements");
+  }
   for (const Field& field : t.fields)
     if (!check_type(v, field.type, depth + 1)) return false;
   good_types_.resize(m_.types.size());

@@ -10,6 +10,7 @@
 #include "ops/request.h"
 #include "pipeline/errors.h"
 #include "pipeline/requests.h"
+#include "pipeline/train_program.h"
 #include "syntax/parser.h"
 
 namespace dlc {
@@ -38,7 +39,7 @@ class EntryPoints {
       }
       return entries_;
     }
-    if (c_.module.exports.empty()) {
+    if (c_.module.exports.empty() && c_.models.trains.empty()) {
       const std::vector<std::string> names = c_.names();
       const FuncId last = names.empty() ? FuncId{} : c_.find(names.back());
       Diagnostic& d = c_.diagnostics.error(find_kind<kPipelineErrors>("nothing-exported"), last ? c_.module[last].loc.span : Span{},
@@ -52,14 +53,19 @@ class EntryPoints {
     const std::vector<Export> exports = c_.module.exports;
     for (const Export& e : exports)
       if (auto done = add_derivatives(e); !done) return done.error();
+    for (const TrainSpec& spec : c_.models.trains)
+      if (auto done = add_model(spec); !done) return done.error();
     return entries_;
   }
 
  private:
   Result<bool> add(const std::string& name, FuncId f, Span span) {
-    const std::string symbol = ascii_name(name);
-    if (const auto [at, is_new] = spans_.emplace(symbol, std::pair(span, name)); !is_new) {
-      c_.diagnostics.error(find_kind<kPipelineErrors>("export-name-clash"), span, fmt::format("`{}` and `{}` would both be called `{}`", at->second.second, name, symbol))
+    const std::string symbol = entry_name(name);
+    for (const char* form : {"", "_ws", "_packed", "_direct"}) {  // an entry has more names than its own
+      const auto [at, is_new] = taken_.emplace(symbol + form, std::pair(span, name));
+      if (is_new) continue;
+      c_.diagnostics.error(find_kind<kPipelineErrors>("export-name-clash"), span,
+                           fmt::format("`{}` and `{}` would both have an entry called `{}`", at->second.second, name, symbol + form))
           .label(at->second.first, "the other");
       return Error{};
     }
@@ -67,6 +73,25 @@ class EntryPoints {
     const auto special = specialised(f);
     if (!special) return special.error();
     entries_.push_back({symbol, *special});
+    return true;
+  }
+
+  /// Of a model that the file trains, at the sizes it is trained at: Net_predict, Net_loss and Net_loss_grad for one example.
+  Result<bool> add_model(const TrainSpec& spec) {
+    const ModelInfo& model = c_.models.models[static_cast<size_t>(spec.model)];
+    const std::string prefix = std::string(c_.module.strings[model.name]) + "_";
+    for (const ModelFunction& f : model.functions) {
+      const std::string name = prefix + std::string(c_.module.strings[f.name]);
+      if (!c_.ready(f.func)) return Error{};
+      const FuncId fixed = c_.at_sizes(f.func, spec.sizes);
+      if (!fixed) return Error{};
+      if (auto done = add(name, fixed, f.span); !done) return done.error();
+      if (!f.is_loss) continue;
+      const int of = default_of(c_.module, fixed);
+      const FuncId gradient = c_.derivative({.kind = Kind::grad, .base = fixed, .wrt = {0}, .of = of}, {f.span});
+      if (!gradient) return Error{};
+      if (auto done = add(name + "_grad", gradient, f.span); !done) return done.error();
+    }
     return true;
   }
 
@@ -91,7 +116,7 @@ class EntryPoints {
     if (!wrt || !is_float(part.dtype)) return true;
     const std::pair<Kind, const char*> kinds[] = {{Kind::grad, "_grad"}, {Kind::jvp, "_jvp"}, {Kind::vjp, "_vjp"}};
     for (const auto& [kind, suffix] : kinds) {
-      if ((kind == Kind::grad && part.rank() > 0) || spans_.contains(ascii_name(e.name + suffix))) continue;
+      if ((kind == Kind::grad && part.rank() > 0) || taken_.contains(entry_name(e.name + suffix))) continue;
       const Mode mode = kind == Kind::jvp ? Mode::forward : Mode::reverse;
       const FuncId d = c_.derivative({.kind = kind, .mode = mode, .base = e.func, .wrt = *wrt, .is_list = true, .of = of}, {e.span});
       if (!d) {
@@ -109,7 +134,7 @@ class EntryPoints {
   const ArtifactOptions& options_;
   std::vector<std::string>& notes_;
   std::vector<Entry> entries_;
-  std::map<std::string, std::pair<Span, std::string>> spans_;  // symbol → where and what it was made for
+  std::map<std::string, std::pair<Span, std::string>> taken_;  // symbol → where and what it was made for
 };
 
 }  // namespace
@@ -216,9 +241,19 @@ Result<std::string> StageText::finish(const ArtifactOptions& options) {
 Result<Artifacts> make_object(Compilation& c, const ArtifactOptions& options, const std::string& name, std::vector<std::string>& notes) {
   auto entries = entry_points(c, options, notes);
   if (!entries) return entries.error();
-  auto object = emit_object(c.module, *entries, options.code);
+  std::vector<TrainStep> steps;
+  for (const TrainSpec& spec : c.models.trains) {
+    if (!options.functions.empty()) break;
+    const auto& model = c.models.models[static_cast<size_t>(spec.model)];
+    auto step = TrainProgram::plan(c, spec, ascii_name(std::string(c.module.strings[model.name]) + "_train_step"));
+    if (!step) return step.error();
+    steps.push_back(std::move(*step));
+  }
+  CompileOptions code = options.code;
+  code.steps = steps;
+  auto object = emit_object(c.module, *entries, code);
   if (!object) return object.error();
-  const HeaderInput input{c.module, *entries, *object, c.sources, name};
+  const HeaderInput input{c.module, *entries, *object, c.sources, name, steps};
   Artifacts made{{}, c_header(input), json_signature(input), {}};
   made.object = std::move(object->bytes);
   made.entries = std::move(*entries);

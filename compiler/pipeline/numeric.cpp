@@ -28,16 +28,17 @@ DType float_type(const InterpValue<double>& v) {
   return v.fields.empty() ? DType::f64 : float_type(v.fields[0]);
 }
 
-/// ε times the scale of f's terms at the point, or times |f| where that is not known.
-double noise_of(Compilation& c, FuncId f, int of, const Args& args, double value, double epsilon) {
+/// Σ|terms| of the part that is differentiated, where it can be computed.
+ScalarFunction scale_of(Compilation& c, FuncId f, int of) {
   const FuncId scale = scale_function(c, f);
-  if (!scale) return epsilon * std::abs(value);
-  const auto scales = interpret<double>(c.module, scale, args);
-  if (!scales || scales->fields.empty()) return epsilon * std::abs(value);
-  // The scalar that is differentiated comes first: `of` counts fields, and each before it is a scalar in practice.
-  const size_t at = std::min<size_t>(of < 0 ? 0 : static_cast<size_t>(of), scales->fields.size() - 1);
-  const double s = scales->fields[at].floats.empty() ? 0 : scales->fields[at].floats[0];
-  return epsilon * (std::isfinite(s) ? std::max(s, std::abs(value)) : std::abs(value));
+  return [&c, scale, of](const Args& args) -> std::optional<double> {
+    const auto scales = scale ? interpret<double>(c.module, scale, args) : Result<InterpValue<double>>(Error{});
+    if (!scales || scales->fields.empty()) return std::nullopt;
+    // The scalar that is differentiated comes first: `of` counts fields, and each before it is a scalar in practice.
+    const size_t at = std::min<size_t>(of < 0 ? 0 : static_cast<size_t>(of), scales->fields.size() - 1);
+    const auto& floats = scales->fields[at].floats;
+    return floats.empty() || !std::isfinite(floats[0]) ? std::nullopt : std::optional(floats[0]);
+  };
 }
 
 /// What one step showed; nan where f has no value.
@@ -77,6 +78,16 @@ std::optional<double> complex_step(const Compilation& c, FuncId f, int of, const
   return std::isfinite(d) ? std::optional(d) : std::nullopt;
 }
 
+/// Nothing is subtracted, so what is left is the rounding of the terms that the derivative is put together from: those of
+/// f per unit of x, as far as the difference can vouch for no less.
+double complex_error(double derivative, const NumericEstimate& difference, const InterpValue<double>& x, size_t element, std::optional<double> scale) {
+  InterpValue<double> copy = x;
+  const double at = std::abs(float_at(copy, element));
+  const double terms = scale && at > 0 ? *scale / at : 0;
+  constexpr double kRounding = 4 * std::numeric_limits<double>::epsilon();
+  return std::max({std::min(kRounding * terms, difference.error), kRounding * std::abs(derivative), kRounding * difference.error});
+}
+
 }  // namespace
 
 size_t count_floats(const InterpValue<double>& v) {
@@ -94,13 +105,20 @@ double& float_at(InterpValue<double>& v, size_t element) {
   return v.floats[element];
 }
 
-NumericEstimate central_difference(const ScalarFunction& f, const Args& args, int parameter, size_t element, double epsilon, double noise) {
+NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction& scale, const Args& args, int parameter, size_t element,
+                                   double epsilon) {
   Args moved = args;
   double& x = float_at(moved[static_cast<size_t>(parameter)], element);
   const double x0 = x, h0 = std::cbrt(epsilon) * std::max(1.0, std::abs(x0));
   const bool is_f32 = epsilon > 1e-10;
   const auto rounded = [&](double v) { return is_f32 ? static_cast<double>(static_cast<float>(v)) : v; };
   const double y = f(args).value_or(kNone);
+  // Terms grow with the step: known at x and at the largest steps, taken as linear between.
+  const double furthest = std::ldexp(h0, 2 * kLargest), here = scale(args).value_or(0);
+  x = x0 + furthest;
+  double there = scale(moved).value_or(0);
+  x = x0 - furthest;
+  there = std::max(there, scale(moved).value_or(0));
   Trial trials[kSteps];
   for (int k = 0; k < kSteps; ++k) {
     const double h = std::ldexp(h0, 2 * (k + kSmallest)), above = rounded(x0 + h), below = rounded(x0 - h);
@@ -115,13 +133,17 @@ NumericEstimate central_difference(const ScalarFunction& f, const Args& args, in
     t.gap = std::abs((y_above - y) / (above - x0) - (y - y_below) / (x0 - below));
     // x ± h are rounded: their middle is not quite x, and the slope there another by f″ = gap / h times that.
     const double off_centre = std::abs((above - x0) - (x0 - below)) / 2;
-    t.noise = std::max(noise, epsilon * std::max(std::abs(y_above), std::abs(y_below))) / t.step + t.gap / t.step * off_centre;
+    const double terms = here + std::max(0.0, there - here) * std::min(1.0, h / furthest);
+    t.noise = epsilon * std::max({terms, std::abs(y_above), std::abs(y_below)}) / t.step + t.gap / t.step * off_centre;
   }
   NumericEstimate best{kNone, h0, std::numeric_limits<double>::infinity()};
   int at = 0;
   for (int k = 1; k + 1 < kSteps; ++k) {
     const double d = trials[k].central;
-    const double error = std::abs(d - trials[k - 1].central) + std::abs(trials[k + 1].central - d) / 15 + trials[k].noise;
+    double unexplained = 0;
+    for (int j = 0; j < k; ++j)
+      if (std::isfinite(trials[j].central)) unexplained = std::max(unexplained, std::abs(trials[j].central - d) - 4 * trials[j].noise);
+    const double error = std::abs(d - trials[k - 1].central) + std::abs(trials[k + 1].central - d) / 15 + trials[k].noise + unexplained;
     if (std::isfinite(d) && error < best.error) best = {d, trials[k].step, error}, at = k;
   }
   best.gap = kink_gap(trials, at);
@@ -134,7 +156,7 @@ Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f
   if (!value) return value.error();
   const InterpValue<double>& y = part(*value, of);
   const double epsilon = float_type(y) == DType::f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
-  const double noise = noise_of(c, f, of, args, y.floats.at(0), epsilon);
+  const ScalarFunction scale = scale_of(c, f, of);
   const ScalarFunction scalar = [&](const Args& at) -> std::optional<double> {
     const auto result = interpret<double>(c.module, f, at);
     return result ? std::optional(part(*result, of).floats[0]) : std::nullopt;
@@ -146,11 +168,11 @@ Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f
     for (size_t e = 0; e < count_floats(x); ++e) {
       const auto by_complex = allow_complex ? complex_step(c, f, of, args, p, e) : std::nullopt;
       // Differences too: they tell a complex step apart that went wrong (|x| of a complex x, say), and cost little.
-      NumericEstimate estimate = central_difference(scalar, args, p, e, epsilon, noise);
+      NumericEstimate estimate = central_difference(scalar, scale, args, p, e, epsilon);
       // At a pole they are not finite, and then a complex step is a large number that means nothing.
       const double by_step = by_complex.value_or(std::numeric_limits<double>::quiet_NaN());
       if (std::abs(by_step - estimate.value) <= 100 * estimate.error && std::isfinite(estimate.value) && estimate.gap == 0)
-        estimate = {by_step, kComplexStep, 4 * std::numeric_limits<double>::epsilon() * std::max(std::abs(by_step), estimate.error), true};
+        estimate = {by_step, kComplexStep, complex_error(by_step, estimate, x, e, scale(args)), true};
       derivative.elements.push_back(estimate);
     }
     all.push_back(std::move(derivative));

@@ -3,9 +3,10 @@
 //
 // For each element, central differences D(h) at h = ∛ε·max(1, |x|)·4ᵏ, k = −10 … 5. The error of each is estimated as
 //
-//   E(h) = |D(h) − D(h/4)| + |D(4h) − D(h)| / 15 + noise / h
+//   E(h) = |D(h) − D(h/4)| + |D(4h) − D(h)| / 15 + noise / h + max over smaller h' of (|D(h') − D(h)| − 4 noise / h')
 //
-// (the first two see the formula's error, which is quadratic in h, and what rounding did; `noise` is ε times the scale of
+// The last tells a steady but wrong D apart, whose steps are periods of f or jump over the same number of jumps: a smaller
+// step may be noisier, but no more than its noise says. (The first two see the formula's error, which is quadratic in h, and what rounding did; `noise` is ε times the scale of
 // f's terms, or |f|, at x or where f is evaluated, whichever is largest; x ± h are rounded too). The step with the least estimate is taken.
 //
 // At a kink the central difference is steady, and says nothing of it: |x| at 0 gives 0 for every h. So the one-sided
@@ -45,8 +46,10 @@ using Args = std::vector<InterpValue<double>>;
 /// A scalar of the arguments; nothing when it cannot be computed there.
 using ScalarFunction = std::function<std::optional<double>(const Args&)>;
 
-/// ∂f/∂(element `at` of the floats of leaf `leaf`) as above. `epsilon` is that of f's dtype, `noise` as above, absolute.
-NumericEstimate central_difference(const ScalarFunction& f, const Args& args, int parameter, size_t element, double epsilon, double noise);
+/// ∂f/∂(element `at` of the floats of leaf `leaf`) as above. `epsilon` is that of f's dtype; `scale` gives Σ|terms| of f,
+/// whose rounding is the noise; nothing where it is not known.
+NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction& scale, const Args& args, int parameter, size_t element,
+                                   double epsilon);
 
 /// By complex step where possible (`allow_complex`), else by differences, for every element of the parameters `wrt`.
 /// `f` must be ready; the part `of` of its result must be a scalar float. The error is the interpreter's.

@@ -10,11 +10,13 @@
 #include "base/utf8.h"
 #include "interp/interp.h"
 #include "ops/builder.h"
+#include "ops/request.h"
 #include "ops/table.h"
 #include "pipeline/arguments.h"
 #include "pipeline/local_derivative.h"
 #include "pipeline/pass_text.h"
 #include "pipeline/rendering.h"
+#include "pipeline/requests.h"
 #include "pipeline/values.h"
 
 namespace dlc {
@@ -273,6 +275,14 @@ Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode m
                     const std::vector<InterpValue<double>>& args) {
   Result<FuncId> f = functions.size() == 1 ? Result<FuncId>(functions[0]) : joint_function(c, functions);
   if (!f) return f.error();
+  // What has no derivative is told by the pass that derives; the table alone would show a zero.
+  for (FuncId one : functions) {
+    const int of = default_of(c.module, one);
+    const TypeId part = differentiated_part(c.module, c.module[one].result_type(), of);
+    const Type type = c.module.types[part];
+    const auto kind = mode == Mode::forward ? DerivativeRequest::Kind::jvp : DerivativeRequest::Kind::vjp;
+    if (is_float(type.dtype) && !c.derivative({.kind = kind, .mode = mode, .base = one, .wrt = wrt, .of = of}, c.module[one].loc)) return Error{};
+  }
   std::vector<std::string> names;
   for (FuncId one : functions) names.push_back(c.module[one].name);
   Trace t;

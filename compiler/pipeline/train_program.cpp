@@ -61,8 +61,8 @@ struct TrainBuilder {
   }
   TypeId field_type(size_t k, DimId n) {
     std::vector<DimId> dims{n};
-    if (!spec.fields[k].is_single) dims.push_back(types().dims.constant(out.fields_[k].width));
-    return types().array(out.fields_[k].dtype, std::move(dims));
+    if (!spec.fields[k].is_single) dims.push_back(types().dims.constant(out.step_.fields[k].width));
+    return types().array(out.step_.fields[k].dtype, std::move(dims));
   }
 
   void lay_out() {
@@ -73,24 +73,22 @@ struct TrainBuilder {
     int64_t offset = 0;
     for (size_t k = 0; k < fields.size(); ++k) {
       const Type t = types()[fields[k].type];
-      StateLeaf leaf{std::string(str(fields[k].name)), {}, offset, 1};
-      for (DimId d : t.dims) leaf.shape.push_back(types().dims.as_constant(d).value_or(0)), leaf.count *= leaf.shape.back();
-      out.step_.leaves.push_back({offset, t.dims.empty()});
-      offset += (leaf.count + kStateAlign - 1) / kStateAlign * kStateAlign;
+      StateLeaf leaf{std::string(str(fields[k].name)), {}, offset};
+      for (DimId d : t.dims) leaf.shape.push_back(types().dims.as_constant(d).value_or(0));
+      offset += (leaf.count() + kStateAlign - 1) / kStateAlign * kStateAlign;
       TrainProgram::Initial initial{info.params[k].drawn, {}};
       for (size_t d = 0; d < leaf.shape.size(); ++d) {
         if (d != 0 || leaf.shape.size() == 1) initial.fan_in *= static_cast<double>(leaf.shape[d]);
         if (d != 1) initial.fan_out *= d == 0 && leaf.shape.size() == 1 ? 1 : static_cast<double>(leaf.shape[d]);
       }
       out.initials_.push_back(std::move(initial));
-      out.leaves_.push_back(std::move(leaf));
+      out.step_.leaves.push_back(std::move(leaf));
     }
     out.step_.state_length = offset;
     for (size_t k = 0; k < spec.fields.size(); ++k) {
       const FieldSpec& f = spec.fields[k];
       const int64_t width = f.last >= 0 ? f.last - f.first : static_cast<int64_t>(f.columns.size());
-      out.fields_.push_back({std::string(str(f.name)), field_dtype(k), width});
-      out.step_.row_bytes.push_back(width * dtype_bytes(out.fields_.back().dtype));
+      out.step_.fields.push_back({std::string(str(f.name)), field_dtype(k), width});
     }
   }
 
@@ -106,7 +104,7 @@ struct TrainBuilder {
       const TypeId whole = types().scalar(DType::i64);
       all.push_back(param(f, whole, "key")), all.push_back(param(f, whole, "first"));
     }
-    for (size_t k = 0; k < spec.fields.size(); ++k) all.push_back(param(f, field_type(k, n), out.fields_[k].name));
+    for (size_t k = 0; k < spec.fields.size(); ++k) all.push_back(param(f, field_type(k, n), out.step_.fields[k].name));
     const size_t first_scale = all.size();
     for (size_t k = 0; k < spec.losses.size(); ++k) all.push_back(param(f, types().scalar(out.step_.dtype), fmt::format("scale{}", k)));
 
@@ -164,7 +162,7 @@ struct TrainBuilder {
     const FuncId f = start("predictions", n_name);
     const DimId n = types().dims.variable(n_name);
     std::vector<ValueId> all{param(f, params, "params")};
-    for (size_t k : out.predict_fields_) all.push_back(param(f, field_type(k, n), out.fields_[k].name));
+    for (size_t k : out.predict_fields_) all.push_back(param(f, field_type(k, n), out.step_.fields[k].name));
     Builder b(m(), f, BlockId{0});
     const BlockId body = b.begin_map({n}, {}, all, loc);
     const std::vector<ValueId> inside = m()[f][body].params;
@@ -184,20 +182,19 @@ struct TrainBuilder {
     using Kind = OptimizerSpec::Kind;
     const bool is_adam = o.kind == Kind::adam || o.kind == Kind::adamw;
     const DType dtype = out.step_.dtype;
-    if (o.kind == Kind::sgd) out.moments_ = {"momentum"};
-    else if (o.kind == Kind::rmsprop) out.moments_ = {"square", "momentum"};
-    else out.moments_ = {"mean", "square"};
-    out.step_.n_moments = static_cast<int>(out.moments_.size());
-    out.step_.n_hyper = is_adam ? 3 : 1;
+    if (o.kind == Kind::sgd) out.step_.moments = {"momentum"};
+    else if (o.kind == Kind::rmsprop) out.step_.moments = {"square", "momentum"};
+    else out.step_.moments = {"mean", "square"};
+    out.step_.hyper = {"lr"};
+    if (is_adam) out.step_.hyper = {"lr", "c1", "c2"};
 
     const StrId p_name = intern("p");
     const FuncId f = start("update", p_name);
     const DimId p = types().dims.variable(p_name);
     const TypeId flat = types().array(dtype, {p}), scalar = types().scalar(dtype);
     std::vector<ValueId> args{param(f, flat, "w"), param(f, flat, "g")};
-    for (const std::string& name : out.moments_) args.push_back(param(f, flat, name));
-    constexpr std::string_view kHyper[] = {"lr", "c1", "c2"};
-    for (int k = 0; k < out.step_.n_hyper; ++k) args.push_back(param(f, scalar, kHyper[k]));
+    for (const std::string& name : out.step_.moments) args.push_back(param(f, flat, name));
+    for (const std::string& name : out.step_.hyper) args.push_back(param(f, scalar, name));
     Builder b(m(), f, BlockId{0});
     const auto number = [&](double x) { return b.constant(x, dtype, loc); };
     if (spec.clip) {
@@ -219,11 +216,11 @@ struct TrainBuilder {
 
   Error failure() { return Error{render_all(c.diagnostics, c.sources)}; }
 
-  Result<TrainProgram> run(const CompileOptions& options) {
+  Result<bool> make_step() {
     lay_out();
     TrainStep& step = out.step_;
-    step.symbol = "step", step.draws = n_hidden(true) > 1, step.n_scales = static_cast<int>(spec.losses.size());
-    out.key_in_predict_ = n_hidden(false) > 1;
+    step.draws = n_hidden(true) > 1;
+    for (const LossTerm& term : spec.losses) step.scales.emplace_back(str(term.loss));
     step.block = gradient(block(true));
     if (!step.block) return failure();
     if (spec.regulariser) {
@@ -232,9 +229,17 @@ struct TrainBuilder {
       if (!step.regulariser) return failure();
     }
     step.update = update();
+    if (!c.ready(step.update)) return failure();
+    return true;
+  }
+
+  Result<TrainProgram> run(const CompileOptions& options) {
+    if (auto made = make_step(); !made) return made.error();
+    out.step_.symbol = "step";
+    out.key_in_predict_ = n_hidden(false) > 1;
     const FuncId evaluate = block(false);
     const FuncId predict = prediction();
-    for (FuncId f : {step.update, evaluate, predict})
+    for (FuncId f : {evaluate, predict})
       if (f && !c.ready(f)) return failure();
     entries.push_back({"evaluate", evaluate});
     if (predict) entries.push_back({"predict", predict});
@@ -246,7 +251,7 @@ struct TrainBuilder {
       entries.push_back({out.initials_[k].entry, f});
     }
     CompileOptions with_step = options;
-    with_step.steps = std::span(&step, 1);
+    with_step.steps = std::span(&out.step_, 1);
     auto code = jit(m(), entries, with_step);
     if (!code) return code.error();
     out.code_ = std::make_shared<JitModule>(std::move(*code));
@@ -256,6 +261,13 @@ struct TrainBuilder {
 
 Result<TrainProgram> TrainProgram::make(Compilation& c, const TrainSpec& spec, const CompileOptions& options) {
   return TrainBuilder{c, spec, c.models.models[static_cast<size_t>(spec.model)]}.run(options);
+}
+
+Result<TrainStep> TrainProgram::plan(Compilation& c, const TrainSpec& spec, std::string symbol) {
+  TrainBuilder builder{c, spec, c.models.models[static_cast<size_t>(spec.model)]};
+  if (auto made = builder.make_step(); !made) return made.error();
+  builder.out.step_.symbol = std::move(symbol);
+  return std::move(builder.out.step_);
 }
 
 namespace {
@@ -287,8 +299,8 @@ double draw(const Distribution& d, double fan_in, double fan_out, uint64_t key, 
 std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
   std::vector<std::byte> state(static_cast<size_t>(state_bytes()));
   const uint64_t stream = runtime::stream_key(seed, runtime::Stream::init);
-  for (size_t k = 0; k < leaves_.size(); ++k) {
-    std::byte* at = state.data() + leaves_[k].offset * element_bytes();
+  for (size_t k = 0; k < step_.leaves.size(); ++k) {
+    std::byte* at = state.data() + step_.leaves[k].offset * element_bytes();
     if (!initials_[k].entry.empty()) {
       // Nothing it computes may fail: a function of constants.
       auto* f = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(initials_[k].entry));
@@ -298,7 +310,7 @@ std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
     }
     if (!initials_[k].drawn) continue;
     const uint64_t key = runtime::fold(stream, k);
-    for (int64_t e = 0; e < leaves_[k].count; ++e) {
+    for (int64_t e = 0; e < step_.leaves[k].count(); ++e) {
       const double x = draw(*initials_[k].drawn, initials_[k].fan_in, initials_[k].fan_out, key, static_cast<uint64_t>(e));
       const auto narrow = static_cast<float>(x);
       if (dtype() == DType::f32) std::memcpy(at + e * 4, &narrow, 4);
@@ -348,10 +360,10 @@ Result<double> TrainProgram::loss(const std::vector<const void*>& tables, int64_
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
     int64_t key = 0, start = first;
     std::vector<void*> cells;
-    for (const StateLeaf& leaf : leaves_) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
+    for (const StateLeaf& leaf : step_.leaves) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
     if (key_in_predict_) cells.push_back(&key), cells.push_back(&start);
     for (size_t k = 0; k < tables.size(); ++k)
-      cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.row_bytes[k]);
+      cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.fields[k].row_bytes());
     std::vector<float> narrow(scales.begin(), scales.end());
     for (size_t k = 0; k < scales.size(); ++k) cells.push_back(dtype() == DType::f32 ? static_cast<void*>(&narrow[k]) : const_cast<double*>(&scales[k]));
     alignas(8) std::byte value[8];
@@ -370,8 +382,8 @@ Result<std::vector<double>> TrainProgram::predict(const std::vector<const void*>
   std::vector<double> out(static_cast<size_t>(n * prediction_width_));
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
     std::vector<void*> cells;
-    for (const StateLeaf& leaf : leaves_) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
-    for (size_t k : predict_fields_) cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.row_bytes[k]);
+    for (const StateLeaf& leaf : step_.leaves) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
+    for (size_t k : predict_fields_) cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.fields[k].row_bytes());
     cells.push_back(out.data() + first * prediction_width_);
     const Result<int> done = run("predict", std::move(cells), std::min(kRowsAtOnce, n - first));
     if (!done) return done.error();

@@ -15,32 +15,23 @@
 
 namespace dlc {
 
-/// One parameter in the state.
-struct StateLeaf {
-  std::string name;
-  std::vector<int64_t> shape;
-  int64_t offset = 0, count = 1;  // in elements
-};
-
-/// A field of the data as the compiled code reads it: [rows, width] or [rows] of `dtype`.
-struct TrainField {
-  std::string name;
-  DType dtype = DType::f64;
-  int64_t width = 1;
-};
+using StateLeaf = TrainStep::Leaf;
+using TrainField = TrainStep::Field;
 
 class TrainProgram {
  public:
   /// Compiles `spec`. Errors of the program are in c.diagnostics too.
   static Result<TrainProgram> make(Compilation& c, const TrainSpec& spec, const CompileOptions& options);
+  /// The step alone, not compiled, for an object; it is called `symbol`.
+  static Result<TrainStep> plan(Compilation& c, const TrainSpec& spec, std::string symbol);
 
   DType dtype() const { return step_.dtype; }
   int element_bytes() const { return dtype_bytes(step_.dtype); }
-  const std::vector<StateLeaf>& leaves() const { return leaves_; }
-  const std::vector<std::string>& moments() const { return moments_; }
-  const std::vector<TrainField>& fields() const { return fields_; }
+  const std::vector<StateLeaf>& leaves() const { return step_.leaves; }
+  const std::vector<std::string>& moments() const { return step_.moments; }
+  const std::vector<TrainField>& fields() const { return step_.fields; }
   int64_t part_length() const { return step_.state_length; }      // elements of w, and of each moment
-  int64_t state_bytes() const { return (1 + step_.n_moments) * part_length() * element_bytes(); }
+  int64_t state_bytes() const { return static_cast<int64_t>(1 + step_.moments.size()) * part_length() * element_bytes(); }
   bool has_predict() const { return predict_n_fields_ >= 0; }
   int64_t prediction_width() const { return prediction_width_; }  // 1 for a scalar
   /// Positions in fields() of what `predict` takes, in its order.
@@ -78,15 +69,11 @@ class TrainProgram {
   };
   std::shared_ptr<JitModule> code_;
   TrainStep step_;
-  std::vector<StateLeaf> leaves_;
   std::vector<Initial> initials_;
-  std::vector<std::string> moments_;
-  std::vector<TrainField> fields_;
   std::vector<size_t> predict_fields_;
   int predict_n_fields_ = -1;
   int64_t prediction_width_ = 1;
   bool key_in_predict_ = false;
-  std::vector<std::string> places_;
 
   friend struct TrainBuilder;
 };

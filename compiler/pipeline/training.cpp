@@ -277,7 +277,7 @@ Result<bool> Training::save(const std::string& path) const {
     const std::byte* base = state_ + part * program_.part_length() * program_.element_bytes();
     for (const StateLeaf& leaf : program_.leaves()) {
       const std::byte* at = base + leaf.offset * program_.element_bytes();
-      const auto n = static_cast<size_t>(leaf.count);
+      const auto n = static_cast<size_t>(leaf.count());
       if (program_.dtype() == DType::f32)
         file.tensors.push_back(runtime::make_tensor<float>(prefix + leaf.name, leaf.shape, std::span(reinterpret_cast<const float*>(at), n)));
       else

@@ -105,6 +105,7 @@ void ToFormula::find_lets(std::span<const ValueId> needed) {
     const std::string_view source = (*sources_)[loc.span.file].text;
     const std::string_view name = declared_name(source.substr(0, static_cast<size_t>(loc.span.begin)));
     if (!name.empty() && ends_statement(source.substr(static_cast<size_t>(loc.span.end)))) lets_[v] = name;
+    if (!name.empty()) let_names_.emplace(name);
   }
 }
 
@@ -126,7 +127,7 @@ std::string ToFormula::new_name(ValueId v) {
     if (let->second.size() > 1 || std::string_view("ijkl").find(let->second) == std::string_view::npos)
       if (taken_.insert(let->second).second) return let->second;
   for (;;)
-    if (std::string name = fmt::format("t{}", ++n_numbered_); taken_.insert(name).second) return name;
+    if (std::string name = fmt::format("t{}", ++n_numbered_); !let_names_.contains(name) && taken_.insert(name).second) return name;
 }
 
 /// The name of what is defined already, times a number if need be.

@@ -91,6 +91,7 @@ class ToFormula {
   Formulas formulas_;
   std::vector<State> states_;
   std::vector<Definition> definitions_;
+  std::unordered_set<std::string> let_names_;  // of the program's `let`s: nothing else is called so
   std::unordered_set<std::string> taken_;  // names of parameters, sizes and definitions
   std::vector<std::string> indices_;       // bound where we are
   std::unordered_map<FormulaId, FormulaId> name_of_body_;

@@ -130,7 +130,7 @@ expect 2 'nothing to emit called `pdf`' "$dlc" compile $slides --emit pdf
 expect 2 'ending' "$dlc" compile $slides -o "$tmp/x.doc"
 expect 2 'subcommand' "$dlc"
 expect 2 'did you mean `unknown-name`?' "$dlc" explain unknown-nam
-printf 'fn f(x: real) = floor(1e8 * x)\n' >"$tmp/steps.dl"
+printf 'fn f(x: real) = cbrt(x)^3\n' >"$tmp/steps.dl"
 expect 1 'error[modes-disagree]' "$dlc" check "$tmp/steps.dl" --samples 5
 printf 'fn f(x: real) = x * f64(int(x))\n' >"$tmp/cut.dl"
 expect 1 'error[no-derivative]' "$dlc" diff "$tmp/cut.dl" f --at x=1

@@ -33,14 +33,41 @@ TEST(Check, CountsSamplesOnKinks) {
   EXPECT_GT(checked(*c, "r", {.n_samples = 60}).n_kinks, 0);
 }
 
-TEST(Check, ADiscontinuityShows) {
-  const auto c = loaded("fn f(x: real) -> real = floor(1e8 * x)\n");
+// x, and at 0 the rules give 0 times infinity where the slope is 1.
+TEST(Check, AWrongSlopeShows) {
+  const auto c = loaded("fn f(x: real) -> real = cbrt(x)^3\n");
   const FunctionCheck check = checked(*c, "f", {.n_samples = 5});
   EXPECT_TRUE(check.failed());
   Diagnostics diagnostics;
   report_failure(check, diagnostics);
   ASSERT_TRUE(diagnostics.has_errors());
   EXPECT_STREQ(diagnostics.all()[0].kind->slug, "modes-disagree");
+}
+
+// Kinks of the derivative, cancellation, steps that alias with periods or jumps, constants folded while compiling: none of
+// it is a wrong derivative.
+TEST(Check, WhatIsHardToMeasureIsNoFailure) {
+  constexpr const char* kPrograms[] = {
+      "fn f(x: real) = x * abs(x)", "fn f(x: real) = x * sqrt(abs(x))", "fn f(x: real[3]) = dot(x, abs(x))", "fn f(x: real) = x * 0.1 * 3 - 0.3 * x",
+      "fn f(x: real) = if abs(x) < 1 { 0.5 * x^2 } else { abs(x) - 0.5 }", "fn f(x: real, y: real) = hypot(x, y) * x",
+      "fn f(x: real[3]) = sum(select(x > 0, x, exp(x) - 1))", "fn f(x: real) = sum[i in 0..301](x)", "fn f(x: real) = 1000.0 * x - 999.0 * x",
+      "fn f(x: real) = floor(x * 1000.0)", "fn f(x: f32) = sin(10 * x)", "fn f(x: f32) = sin(30 * x) * sin(29 * x)", "fn f(x: real) = -x^2"};
+  for (const char* text : kPrograms) {
+    const auto c = loaded(std::string(text) + "\n");
+    const FunctionCheck check = checked(*c, "f", {.order = 2, .n_samples = 40});
+    EXPECT_FALSE(check.failed()) << text << "\n" << check_text(check, c->sources);
+    if (std::string_view(text).ends_with("-x^2")) {
+      EXPECT_EQ(check.n_kinks, 0);
+    }
+  }
+}
+
+TEST(Check, AFunctionWithoutADerivativeIsCheckedAsAValue) {
+  const auto c = loaded("fn f(x: real[3]) = real(argmax(x)) * 2\n");
+  const FunctionCheck check = checked(*c, "f");
+  EXPECT_FALSE(check.failed());
+  ASSERT_FALSE(check.notes.empty());
+  EXPECT_NE(check.notes[0].find("only the value is checked"), std::string::npos);
 }
 
 TEST(Check, SinglePrecision) {

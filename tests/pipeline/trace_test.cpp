@@ -89,5 +89,15 @@ TEST(Trace, TheResultMayBeAParameter) {
   EXPECT_EQ(traced(*c, {"c"}, Mode::reverse, {0}, "x=2").sweeps[0].lines.back().value.floats[0], 0);
 }
 
+TEST(Trace, NoZeroForWhatHasNoDerivative) {
+  const auto c = loaded("fn f(x: real) = f64(int(x)) * x\n");
+  for (const Mode mode : {Mode::forward, Mode::reverse}) {
+    EXPECT_FALSE(trace(*c, {c->find("f")}, mode, {0}, {InterpValue<double>::scalar(2.5)}));
+    ASSERT_TRUE(c->diagnostics.has_errors());
+    EXPECT_STREQ(c->diagnostics.all()[0].kind->slug, "no-derivative");
+    c->diagnostics.clear();
+  }
+}
+
 }  // namespace
 }  // namespace dlc

@@ -50,7 +50,7 @@ class StepEmitter {
   /// Two gradients, a value, the gathered fields; then what the callees want, one after the other in the same place.
   int64_t own_bytes() const {
     int64_t n = 2 * aligned(part_bytes()) + aligned(bytes_);
-    for (int64_t row : step_.row_bytes) n += aligned(row * step_.block_rows);
+    for (const TrainStep::Field& field : step_.fields) n += aligned(field.row_bytes() * step_.block_rows);
     return n;
   }
 
@@ -74,17 +74,17 @@ class StepEmitter {
       return pointer;
     };
     sum_ = take(part_bytes()), gradient_ = take(part_bytes()), value_ = take(bytes_);
-    for (size_t k = 0; k < step_.row_bytes.size(); ++k) {
-      gathered_.push_back(take(step_.row_bytes[k] * step_.block_rows));
+    for (size_t k = 0; k < step_.fields.size(); ++k) {
+      gathered_.push_back(take(step_.fields[k].row_bytes() * step_.block_rows));
       tables_.push_back(b_.CreateLoad(b_.getPtrTy(), at(argument(kFields), static_cast<int64_t>(k * sizeof(void*)))));
     }
     rest_ = at(argument(kWorkspace), n);
-    for (int k = 0; k < step_.n_scales; ++k) scales_.push_back(number(argument(kScales), k));
+    for (size_t k = 0; k < step_.scales.size(); ++k) scales_.push_back(number(argument(kScales), k));
   }
 
   /// Element k of an array of doubles, as the model's float.
-  llvm::Value* number(llvm::Value* doubles, int k) {
-    llvm::Value* v = b_.CreateLoad(b_.getDoubleTy(), at(doubles, 8 * k));
+  llvm::Value* number(llvm::Value* doubles, size_t k) {
+    llvm::Value* v = b_.CreateLoad(b_.getDoubleTy(), at(doubles, static_cast<int64_t>(8 * k)));
     return step_.dtype == DType::f32 ? b_.CreateFPTrunc(v, element_) : v;
   }
   void store_loss(int k, llvm::Value* v) { b_.CreateStore(v, at(argument(kLosses), 8 * k)); }
@@ -122,7 +122,7 @@ class StepEmitter {
   void add_params(Values& args) {
     for (const TrainStep::Leaf& leaf : step_.leaves) {
       llvm::Value* pointer = at(argument(kState), leaf.offset * bytes_);
-      args.push_back(leaf.is_scalar ? b_.CreateLoad(element_, pointer) : pointer);
+      args.push_back(leaf.shape.empty() ? b_.CreateLoad(element_, pointer) : pointer);
     }
   }
   void add_gradients(Values& args) {
@@ -135,7 +135,7 @@ class StepEmitter {
       llvm::Value* position = b_.CreateAdd(first, i);
       llvm::Value* row = b_.CreateLoad(b_.getInt64Ty(), at(argument(kRows), b_.CreateMul(position, constant(8))));
       for (size_t k = 0; k < tables_.size(); ++k) {
-        const int64_t bytes = step_.row_bytes[k];
+        const int64_t bytes = step_.fields[k].row_bytes();
         const llvm::Align align(static_cast<uint64_t>(bytes % 8 == 0 ? 8 : bytes % 4 == 0 ? 4 : 1));
         b_.CreateMemCpy(at(gathered_[k], b_.CreateMul(i, constant(bytes))), align, at(tables_[k], b_.CreateMul(row, constant(bytes))), align,
                         static_cast<uint64_t>(bytes));
@@ -183,9 +183,10 @@ class StepEmitter {
 
   void update() {
     Values args{argument(kCtx), constant(step_.state_length), argument(kState), sum_};
-    for (int k = 0; k < step_.n_moments; ++k) args.push_back(at(argument(kState), (k + 1) * part_bytes()));
-    for (int k = 0; k < step_.n_hyper; ++k) args.push_back(number(argument(kHyper), k));
-    for (int k = 0; k <= step_.n_moments; ++k) args.push_back(at(argument(kNewState), k * part_bytes()));
+    const auto n_moments = static_cast<int64_t>(step_.moments.size());
+    for (int64_t k = 1; k <= n_moments; ++k) args.push_back(at(argument(kState), k * part_bytes()));
+    for (size_t k = 0; k < step_.hyper.size(); ++k) args.push_back(number(argument(kHyper), k));
+    for (int64_t k = 0; k <= n_moments; ++k) args.push_back(at(argument(kNewState), k * part_bytes()));
     args.push_back(rest_);
     call(update_, std::move(args));
   }
