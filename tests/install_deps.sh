@@ -4,7 +4,7 @@
 #   install_deps.sh [--bench]       --bench adds what only tests/bench/run.sh needs
 set -euo pipefail
 
-packages=(g++ cmake ninja-build ccache mold pkg-config
+packages=(g++ python3 cmake ninja-build ccache mold pkg-config
   llvm-22-dev libzstd-dev libxml2-dev libz3-dev zlib1g-dev   # LLVM, and what its static libraries link
   libfmt-dev libcli11-dev nlohmann-json3-dev libmpfr-dev libgtest-dev
   graphviz)                                                   # draws the graphs of `dlc report`, as a program
