@@ -24,5 +24,7 @@ say "all modes against each other and against 200 bits"
 show build/dlc check examples/slides.dl
 say "a network compiled, differentiated and trained from C++ (examples/host_jit.cpp)"
 show build/host_jit examples/net2_functions.dl examples/data/wdbc.csv
+say "the same network as a model, trained by its train block (examples/net2.dl)"
+show build/dlc train examples/net2.dl
 say "one page about it all, to open in a browser (report.html)"
 show build/dlc report examples/slides.dl --at x1=0.5,x2=1 -o report.html

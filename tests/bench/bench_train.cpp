@@ -2,7 +2,6 @@
 //
 //   step/…      one update at a batch size, through Training::step                  promised: under 5 µs at batch 32
 //   epoch/…     an epoch of updates with what is measured after it
-// tests/bench/run.sh prints PyTorch's time of the same step beside it where DLC_BENCH_PYTHON names a python that has torch.
 #include <benchmark/benchmark.h>
 
 #include "pipeline/training.h"
