@@ -16,8 +16,8 @@ struct Opened {
   explicit Opened(int64_t batch) {
     auto text = std::string("model Net2[D, H] {\n  param W1: f32[H, D] ~ glorot_uniform()\n  param b1: f32[H] = 0\n"
                             "  param W2: f32[H] ~ glorot_uniform()\n  param b2: f32 = 0\n"
-                            "  fn predict(x: f32[D]) -> f32 = sigmoid(dot(W2, sigmoid(W1 @ x + b1)) + b2)\n"
-                            "  loss(x: f32[D], y: f32) -> f32 { let h = predict(x)\n return -(y * log(h) + (1 - y) * log(1 - h)) }\n}\n"
+                            "  fn logit(x: f32[D]) -> f32 = dot(W2, sigmoid(W1 @ x + b1)) + b2\n"
+                            "  loss(x: f32[D], y: f32) -> f32 { let z = logit(x)\n return softplus(z) - y * z }\n}\n"
                             "train Net2[D = 30, H = 16] {\n"
                             "  data csv(\"wdbc.csv\") { x = columns(0..30)  y = column(\"diagnosis\", M = 1, B = 0) }\n"
                             "  normalize x = zscore  objective mean(loss)  optimizer adam(lr = 1e-2)  epochs 1000000000\n}\n");
