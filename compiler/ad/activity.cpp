@@ -87,11 +87,13 @@ class Analysis {
 
   void forwards_through_region(const Func& f, ValueId v, Activity& a) {
     const Inst in = f[v];
-    const int first_capture = n_own_operands(in);
+    const RegionShape shape = region_shape(m_, in);
+    if (shape.n_carried > 0) return forwards_through_loop(f, v, shape, a);
+    const int first_capture = shape.own_operands;
     const bool by_condition = first_capture > 0 && a.depends[a.leaves.begin(f.operand(v, 0))];
     for (int block = 0; block < in.n_blocks; ++block) {
       const Block& inner = f[BlockId{in.first_block.i + block}];
-      const size_t own_params = inner.params.size() - static_cast<size_t>(in.n_operands - first_capture);
+      const auto own_params = static_cast<size_t>(shape.own_params);
       for (int k = first_capture; k < in.n_operands; ++k)
         copy_leaves(a, f.operand(v, k), a.leaves.begin(inner.params[own_params + static_cast<size_t>(k - first_capture)]));
       forwards(f, inner, a);
@@ -103,7 +105,33 @@ class Analysis {
     }
   }
 
-  static int n_own_operands(const Inst& in) { return in.op == "if"_op ? 1 : 0; }
+  // What a step's result depends on, the next step's parameters do: until nothing is added.
+  void forwards_through_loop(const Func& f, ValueId v, const RegionShape& shape, Activity& a) {
+    const Inst in = f[v];
+    const auto n_carried = static_cast<size_t>(shape.n_carried);
+    const Block& body = f[BlockId{in.first_block.i + in.n_blocks - 1}];
+    std::vector<bool> carried;
+    for (size_t k = 0; k < n_carried; ++k) carried.push_back(a.depends[a.leaves.begin(f.operand(v, shape.own_operands + static_cast<int>(k)))]);
+    bool by_count = in.op == "for"_op && a.depends[a.leaves.begin(f.operand(v, 0))];
+    for (std::vector<bool> before; before != carried;) {
+      before = carried;
+      for (int block = 0; block < in.n_blocks; ++block) {
+        const Block& inner = f[BlockId{in.first_block.i + block}];
+        for (int k = 0; k + shape.own_operands < in.n_operands; ++k) {
+          const ValueId param = inner.params[static_cast<size_t>(shape.own_params + k)];
+          if (k < shape.n_carried) a.depends[a.leaves.begin(param)] = carried[static_cast<size_t>(k)];
+          else copy_leaves(a, f.operand(v, shape.own_operands + k), a.leaves.begin(param));
+        }
+        forwards(f, inner, a);
+      }
+      if (in.n_blocks == 2) by_count = a.depends[a.leaves.begin(f[in.first_block].result)];
+      for (size_t k = 0; k < n_carried; ++k) {
+        const bool is_float_leaf = is_float(m_.types[f[body.params[static_cast<size_t>(shape.own_params) + k]].type].dtype);
+        if (a.depends[a.leaves.begin(body.result) + k] || (by_count && !is_float_leaf)) carried[k] = true;
+      }
+    }
+    for (size_t k = 0; k < n_carried; ++k) a.depends[a.leaves.begin(v) + k] = carried[k];
+  }
 
   std::vector<bool> of_call(FuncId callee, const std::vector<bool>& arguments) {
     const auto key = std::pair(callee.i, arguments);
@@ -152,13 +180,31 @@ class Analysis {
 
   void backwards_through_region(const Func& f, ValueId v, Activity& a) {
     const Inst in = f[v];
-    const int first_capture = n_own_operands(in);
-    for (int block = 0; block < in.n_blocks; ++block) {
+    const RegionShape shape = region_shape(m_, in);
+    const int first_capture = shape.own_operands;
+    const auto own_params = static_cast<size_t>(shape.own_params);
+    if (shape.n_carried > 0) {
+      const Block& body = f[BlockId{in.first_block.i + in.n_blocks - 1}];
+      const auto n_carried = static_cast<size_t>(shape.n_carried);
+      for (bool grows = true; grows;) {
+        grows = false;
+        for (size_t k = 0; k < n_carried; ++k)
+          if (a.useful[a.leaves.begin(v) + k]) a.useful[a.leaves.begin(body.result) + k] = true;
+        backwards(f, body, a);
+        for (size_t k = 0; k < n_carried; ++k) {
+          const bool is_useful = a.useful[a.leaves.begin(body.params[own_params + k])];
+          grows = grows || (is_useful && !a.useful[a.leaves.begin(v) + k]);
+          if (is_useful) a.useful[a.leaves.begin(v) + k] = true;
+        }
+      }
+    }
+    for (int block = shape.n_carried > 0 ? in.n_blocks - 1 : 0; block < in.n_blocks; ++block) {
       const Block& inner = f[BlockId{in.first_block.i + block}];
-      const size_t own_params = inner.params.size() - static_cast<size_t>(in.n_operands - first_capture);
-      for (size_t k = 0; k < a.leaves.count(v); ++k)
-        if (a.useful[a.leaves.begin(v) + k]) a.useful[a.leaves.begin(inner.result) + k] = true;
-      backwards(f, inner, a);
+      if (shape.n_carried == 0) {
+        for (size_t k = 0; k < a.leaves.count(v); ++k)
+          if (a.useful[a.leaves.begin(v) + k]) a.useful[a.leaves.begin(inner.result) + k] = true;
+        backwards(f, inner, a);
+      }
       for (int k = first_capture; k < in.n_operands; ++k) {
         const ValueId o = f.operand(v, k), p = inner.params[own_params + static_cast<size_t>(k - first_capture)];
         for (size_t leaf = 0; leaf < a.leaves.count(o); ++leaf)

@@ -114,12 +114,21 @@ Carried carry_cotangent(Builder& b, const Inst& self, std::span<const ValueId> o
 Carried added(Builder& b, Carried x, Carried y, Loc loc) {
   if (!x) return y;
   if (!y) return x;
+  // What was read at some subscripts is added there, not everywhere.
+  const bool is_sparse = x.is_sparse && y.is_sparse, is_steep = x.is_steep || y.is_steep;
+  for (const auto& [total, part] : {std::pair(x, y), std::pair(y, x)}) {
+    const Inst in = b.func()[part.value];
+    if (in.op != "add_at"_op || b.constant_value(b.func().operand(part.value, 0)) != 0) continue;
+    const auto operands = b.func().operands(part.value);
+    const std::vector<ValueId> given(operands.begin() + 1, operands.end());
+    return {b.add_at(total.value, given[0], std::span(given).subspan(1), bounds_of(b.module(), in), loc), is_sparse, is_steep};
+  }
   return {b.op("add"_op, {x.value, y.value}, loc), x.is_sparse && y.is_sparse, x.is_steep || y.is_steep};
 }
 
 Carried after_linear(Builder& b, ValueId value, Carried from) {
   const Inst in = b.func()[value];
-  const bool pads = in.op == "view_adjoint"_op || in.op == "index"_op || (in.op == "view"_op && view_map(b.module(), in.attr).guarded);
+  const bool pads = in.op == "view_adjoint"_op || in.op == "index"_op || in.op == "add_at"_op || in.op == "put"_op || (in.op == "view"_op && view_map(b.module(), in.attr).guarded);
   return {value, from.is_sparse || pads, from.is_steep};
 }
 

@@ -89,7 +89,7 @@ struct Element {
     const ValueId h_everywhere = b.op("mul"_op, {b.constant(cube_root_of_epsilon(dtype), dtype, loc), scale}, loc);
     const auto moved = [&](ValueId by, OpId add_or_sub) { return b.op(add_or_sub, {x, by}, loc); };
     const ValueId taken = b.op("sub"_op, {moved(h_everywhere, "add"_op), moved(h_everywhere, "sub"_op)}, loc);
-    const ValueId step = b.index(taken, indices, false, loc);
+    const ValueId step = b.index(taken, indices, Bounds::inside, loc);
     const ValueId h = placed_at(b, leaf_type, indices, h_everywhere, loc);
     const ValueId above = moved(h, "add"_op), below = moved(h, "sub"_op);
     const std::vector<ValueId> y_above = result_at(b, args, above), y_below = result_at(b, args, below);

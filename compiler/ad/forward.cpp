@@ -28,6 +28,7 @@ class ForwardSweep : public Sweep {
     for (ValueId o : source.operands(v)) is_active = is_active || has_carried(o);
     // Also without a tangent: inside, an int that depends may be converted, which is an error to be found.
     if (in.n_blocks > 0 || in.op == "call"_op) is_active = is_active || activity.any_depends(v);
+    if (is_active && in.n_blocks > 0 && region_shape(m, in).n_carried > 0) return step_loop(b, v);
     if (is_active && in.n_blocks > 0) return step_region(b, v);
     if (is_active && in.op == "call"_op && has_float(m.types, in.type)) return step_call(b, v);
     copy(b, v);
@@ -52,8 +53,6 @@ class ForwardSweep : public Sweep {
     } else if (in.op == "get"_op) {
       const Carried* from = field_leaves(source.operand(v, 0), static_cast<int>(m[in.attr].ints[0]));
       std::copy(from, from + n_leaves(v), leaves(v));
-    } else if (in.op == "index"_op) {
-      *leaves(v) = tangent_of_linear(b, v, loc);
     }
   }
 
@@ -158,9 +157,85 @@ class ForwardSweep : public Sweep {
     const ValueId all = close_region(b, in, BlockId{first}, outer, loc);
     size_t n = 1, next = 1;
     for (bool has : has_tangent) n += has ? 1 : 0;
-    at(v) = split(b, all, n, 0, loc);
+    at(v) = b.part(all, n, 0, loc);
     for (size_t leaf = 0; leaf < has_tangent.size(); ++leaf)
-      if (has_tangent[leaf]) leaves(v)[leaf] = {split(b, all, n, next++, loc), is_sparse[leaf], is_steep[leaf]};
+      if (has_tangent[leaf]) leaves(v)[leaf] = {b.part(all, n, next++, loc), is_sparse[leaf], is_steep[leaf]};
+  }
+
+  // A loop carries the tangents of what it carries, where some step makes them depend. A tangent that is absent before the
+  // loop begins as zeros; whether zeros or infinities in it mean anything is found by building the body until that is known.
+  void step_loop(Builder& b, ValueId v) {
+    const Inst in = source[v];
+    const Loc loc = in.loc.because(Reason::jvp_of);
+    const RegionShape shape = region_shape(m, in);
+    const auto n = static_cast<size_t>(shape.n_carried);
+    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
+    std::vector<ValueId> carried, captures;
+    std::vector<size_t> active;  // positions of the carried values that have a tangent
+    std::vector<CarriedFlags> flags;
+    for (size_t k = 0; k < n; ++k) carried.push_back(at(source.operand(v, shape.own_operands + static_cast<int>(k))));
+    for (size_t k = 0; k < n; ++k) {
+      const ValueId o = source.operand(v, shape.own_operands + static_cast<int>(k));
+      if (!depends(v, k) || !is_float_value(o)) continue;
+      active.push_back(k);
+      flags.emplace_back().grow(*leaves(o));
+      carried.push_back(*leaves(o) ? leaves(o)->value : b.zeros(source[o].type, loc));
+    }
+    const int first_capture = shape.own_operands + shape.n_carried;
+    for (int k = first_capture; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
+    for (int k = first_capture; k < in.n_operands; ++k)
+      for (size_t slot : present_slots(source.operand(v, k))) captures.push_back(this->carried[slot].value);
+
+    for (bool is_known = false; !is_known;) {
+      const bool is_for = in.op == "for"_op;
+      const Builder::WhileBlocks blocks = is_for ? Builder::WhileBlocks{{}, b.begin_for(carried, captures, loc)} : b.begin_while(carried, captures, loc);
+      if (!is_for) {
+        const Block& condition = source[in.first_block];
+        Builder test = b.in(blocks.condition);
+        enter_loop_block(test, v, shape, condition, active, flags);
+        copy_body(test, condition);
+        test.set_result(at(condition.result));
+      }
+      Builder nested = b.in(blocks.body);
+      clear(body);
+      enter_loop_block(nested, v, shape, body, active, flags);
+      run(nested, body);
+      std::vector<ValueId> values;
+      for (size_t k = 0; k < n; ++k) values.push_back(nested.part(at(body.result), n, k, loc));
+      is_known = true;
+      for (size_t k = 0; k < active.size(); ++k) {
+        const Carried dy = leaves(body.result)[active[k]];
+        if (flags[k].grow(dy)) is_known = false;
+        values.push_back(dy ? dy.value : nested.zeros(source[body.params[static_cast<size_t>(shape.own_params) + active[k]]].type, loc));
+      }
+      if (!is_known) continue;
+      nested.set_result(nested.joined(values, loc));
+      const LoopOptions options = loop_options(m, in.attr);
+      const ValueId all = is_for ? b.end_for(blocks.body, at(source.operand(v, 0)), carried, captures, options, loc)
+                                 : b.end_while(blocks, carried, captures, options, loc);
+      std::vector<ValueId> primals;
+      for (size_t k = 0; k < n; ++k) primals.push_back(b.part(all, values.size(), k, loc));
+      at(v) = n == 1 ? primals[0] : b.tuple(primals, in.type, loc);
+      for (size_t k = 0; k < active.size(); ++k)
+        leaves(v)[active[k]] = {b.part(all, values.size(), n + k, loc), flags[k].is_sparse, flags[k].is_steep};
+    }
+  }
+
+  // Parameters of a loop's block: its own, the carried values, their tangents, the captures, the captures' tangents.
+  void enter_loop_block(Builder& nested, ValueId v, const RegionShape& shape, const Block& inner, const std::vector<size_t>& active,
+                        const std::vector<CarriedFlags>& flags) {
+    const Inst in = source[v];
+    const std::vector<ValueId> made = nested.func()[nested.block()].params;
+    const auto own = static_cast<size_t>(shape.own_params), n = static_cast<size_t>(shape.n_carried);
+    for (size_t k = 0; k < own + n; ++k) at(inner.params[k]) = made[k];
+    size_t next = own + n;
+    for (size_t k = 0; k < active.size(); ++k) leaves(inner.params[own + active[k]])[0] = {made[next++], flags[k].is_sparse, flags[k].is_steep};
+    for (size_t k = own + n; k < inner.params.size(); ++k) at(inner.params[k]) = made[next++];
+    for (size_t k = own + n; k < inner.params.size(); ++k) {
+      const ValueId capture = source.operand(v, shape.own_operands + static_cast<int>(k - own));
+      for (size_t leaf = 0; leaf < n_leaves(capture); ++leaf)
+        if (const Carried dx = leaves(capture)[leaf]) leaves(inner.params[k])[leaf] = {made[next++], dx.is_sparse, dx.is_steep};
+    }
   }
 
   // Parameters of a block: its own (a map's indices), the captures, the tangents of the captures.
@@ -188,7 +263,7 @@ class ForwardSweep : public Sweep {
       const Carried dy = leaves(inner.result)[leaf];
       values.push_back(dy ? dy.value : nested.zeros(types[leaf], loc));
     }
-    nested.set_result(joined(nested, values, loc));
+    nested.set_result(nested.joined(values, loc));
   }
 
   void fail(Builder& b, ValueId v) {

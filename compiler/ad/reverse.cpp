@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "ad/masks.h"
+#include <unordered_map>
+
+#include "ad/errors.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -35,6 +37,7 @@ class ReverseSweep : public Sweep {
   void step(Builder& b, ValueId v) {
     const Inst in = source[v];
     const Loc loc = in.loc.because(Reason::vjp_of);
+    if (in.n_blocks > 0 && region_shape(m, in).n_carried > 0) return step_loop(b, v, loc);
     if (in.n_blocks > 0) return step_region(b, v, loc);
     switch (row(v).kind) {
       case OpKind::structural: return step_structural(b, v, loc);
@@ -60,10 +63,6 @@ class ReverseSweep : public Sweep {
         if (y_bar[k]) accumulate(b, o, skipped + k, y_bar[k], loc);
     } else if (in.op == "call"_op) {
       step_call(b, v, loc);
-    } else if (in.op == "index"_op) {
-      const ValueId x = source.operand(v, 0);
-      const std::vector<ValueId> mapped = operands(v);
-      accumulate(b, x, 0, {placed_at(b, source[x].type, std::span(mapped).subspan(1), y_bar->value, loc), true, y_bar->is_steep}, loc);
     }
   }
 
@@ -176,13 +175,167 @@ class ReverseSweep : public Sweep {
         const TypeId type = leaf_types(m.types, source[targets[n].first].type)[targets[n].second];
         values.push_back(g ? g.value : nested.zeros(type, loc));
       }
-      nested.set_result(joined(nested, values, loc));
+      nested.set_result(nested.joined(values, loc));
     }
     const ValueId all = close_region(b, in, first, outer, loc);
     for (size_t n = 0; n < targets.size(); ++n) {
-      ValueId g = split(b, all, targets.size(), n, loc);
+      ValueId g = b.part(all, targets.size(), n, loc);
       if (is_map) g = b.sum(g, leading_axes(m[in.attr].dims.size()), loc);
       accumulate(b, targets[n].first, targets[n].second, {g, is_sparse, is_steep}, loc);
+    }
+  }
+
+  // ---- loops
+  //
+  // On the way forward a loop keeps, for every step, the values that it carries: the tape, an array per carried value
+  // with a row per step. On the way back a loop over the steps from the last to the first computes the step's values again
+  // from its row, and carries the cotangents of the carried values and of what the body captures.
+  //
+  //   for i { s' = body(i, s, c) }    →    for i { tape' = put(tape, s, i)   s' = body(i, s, c) }
+  //                                        for i from the last { s = tape[i]   (s_bar, c_bar) += body'(i, s, c)ᵀ s_bar }
+  //
+  // What of the tape the way back does not read is dropped by dce. A `while` counts its steps beside.
+
+  struct Tape {
+    ValueId count;                // of the steps that were made
+    std::vector<ValueId> values;  // per carried value
+  };
+
+  void copy_region(Builder& b, ValueId v) override {
+    const Inst in = source[v];
+    const RegionShape shape = region_shape(m, in);
+    const LoopOptions options = shape.n_carried > 0 ? loop_options(m, in.attr) : LoopOptions{};
+    if (shape.n_carried == 0 || !activity.any_depends(v) || !options.bound) return Sweep::copy_region(b, v);
+    copy_loop(b, v, shape, options);
+  }
+
+  void copy_loop(Builder& b, ValueId v, const RegionShape& shape, const LoopOptions& options) {
+    const Inst in = source[v];
+    const bool is_for = in.op == "for"_op;
+    const auto n = static_cast<size_t>(shape.n_carried);
+    std::vector<ValueId> carried, captures;
+    for (size_t k = 0; k < n; ++k) carried.push_back(at(source.operand(v, shape.own_operands + static_cast<int>(k))));
+    if (!is_for) carried.push_back(b.constant_int(0, in.loc));
+    const size_t first_tape = carried.size();
+    for (size_t k = 0; k < n; ++k) {
+      const Type t = b.type(carried[k]);
+      std::vector<DimId> dims{options.bound};
+      dims.insert(dims.end(), t.dims.begin(), t.dims.end());
+      carried.push_back(b.zeros(m.types.array(t.dtype, std::move(dims)), in.loc));
+    }
+    for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
+    const Builder::WhileBlocks blocks = is_for ? Builder::WhileBlocks{{}, b.begin_for(carried, captures, in.loc)} : b.begin_while(carried, captures, in.loc);
+    const auto enter = [&](Builder& nested, const Block& inner) {
+      const std::vector<ValueId> made = nested.func()[nested.block()].params;
+      const auto own = static_cast<size_t>(shape.own_params);
+      for (size_t k = 0; k < own + n; ++k) at(inner.params[k]) = made[k];
+      for (size_t k = own + n; k < inner.params.size(); ++k) at(inner.params[k]) = made[k + carried.size() - n];
+      return std::vector<ValueId>(made.begin() + static_cast<ptrdiff_t>(own), made.begin() + static_cast<ptrdiff_t>(own + carried.size()));
+    };
+    if (!is_for) {
+      const Block& condition = source[in.first_block];
+      Builder test = b.in(blocks.condition);
+      enter(test, condition);
+      copy_body(test, condition);
+      test.set_result(at(condition.result));
+    }
+    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
+    Builder nested = b.in(blocks.body);
+    const std::vector<ValueId> own = enter(nested, body);
+    const ValueId step = is_for ? at(body.params[0]) : own[n];
+    std::vector<ValueId> tapes;
+    for (size_t k = 0; k < n; ++k) tapes.push_back(nested.put(own[first_tape + k], own[k], std::span(&step, 1), Bounds::inside, in.loc));
+    copy_body(nested, body);
+    std::vector<ValueId> values;
+    for (size_t k = 0; k < n; ++k) values.push_back(nested.part(at(body.result), n, k, in.loc));
+    if (!is_for) values.push_back(nested.op("add"_op, {step, nested.constant_int(1, in.loc)}, in.loc));
+    values.insert(values.end(), tapes.begin(), tapes.end());
+    nested.set_result(nested.joined(values, in.loc));
+    const ValueId all = is_for ? b.end_for(blocks.body, at(source.operand(v, 0)), carried, captures, options, in.loc)
+                               : b.end_while(blocks, carried, captures, options, in.loc);
+    std::vector<ValueId> parts;
+    for (size_t k = 0; k < values.size(); ++k) parts.push_back(b.part(all, values.size(), k, in.loc));
+    at(v) = n == 1 ? parts[0] : b.tuple(std::span(parts).first(n), in.type, in.loc);
+    tapes_[v.i] = {is_for ? at(source.operand(v, 0)) : parts[n], {parts.begin() + static_cast<ptrdiff_t>(first_tape), parts.end()}};
+  }
+
+  void step_loop(Builder& b, ValueId v, Loc loc) {
+    const Inst in = source[v];
+    const RegionShape shape = region_shape(m, in);
+    const auto known = tapes_.find(v.i);
+    if (known == tapes_.end()) {
+      diagnostics_.error(find_kind<kAdErrors>("loop-without-bound"), in.loc.span, "reverse mode keeps what every step of this loop computed, and nothing tells how many steps there are")
+          .help(in.op == "while"_op ? "bound the loop by `@max_iters(n)`, or use mode = forward" : "let the range end at a size, or use mode = forward");
+      failed_ = true;
+      return;
+    }
+    const Tape tape = known->second;
+    const auto n = static_cast<size_t>(shape.n_carried), own = static_cast<size_t>(shape.own_params);
+    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
+    std::vector<size_t> active;                            // of the carried values
+    std::vector<std::pair<int, size_t>> captured;          // (operand, leaf) of the captures that have a cotangent
+    std::vector<CarriedFlags> flags;
+    std::vector<ValueId> carried, captures{tape.count};
+    for (size_t k = 0; k < n; ++k) {
+      const TypeId type = source[body.params[own + k]].type;
+      if (!depends(v, k) || !is_float(m.types[type].dtype)) continue;
+      active.push_back(k);
+      flags.emplace_back().grow(leaves(v)[k]);
+      carried.push_back(leaves(v)[k] ? leaves(v)[k].value : b.zeros(type, loc));
+    }
+    for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) {
+      const ValueId o = source.operand(v, k);
+      const std::vector<TypeId> types = leaf_types(m.types, source[o].type);
+      for (size_t leaf = 0; leaf < types.size(); ++leaf) {
+        if (!depends(o, leaf) || !is_float(m.types[types[leaf]].dtype)) continue;
+        captured.emplace_back(k, leaf);
+        carried.push_back(b.zeros(types[leaf], loc));
+      }
+    }
+    captures.insert(captures.end(), tape.values.begin(), tape.values.end());
+    for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
+
+    for (bool is_known = false; !is_known;) {
+      const BlockId block = b.begin_for(carried, captures, loc);
+      Builder nested = b.in(block);
+      const std::vector<ValueId> made = nested.func()[block].params;
+      size_t next = 1 + carried.size();
+      const ValueId one = nested.constant_int(1, loc);
+      const ValueId last = nested.op("sub"_op, {made[next++], one}, loc);
+      const ValueId step = nested.op("sub"_op, {last, made[0]}, loc);
+      clear(body);
+      if (own > 0) at(body.params[0]) = step;
+      for (size_t k = 0; k < n; ++k) at(body.params[own + k]) = nested.index(made[next++], std::span(&step, 1), Bounds::inside, loc);
+      for (size_t k = own + n; k < body.params.size(); ++k) at(body.params[k]) = made[next++];
+      copy_body(nested, body);
+      for (size_t k = 0; k < captured.size(); ++k) {
+        const auto [operand, leaf] = captured[k];
+        leaves(body.params[own + static_cast<size_t>(operand - shape.own_operands)])[leaf] = {made[1 + active.size() + k], true, false};
+      }
+      for (size_t k = 0; k < active.size(); ++k)
+        accumulate(nested, body.result, active[k], {made[1 + k], flags[k].is_sparse, flags[k].is_steep}, loc);
+      run(nested, body);
+      std::vector<ValueId> values;
+      is_known = true;
+      for (size_t k = 0; k < active.size(); ++k) {
+        const Carried g = leaves(body.params[own + active[k]])[0];
+        if (flags[k].grow(g)) is_known = false;
+        values.push_back(g ? g.value : nested.zeros(source[body.params[own + active[k]]].type, loc));
+      }
+      std::vector<Carried> totals;
+      for (const auto& [operand, leaf] : captured) totals.push_back(leaves(body.params[own + static_cast<size_t>(operand - shape.own_operands)])[leaf]);
+      for (const Carried& total : totals) values.push_back(total.value);
+      if (!is_known) continue;
+      nested.set_result(nested.joined(values, loc));
+      LoopOptions options = loop_options(m, in.attr);
+      options.every = options.memory = 0;
+      const ValueId all = b.end_for(block, tape.count, carried, captures, options, loc);
+      for (size_t k = 0; k < active.size(); ++k)
+        accumulate(b, source.operand(v, shape.own_operands + static_cast<int>(active[k])), 0,
+                   {b.part(all, values.size(), k, loc), flags[k].is_sparse, flags[k].is_steep}, loc);
+      for (size_t k = 0; k < captured.size(); ++k)
+        accumulate(b, source.operand(v, captured[k].first), captured[k].second,
+                   {b.part(all, values.size(), active.size() + k, loc), true, totals[k].is_steep}, loc);
     }
   }
 
@@ -203,7 +356,7 @@ class ReverseSweep : public Sweep {
     }
     copy_body(nested, inner);
     for (size_t k = 0; k < seeds.size(); ++k) {
-      const ValueId bar = nested.index(bars[k], indices, false, loc);
+      const ValueId bar = nested.index(bars[k], indices, Bounds::inside, loc);
       accumulate(nested, inner.result, seeds[k] - activity.leaves.begin(v), {bar, carried[seeds[k]].is_sparse, carried[seeds[k]].is_steep}, loc);
     }
   }
@@ -227,6 +380,7 @@ class ReverseSweep : public Sweep {
   }
 
   Diagnostics& diagnostics_;
+  std::unordered_map<int32_t, Tape> tapes_;  // by loop, of its latest copy
   bool failed_ = false;
 };
 

@@ -38,6 +38,17 @@ void Sweep::copy_body(Builder& b, const Block& block) {
   for (ValueId v : block.body) copy(b, v);
 }
 
+void Sweep::clear(const Block& block) {
+  const auto forget = [&](ValueId v) {
+    for (size_t k = 0; k < n_leaves(v); ++k) leaves(v)[k] = {};
+  };
+  for (ValueId p : block.params) forget(p);
+  for (ValueId v : block.body) {
+    forget(v);
+    for (int32_t k = 0; k < source[v].n_blocks; ++k) clear(source[BlockId{source[v].first_block.i + k}]);
+  }
+}
+
 void Sweep::copy_region(Builder& b, ValueId v) {
   Inst in = source[v];
   const int32_t first = static_cast<int32_t>(b.func().blocks.size());
@@ -56,16 +67,8 @@ void Sweep::copy_region(Builder& b, ValueId v) {
 
 ValueId close_region(Builder& b, const Inst& own, BlockId first, std::span<const ValueId> operands, Loc loc) {
   if (own.op == "map"_op) return b.end_map(first, b.module()[own.attr].dims, operands, loc);
-  DLC_CHECK(own.op == "if"_op, "the regions that can be differentiated are `if` and `map`");
+  DLC_CHECK(own.op == "if"_op, "loops are closed where they are made");
   return b.end_if({first, BlockId{first.i + 1}}, operands[0], operands.subspan(1), loc);
-}
-
-ValueId joined(Builder& b, std::span<const ValueId> values, Loc loc) {
-  return values.size() == 1 ? values[0] : b.tuple(values, loc);
-}
-
-ValueId split(Builder& b, ValueId joined_value, size_t n, size_t k, Loc loc) {
-  return n == 1 ? joined_value : b.get(joined_value, static_cast<int>(k), loc);
 }
 
 }  // namespace dlc

@@ -12,6 +12,7 @@
 namespace dlc {
 
 struct Sweep {
+  virtual ~Sweep() = default;
   Module& m;
   const Func& source;
   const Activity& activity;
@@ -35,7 +36,9 @@ struct Sweep {
   /// Copies one instruction (regions included), or all of a block whose parameters are mapped already.
   void copy(Builder& b, ValueId v);
   void copy_body(Builder& b, const Block& block);
-  void copy_region(Builder& b, ValueId v);
+  virtual void copy_region(Builder& b, ValueId v);
+  /// Forgets what is carried for the values of a block and of those inside it, which is about to be stepped through again.
+  void clear(const Block& block);
 
   /// The values carried for some leaves as operands of a region: which leaves, and in which order.
   std::vector<size_t> present_slots(ValueId v) const;
@@ -55,13 +58,18 @@ struct Sweep {
   }
 };
 
+/// How a carried value of a loop may be zero or infinite, before its body is known: bits of Carried. They only grow.
+struct CarriedFlags {
+  bool is_sparse = false, is_steep = false;
+  bool grow(const Carried& g) {
+    const CarriedFlags before = *this;
+    is_sparse = is_sparse || !g || g.is_sparse, is_steep = is_steep || g.is_steep;
+    return is_sparse != before.is_sparse || is_steep != before.is_steep;
+  }
+};
+
 /// Appends the `if` or `map` whose finished blocks begin at `first`; `own` is the instruction it derives from and
 /// `operands` are the new ones (an `if`'s condition first).
 ValueId close_region(Builder& b, const Inst& own, BlockId first, std::span<const ValueId> operands, Loc loc);
-
-/// A tuple type's fields in one value: the value itself when there is one, else a tuple of them.
-ValueId joined(Builder& b, std::span<const ValueId> values, Loc loc);
-/// Field `k` of what `joined` made of `n` values.
-ValueId split(Builder& b, ValueId joined_value, size_t n, size_t k, Loc loc);
 
 }  // namespace dlc

@@ -129,6 +129,7 @@ void cumsum(const InterpValue<T>& x, int64_t axis, bool is_reverse, InterpValue<
 
 inline bool is_before(double a, double b) { return a < b; }
 inline bool is_before(const Big& a, const Big& b) { return a < b; }
+inline bool is_before(const Scaled& a, const Scaled& b) { return a.value < b.value; }
 inline bool is_before(const std::complex<double>& a, const std::complex<double>& b) { return a.real() < b.real(); }
 
 /// The position of the first extreme, by strict comparison from ∓inf: a nan is never one.

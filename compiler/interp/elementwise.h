@@ -29,6 +29,9 @@ inline Scalar to_scalar(const Element<double>& e) {
 inline Scalar to_scalar(const Element<Big>& e) {
   return to_scalar(Element<double>{e.dtype, static_cast<double>(e.real), e.integer});
 }
+inline Scalar to_scalar(const Element<Scaled>& e) {
+  return to_scalar(Element<double>{e.dtype, static_cast<double>(e.real.value), e.integer});
+}
 inline Scalar to_scalar(const Element<std::complex<double>>& e) {
   return to_scalar(Element<double>{e.dtype, e.real.real(), e.integer});
 }
@@ -102,6 +105,28 @@ inline std::optional<Element<std::complex<double>>> evaluate(OpId op, DType resu
   Complex numbers[3];
   as_numbers(operands, numbers);
   return Element<Complex>{result, evaluate_meaning(op, std::span<const Complex>(numbers, operands.size())), 0};
+}
+
+/// s(y) = |y| + Σ |∂y/∂x| s(x), by the rules of the row. A choice and a conversion between floats add nothing.
+inline std::optional<Element<Scaled>> evaluate(OpId op, DType result, std::span<const Element<Scaled>> operands) {
+  if (op_row(op).type == TypeRule::select) return operands[0].integer ? operands[1] : operands[2];
+  Element<Big> values[3];
+  for (size_t k = 0; k < operands.size(); ++k) values[k] = {operands[k].dtype, operands[k].real.value, operands[k].integer};
+  const std::span<const Element<Big>> given(values, operands.size());
+  const Element<Big> y = *evaluate(op, result, given);
+  if (!is_float(result)) return Element<Scaled>{result, {}, y.integer};
+  const auto apply = [](OpId inner, std::span<const Element<Big>> args, DType dtype) { return *evaluate(inner, dtype, args); };
+  const auto constant = [](const Literal& literal, DType dtype) {
+    return is_float(dtype) ? Element<Big>{dtype, Big(literal.as_f64()), 0} : Element<Big>{dtype, {}, literal.as_i64()};
+  };
+  Big scale = abs(y.real);
+  for (size_t k = 0; k < operands.size(); ++k) {
+    const Rule& rule = diff_rule(op, static_cast<int>(k));
+    if (!is_float(operands[k].dtype) || !rule || rule.not_differentiable || rule.zero || operands[k].real.scale == Big(0)) continue;
+    const Element<Big> g{operands[k].dtype, operands[k].real.scale, 0};
+    scale = scale + abs(walk<Element<Big>>(rule, result, given, y, g, apply, constant).real);
+  }
+  return Element<Scaled>{result, Scaled(y.real, scale), 0};
 }
 
 }  // namespace dlc::interp

@@ -57,19 +57,24 @@ class Machine {
     size_t next = 0;  // in Block::body
     Value out;        // of a map: what is done so far
     std::vector<int64_t> box, index;  // of a map
-    int64_t point = 0;                // `index` in row-major order
+    int64_t point = 0;                // of a map: `index` in row-major order; of a loop: the step
+    int64_t n_steps = 0;              // of a loop: how many there are, or may be; negative: any number
   };
 
   // Each is false after an error.
   bool step();
   bool run_inst(Frame& frame, ValueId v);
-  void finish_block();
+  bool finish_block();
   void finish_point(Activation& a);
   bool enter_function(FuncId id, std::span<const Value* const> args, std::map<StrId, int64_t> sizes, ValueId owner);
   bool enter_call(Frame& frame, ValueId v);
   bool enter_if(Frame& frame, ValueId v);
   bool enter_map(Frame& frame, ValueId v);
   void set_indices(Activation& a);
+  bool enter_loop(Frame& frame, ValueId v);
+  bool finish_loop_block(Activation& a);
+  bool begin_step(Activation& a);
+  bool end_loop(Activation& a);
   void set(Frame& frame, ValueId v, Value value);
 
   bool run_array_op(Frame& frame, ValueId v, Value& out);
@@ -79,7 +84,9 @@ class Machine {
   bool run_fold(const Frame& frame, ValueId v, OpId fold, Value& out);
   bool run_view(const Frame& frame, ValueId v, Value& out);
   bool run_view_adjoint(const Frame& frame, ValueId v, Value& out);
+  bool positions(const Frame& frame, ValueId v, int first, std::vector<int64_t>& at);
   bool run_index(const Frame& frame, ValueId v, Value& out);
+  bool run_store(const Frame& frame, ValueId v, Value& out);
 
   bool check_sizes(const Frame& frame, ValueId call);
   bool size_of(const Frame& frame, DimId d, Loc loc, int64_t& out);
@@ -148,8 +155,7 @@ bool Machine<T>::step() {
   Activation& a = activations_.back();
   const Block& block = a.frame->f[a.block];
   if (a.next < block.body.size()) return run_inst(*a.frame, block.body[a.next++]);
-  finish_block();
-  return true;
+  return finish_block();
 }
 
 /// Computes the instruction, or enters the block that does.
@@ -161,6 +167,8 @@ bool Machine<T>::run_inst(Frame& frame, ValueId v) {
     case "call"_op.i: return enter_call(frame, v);
     case "if"_op.i: return enter_if(frame, v);
     case "map"_op.i: return enter_map(frame, v);
+    case "for"_op.i:
+    case "while"_op.i: return enter_loop(frame, v);
     default: break;
   }
   Value out;
@@ -179,10 +187,12 @@ void Machine<T>::set(Frame& frame, ValueId v, Value value) {
 
 /// Hands the result of the innermost block to the instruction that owns it.
 template <class T>
-void Machine<T>::finish_block() {
+bool Machine<T>::finish_block() {
   Activation& a = activations_.back();
   const bool is_body = a.block == BlockId{0};
-  if (!is_body && a.frame->f[a.owner].op == "map"_op) return finish_point(a);
+  const OpId op = is_body ? OpId{} : a.frame->f[a.owner].op;
+  if (op == "map"_op) return finish_point(a), true;
+  if (op == "for"_op || op == "while"_op) return finish_loop_block(a);
   const ValueId owner = a.owner;
   Value out = *a.frame->at[static_cast<size_t>(a.frame->f[a.block].result.i)];
   activations_.pop_back();
@@ -194,6 +204,7 @@ void Machine<T>::finish_block() {
     result_ = std::move(out);
   else
     set(*activations_.back().frame, owner, std::move(out));
+  return true;
 }
 
 template <class T>
@@ -229,7 +240,7 @@ bool Machine<T>::enter_function(FuncId id, std::span<const Value* const> args, s
     frame.at[static_cast<size_t>(params[k].i)] = args[k];
     if (observer_) observer_(id, params[k], *args[k]);
   }
-  activations_.push_back({&frame, BlockId{0}, owner, 0, {}, {}, {}, 0});
+  activations_.push_back({&frame, BlockId{0}, owner, 0, {}, {}, {}, 0, 0});
   return true;
 }
 
@@ -268,7 +279,7 @@ bool Machine<T>::enter_if(Frame& frame, ValueId v) {
   const auto& params = frame.f[block].params;
   for (size_t k = 0; k < params.size(); ++k)
     frame.at[static_cast<size_t>(params[k].i)] = &frame.operand(v, static_cast<int>(k) + 1);
-  activations_.push_back({&frame, block, v, 0, {}, {}, {}, 0});
+  activations_.push_back({&frame, block, v, 0, {}, {}, {}, 0, 0});
   return true;
 }
 
@@ -276,7 +287,7 @@ template <class T>
 bool Machine<T>::enter_map(Frame& frame, ValueId v) {
   const Inst& in = frame.f[v];
   if (!can_enter(in.loc)) return false;
-  Activation a{&frame, in.first_block, v, 0, {}, {}, {}, 0};
+  Activation a{&frame, in.first_block, v, 0, {}, {}, {}, 0, 0};
   for (DimId d : m_[in.attr].dims)
     if (!size_of(frame, d, in.loc, a.box.emplace_back())) return false;
   if (!make(frame, in.type, in.loc, a.out) || !can_visit(a.box, {}, in.loc)) return false;
@@ -297,6 +308,89 @@ void Machine<T>::set_indices(Activation& a) {
     a.frame->values[param] = Value::of_int(a.index[k]);
     a.frame->at[param] = &a.frame->values[param];
   }
+}
+
+/// A loop's blocks find the carried values in `values`, like what instructions compute; captures where they are.
+template <class T>
+bool Machine<T>::enter_loop(Frame& frame, ValueId v) {
+  const Inst& in = frame.f[v];
+  if (!can_enter(in.loc)) return false;
+  const RegionShape shape = region_shape(m_, in);
+  Activation a{&frame, in.first_block, v, 0, {}, {}, {}, 0, -1};
+  if (in.op == "for"_op) {
+    a.n_steps = std::max<int64_t>(frame.operand(v, 0).ints[0], 0);
+  } else if (const DimId bound = loop_options(m_, in.attr).bound) {
+    if (!size_of(frame, bound, in.loc, a.n_steps)) return false;
+    a.n_steps = std::max<int64_t>(a.n_steps, 0);
+  }
+  for (int32_t block = 0; block < in.n_blocks; ++block) {
+    const auto& params = frame.f[BlockId{in.first_block.i + block}].params;
+    for (int k = 0; k + shape.own_operands < in.n_operands; ++k) {
+      const auto param = static_cast<size_t>(params[static_cast<size_t>(shape.own_params + k)].i);
+      const Value& given = frame.operand(v, shape.own_operands + k);
+      if (k < shape.n_carried) frame.values[param] = given;
+      frame.at[param] = k < shape.n_carried ? &frame.values[param] : &given;
+    }
+  }
+  activations_.push_back(std::move(a));
+  return begin_step(activations_.back());
+}
+
+/// A step of a `for`, or its end; of a `while`, the condition.
+template <class T>
+bool Machine<T>::begin_step(Activation& a) {
+  Frame& frame = *a.frame;
+  const Inst& in = frame.f[a.owner];
+  a.next = 0;
+  a.block = in.first_block;
+  if (in.op == "while"_op) return true;
+  if (a.point == a.n_steps) return end_loop(a);
+  const auto step = static_cast<size_t>(frame.f[a.block].params[0].i);
+  frame.values[step] = Value::of_int(a.point);
+  frame.at[step] = &frame.values[step];
+  return true;
+}
+
+template <class T>
+bool Machine<T>::end_loop(Activation& a) {
+  Frame& frame = *a.frame;
+  const Inst& in = frame.f[a.owner];
+  const RegionShape shape = region_shape(m_, in);
+  const auto& params = frame.f[in.first_block].params;
+  Value out;
+  out.dtype = DType::tuple;
+  for (int k = 0; k < shape.n_carried; ++k)
+    out.fields.push_back(frame.values[static_cast<size_t>(params[static_cast<size_t>(shape.own_params + k)].i)]);
+  if (shape.n_carried == 1) out = Value(std::move(out.fields[0]));
+  const ValueId owner = a.owner;
+  activations_.pop_back();
+  set(frame, owner, std::move(out));
+  return true;
+}
+
+/// A `for`'s body made the next carried values; so did a `while`'s, and its condition says whether it runs at all.
+template <class T>
+bool Machine<T>::finish_loop_block(Activation& a) {
+  Frame& frame = *a.frame;
+  const Inst& in = frame.f[a.owner];
+  const Value& result = *frame.at[static_cast<size_t>(frame.f[a.block].result.i)];
+  if (in.op == "while"_op && a.block == in.first_block) {
+    if (result.ints[0] == 0) return end_loop(a);
+    if (a.n_steps >= 0 && a.point == a.n_steps)
+      return reject(size_error("max-iters"), in.loc, "this loop is not done after {} step{}", a.n_steps, a.n_steps == 1 ? "" : "s");
+    a.block = BlockId{in.first_block.i + 1}, a.next = 0;
+    return true;
+  }
+  const RegionShape shape = region_shape(m_, in);
+  std::vector<Value> next;
+  for (int k = 0; k < shape.n_carried; ++k) next.push_back(shape.n_carried == 1 ? result : result.fields[static_cast<size_t>(k)]);
+  for (int32_t block = 0; block < in.n_blocks; ++block) {
+    const auto& params = frame.f[BlockId{in.first_block.i + block}].params;
+    for (int k = 0; k < shape.n_carried; ++k)
+      frame.values[static_cast<size_t>(params[static_cast<size_t>(shape.own_params + k)].i)] = next[static_cast<size_t>(k)];
+  }
+  ++a.point;
+  return begin_step(a);
 }
 
 // --------------------------------------------------------------------------------------------- sizes and memory
@@ -387,6 +481,8 @@ bool Machine<T>::run_array_op(Frame& frame, ValueId v, Value& out) {
     case "view"_op.i: return run_view(frame, v, out);
     case "view_adjoint"_op.i: return run_view_adjoint(frame, v, out);
     case "index"_op.i: return run_index(frame, v, out);
+    case "put"_op.i:
+    case "add_at"_op.i: return run_store(frame, v, out);
     case "matmul"_op.i: {
       const MatmulRanks ranks = matmul_ranks(m_, in.attr);
       const Value &a = frame.operand(v, 0), &b = frame.operand(v, 1);
@@ -556,20 +652,58 @@ bool Machine<T>::run_view_adjoint(const Frame& frame, ValueId v, Value& out) {
   return is_inside;
 }
 
+/// For every point of the subscripts' shape, the position in operand 0 among the axes they subscript; -1: outside, and
+/// that is allowed.
+template <class T>
+bool Machine<T>::positions(const Frame& frame, ValueId v, int first, std::vector<int64_t>& out) {
+  const Inst& in = frame.f[v];
+  const Value& x = frame.operand(v, 0);
+  const int64_t n = frame.operand(v, first).count();
+  for (int64_t point = 0; point < n; ++point) {
+    int64_t at = 0;
+    for (int k = first; k < in.n_operands && at >= 0; ++k) {
+      const int64_t subscript = frame.operand(v, k).ints[static_cast<size_t>(point)], extent = x.dims[static_cast<size_t>(k - first)];
+      const bool is_inside = subscript >= 0 && subscript < extent;
+      if (!is_inside && bounds_of(m_, in) != Bounds::guarded)
+        return reject(size_error("index-out-of-range"), in.loc, "subscript {} leaves an axis of size {}", subscript, extent);
+      at = is_inside ? at * extent + subscript : -1;
+    }
+    out.push_back(at);
+  }
+  return true;
+}
+
 /// A guarded subscript that leaves its array reads 0, as the guarded view does that it becomes.
 template <class T>
 bool Machine<T>::run_index(const Frame& frame, ValueId v, Value& out) {
-  const Inst& in = frame.f[v];
-  const Value& x = frame.operand(v, 0);
-  int64_t at = 0;
-  for (int k = 1; k < in.n_operands; ++k) {
-    const int64_t subscript = frame.operand(v, k).ints[0], extent = x.dims[static_cast<size_t>(k - 1)];
-    if (subscript < 0 || subscript >= extent)
-      return m_[in.attr].ints[0] != 0 ||
-             reject(size_error("index-out-of-range"), in.loc, "subscript {} leaves axis {} of size {}", subscript, k - 1, extent);
-    at = at * extent + subscript;
+  std::vector<int64_t> at;
+  if (!positions(frame, v, 1, at)) return false;
+  const int64_t row = at.empty() ? 0 : out.count() / static_cast<int64_t>(at.size());
+  for (size_t point = 0; point < at.size(); ++point)
+    if (at[point] >= 0) copy_elements(out, static_cast<int64_t>(point) * row, frame.operand(v, 0), at[point] * row, row);
+  return true;
+}
+
+template <class T>
+bool Machine<T>::run_store(const Frame& frame, ValueId v, Value& out) {
+  const Value& value = frame.operand(v, 1);
+  std::vector<int64_t> at;
+  if (!can_visit(value.dims, {}, frame.f[v].loc) || !positions(frame, v, 2, at)) return false;
+  out = frame.operand(v, 0);
+  const bool adds = frame.f[v].op == "add_at"_op;
+  const int64_t row = at.empty() ? 0 : value.count() / static_cast<int64_t>(at.size());
+  for (size_t point = 0; point < at.size(); ++point) {
+    const int64_t to = at[point] * row, from = static_cast<int64_t>(point) * row;
+    if (at[point] < 0) continue;
+    if (!adds) {
+      copy_elements(out, to, value, from, row);
+      continue;
+    }
+    in_arithmetic_of<T>(value.dtype, [&](auto zero) {
+      using N = decltype(zero);
+      for (int64_t k = 0; k < row; ++k) store(out, to + k, load<N>(out, to + k) + load<N>(value, from + k));
+    });
   }
-  copy_elements(out, 0, x, at * out.count(), out.count());
   return true;
 }
 
@@ -595,6 +729,9 @@ template Result<InterpValue<double>> interpret(const Module&, FuncId, std::span<
 template Result<InterpValue<Big>> interpret(const Module&, FuncId, std::span<const InterpValue<Big>>,
                                             const std::map<StrId, int64_t>&, const InterpOptions&,
                                             const InterpObserver<Big>&);
+template Result<InterpValue<Scaled>> interpret(const Module&, FuncId, std::span<const InterpValue<Scaled>>,
+                                               const std::map<StrId, int64_t>&, const InterpOptions&,
+                                               const InterpObserver<Scaled>&);
 template Result<InterpValue<std::complex<double>>> interpret(const Module&, FuncId,
                                                              std::span<const InterpValue<std::complex<double>>>,
                                                              const std::map<StrId, int64_t>&, const InterpOptions&,

@@ -48,5 +48,8 @@ extern template Result<InterpValue<std::complex<double>>> interpret(const Module
                                                                     const std::map<StrId, int64_t>&,
                                                                     const InterpOptions&,
                                                                     const InterpObserver<std::complex<double>>&);
+extern template Result<InterpValue<Scaled>> interpret(const Module&, FuncId, std::span<const InterpValue<Scaled>>,
+                                                      const std::map<StrId, int64_t>&, const InterpOptions&,
+                                                      const InterpObserver<Scaled>&);
 
 }  // namespace dlc

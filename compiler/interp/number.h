@@ -28,6 +28,12 @@ inline Big multiply_add(const Big& a, const Big& b, const Big& c) { return fma(a
 inline std::complex<double> multiply_add(std::complex<double> a, std::complex<double> b, std::complex<double> c) {
   return a * b + c;
 }
+// s(Σ x) = Σ (s(x) + |x|), and s(a·b) = |a| s(b) + s(a) |b| + |a b|; the sum so far is `a` and `c`.
+inline Scaled operator+(const Scaled& a, const Scaled& b) { return {a.value + b.value, a.scale + b.scale + abs(b.value)}; }
+inline Scaled multiply_add(const Scaled& a, const Scaled& b, const Scaled& c) {
+  const Big x = abs(a.value), y = abs(b.value);
+  return {fma(a.value, b.value, c.value), c.scale + x * y + x * b.scale + a.scale * y};
+}
 inline Int multiply_add(Int a, Int b, Int c) { return a * b + c; }
 
 /// What makes no difference on the left of a sum: 0 would turn a sum of -0 into 0.

@@ -3,6 +3,7 @@
 //   T = double                 what compiled code computes, to the last bit (f32 values are doubles that are floats)
 //   T = Big                    200 bits, the oracle: f32 and f64 alike are exact
 //   T = std::complex<double>   for the complex step: f(x + ih)
+//   T = Scaled                 200 bits, and how large the numbers were that a value was put together from
 //
 // Ints wrap around and bools are 0 or 1, whatever T is.
 #pragma once
@@ -15,6 +16,14 @@
 #include "ir/types.h"
 
 namespace dlc {
+
+/// A number with the sum of the sizes of the terms it was made of: see pipeline/error_scale.h.
+struct Scaled {
+  Big value, scale;
+  Scaled() = default;
+  explicit Scaled(double x) : value(x) {}
+  Scaled(Big x, Big s) : value(std::move(x)), scale(std::move(s)) {}
+};
 
 template <class T>
 struct InterpValue {

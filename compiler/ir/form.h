@@ -19,7 +19,11 @@ enum class Form : uint8_t {
   call,
   if_region,
   map,
+  for_region,
+  while_region,
   index,
+  put,
+  add_at,
   view,
   view_adjoint,
   sum,
@@ -48,7 +52,11 @@ constexpr Form form_of(const Op& row) {
                               {"call", Form::call},
                               {"if", Form::if_region},
                               {"map", Form::map},
+                              {"for", Form::for_region},
+                              {"while", Form::while_region},
                               {"index", Form::index},
+                              {"put", Form::put},
+                              {"add_at", Form::add_at},
                               {"view", Form::view},
                               {"view_adjoint", Form::view_adjoint},
                               {"sum", Form::sum},
@@ -77,8 +85,15 @@ constexpr bool is_reduction(Form f) {
 /// How many blocks an instruction of this row owns.
 constexpr int n_blocks_of(const Op& row) {
   if (row.kind != OpKind::region) return 0;
-  return form_of(row) == Form::if_region ? 2 : 1;
+  const Form form = form_of(row);
+  return form == Form::if_region || form == Form::while_region ? 2 : 1;
 }
+
+/// What stands between the two blocks of an instruction in text.
+constexpr std::string_view block_word(Form f) { return f == Form::while_region ? "do" : "else"; }
+
+/// Subscripts by arrays of ints or scalars: their attribute is whether they are guarded.
+constexpr bool is_subscripting(Form f) { return f == Form::index || f == Form::put || f == Form::add_at; }
 
 /// The attribute of each form as text names it: `{batch = 0, m = 1, n = 0, k = 1}`. Empty: not written that way.
 struct IntNames {
@@ -88,6 +103,7 @@ struct IntNames {
 constexpr IntNames int_names(Form f) {
   if (f == Form::matmul) return {{"batch", "m", "n", "k"}, 4};
   if (f == Form::cumsum) return {{"axis", "reverse"}, 2};
+  if (f == Form::for_region || f == Form::while_region) return {{"carried", "every", "memory"}, 3};
   return {};
 }
 

@@ -10,6 +10,8 @@ const char* check_name(SizeCheck::Kind kind) {
     case SizeCheck::Kind::subscript: return "subscript";
     case SizeCheck::Kind::elements: return "elements";
     case SizeCheck::Kind::size: return "size";
+    case SizeCheck::Kind::index: return "index";
+    case SizeCheck::Kind::iterations: return "iterations";
   }
   return "?";
 }

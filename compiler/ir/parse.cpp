@@ -55,7 +55,7 @@ class Parser {
   bool parse_params(BlockId block);
   bool parse_block(BlockId block, std::string_view result_word);
   bool parse_inst(BlockId block);
-  bool parse_regions(Inst& in, int n_blocks);
+  bool parse_regions(Inst& in, int n_blocks, std::string_view between);
 
   bool parse_body(Form form, Body& body);
   bool parse_operands(std::vector<ValueId>& out);
@@ -318,7 +318,7 @@ bool Parser::parse_inst(BlockId block) {
   const Form form = form_of(row);
   Body body;
   if (!parse_body(form, body)) return false;
-  if (!parse_regions(in, n_blocks_of(row))) return false;
+  if (!parse_regions(in, n_blocks_of(row), block_word(form))) return false;
   if (!expect(":") || !parse_type(in.type) || !finish_body(form, in.type, in.loc.span, body)) return false;
   if (body.has_attr) in.attr = m_.intern(std::move(body.attr));
   const ValueId v = append(*f_, block, in, body.operands);
@@ -327,7 +327,7 @@ bool Parser::parse_inst(BlockId block) {
 }
 
 // (params) { … } else (params) { … }. Blocks of one instruction are consecutive: all are made before one is filled.
-bool Parser::parse_regions(Inst& in, int n_blocks) {
+bool Parser::parse_regions(Inst& in, int n_blocks, std::string_view between) {
   if (n_blocks == 0) return true;
   if (depth_ >= kMaxRegionDepth)
     return error(find_kind<kIrErrors>("ir-too-deep"), span(),
@@ -338,7 +338,7 @@ bool Parser::parse_regions(Inst& in, int n_blocks) {
   f_->blocks.resize(f_->blocks.size() + static_cast<size_t>(n_blocks));
   for (int32_t k = 0; k < n_blocks; ++k) {
     const BlockId block{in.first_block.i + k};
-    if (k > 0 && !expect_word("else")) return false;
+    if (k > 0 && !expect_word(between)) return false;
     if (!parse_params(block) || !expect("{") || !parse_block(block, "yield") || !expect("}")) return false;
   }
   --depth_;
@@ -359,7 +359,7 @@ bool Parser::parse_body(Form form, Body& body) {
   if (token().kind == Kind::value && !parse_operands(body.operands)) return false;
   if (is_mark("{")) return body.has_attr = true, parse_attr(form, a);
   if (form == Form::get && take_mark(".")) return body.has_attr = true, parse_int(a.ints.emplace_back());
-  if (form == Form::index) return body.has_attr = true, a.ints = {take_word("guarded") ? 1 : 0}, true;
+  if (is_subscripting(form)) return body.has_attr = true, a.ints = {take_word("guarded") ? 1 : take_word("checked") ? 2 : 0}, true;
   if (form == Form::reshape || form == Form::iota) return body.has_attr = body.has_dims_of_type = true;
   if ((form == Form::view || form == Form::view_adjoint) && is_mark("[")) return parse_map(body);
   return true;

@@ -263,7 +263,7 @@ void Printer::print_inst(ValueId v, int indent) {
       break;
     }
     is_printed_[index] = true;
-    out_ += k && form == Form::if_region ? " else " : " ";
+    k ? write(" {} ", block_word(form)) : write(" ");
     print_params(f_->blocks[index]);
     out_ += " {\n";
     ++depth_;
@@ -325,9 +325,11 @@ bool Printer::print_special(const Inst& in, Form form) {
       print_operands(in);
       return true;
     case Form::index:
-      if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 1) return false;
+    case Form::put:
+    case Form::add_at:
+      if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 2) return false;
       print_operands(in);
-      if (a.ints[0]) out_ += " guarded";
+      if (a.ints[0]) write(" {}", a.ints[0] == 1 ? "guarded" : "checked");
       return true;
     case Form::reshape:
     case Form::iota:  // the dims are those of the type
@@ -402,7 +404,7 @@ void Printer::print_coordinate(const Attr& a, size_t R, size_t axis) {
 
 void Printer::print_attr(Form form, AttrId id) {
   const Attr& a = m_[id];
-  const bool has_ints_only = a.dims.empty() && !a.name && !a.func;
+  const bool has_ints_and_dims = !a.name && !a.func, has_ints_only = has_ints_and_dims && a.dims.empty();
   const char* separator = " {";
   auto write_list = [&](const char* name, auto&& items, auto&& print_item) {
     write("{}{} = [", separator, name);
@@ -415,9 +417,11 @@ void Printer::print_attr(Form form, AttrId id) {
   };
   auto write_int = [&](int64_t x) { write("{}", x); };
   if (const IntNames names = int_names(form);
-      has_ints_only && names.count > 0 && a.ints.size() == static_cast<size_t>(names.count)) {
+      has_ints_and_dims && names.count > 0 && a.ints.size() == static_cast<size_t>(names.count)) {
     for (int k = 0; k < names.count; ++k)
       write("{}{} = {}", k ? ", " : " {", names.names[k], a.ints[static_cast<size_t>(k)]);
+    separator = ", ";
+    if (!a.dims.empty()) write_list("dims", a.dims, [&](DimId d) { out_ += dim(d); });
     out_ += '}';
     return;
   }

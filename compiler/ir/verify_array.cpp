@@ -31,7 +31,11 @@ bool Verifier::check_form(ValueId v, Form form) {
     case Form::call: return check_call(v);
     case Form::if_region: return check_if(v);
     case Form::map: return check_map(v);
+    case Form::for_region:
+    case Form::while_region: return check_loop(v, form);
     case Form::index: return check_index(v);
+    case Form::put:
+    case Form::add_at: return check_store(v, form);
     case Form::view: return check_view(v, false);
     case Form::view_adjoint: return check_view(v, true);
     case Form::sum:
@@ -208,20 +212,73 @@ bool Verifier::check_map(ValueId v) {
                                                   m_.types.text(in.type), m_.types.text(inner), a.dims.size());
 }
 
+/// `for`: count, carried, captures; block (index, carried, captures). `while`: carried, captures; both blocks take these.
+bool Verifier::check_loop(ValueId v, Form form) {
+  const Inst& in = f_[v];
+  const Attr& a = attr(in);
+  const int n_own = form == Form::for_region ? 1 : 0;
+  if (a.ints.size() != 3 || a.ints[0] < 1 || a.ints[0] > in.n_operands - n_own)
+    return fail(v, "does not say how many of its operands it carries");
+  if (a.ints[1] < -1 || a.ints[2] < 0) return fail(v, "checkpoints every {} steps in {} bytes", a.ints[1], a.ints[2]);
+  if (a.dims.size() > 1) return fail(v, "has more than one bound");
+  if (n_own && !is_scalar(operand_type(v, 0), DType::i64)) return fail(v, "its first operand is the number of steps, an int");
+  for (int32_t k = 0; k < in.n_blocks; ++k)
+    if (!check_captures(v, BlockId{in.first_block.i + k}, static_cast<size_t>(n_own), n_own)) return false;
+  const Block& body = f_[BlockId{in.first_block.i + in.n_blocks - 1}];
+  if (n_own && !is_scalar(type_of(body.params[0]), DType::i64)) return fail(v, "its index is not an int");
+  if (form == Form::while_region && !is_scalar(type_of(f_[in.first_block].result), DType::b1))
+    return fail(v, "its condition is {}, not a bool", m_.types.text(f_[f_[in.first_block].result].type));
+  const auto n_carried = static_cast<size_t>(a.ints[0]);
+  const Type& result = type_of(v);
+  if (n_carried > 1 && (!result.is_tuple() || result.fields.size() != n_carried))
+    return fail(v, "has type {} for {} carried values", m_.types.text(in.type), n_carried);
+  for (size_t k = 0; k < n_carried; ++k) {
+    const TypeId carried = f_[f_.operand(v, n_own + static_cast<int>(k))].type;
+    if (m_.types[carried].is_tuple()) return fail(v, "carries a tuple, {}", m_.types.text(carried));
+    if ((n_carried == 1 ? in.type : result.fields[k].type) != carried)
+      return fail(v, "has type {}, but carries {}", m_.types.text(in.type), m_.types.text(carried));
+  }
+  return f_[body.result].type == in.type ||
+         fail(v, "has type {}, but its body gives {}", m_.types.text(in.type), m_.types.text(f_[body.result].type));
+}
+
 // ------------------------------------------------------------------------------------------------------ arrays
 
-bool Verifier::check_index(ValueId v) {
+/// The subscripts are the operands from `first` on, ints of one shape; `dims` is what they select of operand 0.
+bool Verifier::check_subscripts(ValueId v, int first, std::vector<DimId>& dims) {
   const Attr& a = attr(f_[v]);
-  if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 1)
-    return fail(v, "says neither that it is guarded nor that it is not");
-  const int n_subscripts = f_[v].n_operands - 1;
-  if (n_subscripts < 1) return fail(v, "has an array and subscripts");
+  if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 2)
+    return fail(v, "does not say what is known of its subscripts");
+  const int n_subscripts = f_[v].n_operands - first;
+  if (n_subscripts < 1) return fail(v, "has {} and subscripts", first == 1 ? "an array" : "an array, a value");
   const Type& x = operand_type(v, 0);
+  if (x.is_tuple()) return fail(v, "subscripts {}", operand_type_text(v, 0));
   if (n_subscripts > x.rank()) return fail(v, "has {} subscripts for {}", n_subscripts, operand_type_text(v, 0));
-  for (int k = 1; k <= n_subscripts; ++k)
-    if (!is_scalar(operand_type(v, k), DType::i64))
-      return fail(v, "subscript {} is {}, not an int", k - 1, operand_type_text(v, k));
-  return expect_type(v, x.dtype, std::span(x.dims).subspan(static_cast<size_t>(n_subscripts)));
+  const Type& shape = operand_type(v, first);
+  for (int k = first; k < f_[v].n_operands; ++k) {
+    if (operand_type(v, k).dtype != DType::i64) return fail(v, "subscript {} is {}, not an int", k - first, operand_type_text(v, k));
+    if (operand_type(v, k).dims != shape.dims)
+      return fail(v, "subscripts differ in shape: {} and {}", operand_type_text(v, first), operand_type_text(v, k));
+  }
+  dims = shape.dims;
+  dims.insert(dims.end(), x.dims.begin() + n_subscripts, x.dims.end());
+  return true;
+}
+
+bool Verifier::check_index(ValueId v) {
+  std::vector<DimId> dims;
+  return check_subscripts(v, 1, dims) && expect_type(v, operand_type(v, 0).dtype, dims);
+}
+
+bool Verifier::check_store(ValueId v, Form form) {
+  std::vector<DimId> dims;
+  if (f_[v].n_operands < 3) return fail(v, "has an array, a value and subscripts");
+  if (!check_subscripts(v, 2, dims)) return false;
+  const Type &x = operand_type(v, 0), &value = operand_type(v, 1);
+  if (form == Form::add_at && !is_number(x.dtype)) return fail(v, "adds to {}", operand_type_text(v, 0));
+  if (value.dtype != x.dtype || value.dims != dims)
+    return fail(v, "stores {} into {}", operand_type_text(v, 1), operand_type_text(v, 0));
+  return expect_type(v, x.dtype, x.dims);
 }
 
 bool Verifier::check_view(ValueId v, bool is_adjoint) {

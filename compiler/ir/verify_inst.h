@@ -40,8 +40,11 @@ class Verifier {
   bool check_call(ValueId v);
   bool check_if(ValueId v);
   bool check_map(ValueId v);
+  bool check_loop(ValueId v, Form form);
   bool check_captures(ValueId v, BlockId block, size_t first_param, int first_operand);
+  bool check_subscripts(ValueId v, int first, std::vector<DimId>& dims);
   bool check_index(ValueId v);
+  bool check_store(ValueId v, Form form);
   bool check_view(ValueId v, bool is_adjoint);
   bool check_reduction(ValueId v, Form form);
   bool check_cumsum(ValueId v);

@@ -2,6 +2,7 @@
 #include "ops/array.h"
 
 #include "base/check.h"
+#include "ops/table.h"
 
 namespace dlc {
 
@@ -90,6 +91,29 @@ std::optional<ViewMap> compose(Module& m, const ViewMap& outer, const ViewMap& i
       }
     }
   return map;
+}
+
+Bounds bounds_of(const Module& m, const Inst& subscripting) { return static_cast<Bounds>(m[subscripting.attr].ints[0]); }
+
+RegionShape region_shape(const Module& m, const Inst& region) {
+  switch (region.op.i) {
+    case "if"_op.i: return {.own_operands = 1};
+    case "map"_op.i: return {.own_params = static_cast<int>(m[region.attr].dims.size())};
+    case "for"_op.i: return {.own_operands = 1, .own_params = 1, .n_carried = static_cast<int>(m[region.attr].ints[0])};
+    case "while"_op.i: return {.n_carried = static_cast<int>(m[region.attr].ints[0])};
+    default: DLC_CHECK(false, "a region is an `if`, `map`, `for` or `while`");
+  }
+}
+
+LoopOptions loop_options(const Module& m, AttrId attr) {
+  const Attr& a = m[attr];
+  return {a.ints[1], a.ints[2], a.dims.empty() ? DimId{} : a.dims[0]};
+}
+
+AttrId loop_attr(Module& m, size_t n_carried, const LoopOptions& options) {
+  Attr a{.ints = {static_cast<int64_t>(n_carried), options.every, options.memory}};
+  if (options.bound) a.dims.push_back(options.bound);
+  return m.intern(std::move(a));
 }
 
 MatmulRanks matmul_ranks(const Module& m, AttrId attr) {

@@ -22,9 +22,19 @@
 // stack    n operands of one type → [n, …].
 // iota     0, 1, … as int[extent].
 // reshape  same elements in row-major order, other sizes.
-// index    (x, i0, i1, …) scalar ints subscript the leading axes; only inside a `map` body (batch turns it into a view,
-//          or reports that the subscript is not affine). ints = {1} when it stands under an `if` (guarded): then it
-//          reads 0 where it leaves the array, as the guarded view does that it becomes.
+// index    (x, i0, i1, …) ints subscript the leading axes. They are scalars, or arrays of one shape G: then the result is
+//          G ++ what is left of x's shape. Inside a `map` batch turns an affine one into a view. ints = {Bounds}: a guarded one,
+//          under an `if`, reads 0 where it leaves the array, as the guarded view does that it becomes.
+// put      (x, v, i0, i1, …) is x with v, of shape G ++ rest, stored at the subscripts, in row-major order of G. ints as of
+//          `index`: what leaves the array and is guarded is not stored.
+// add_at   the same with v added to what is there.
+// for      operands: the number of steps (an int; none if negative), k carried values (no tuples), captures; the block's
+//          parameters: the step 0, 1, …, the carried values, the captures. It yields the carried values of the next
+//          step, as a tuple when k > 1. ints = {k, every, memory}: `@checkpoint(every)` (−1: sqrt, 0: none) and
+//          `@memory(bytes)` (0: none); dims = {an upper bound of the number of steps}, or none where there is none.
+// while    operands: k carried values, captures; two blocks with these as parameters: the condition, then the body.
+//          dims = {@max_iters(…)}, or none: when that many steps have been made and the condition holds still, that is
+//          error DLC_MAX_ITERS.
 // map      attr dims = extents of the box; block parameters: one int per extent, then the captures (operands).
 //          The result has the box's axes first (a tuple: every leaf has).
 // if       operands: condition, captures; two blocks whose parameters are the captures.
@@ -35,6 +45,14 @@
 #include "ir/module.h"
 
 namespace dlc {
+
+/// What is known of the subscripts of `index`, `put` and `add_at`.
+enum class Bounds : uint8_t {
+  inside,   // proven, or checked when the function was entered
+  guarded,  // may be outside, where nothing is read or stored
+  checked,  // error DLC_INDEX when one is outside
+};
+Bounds bounds_of(const Module& m, const Inst& subscripting);
 
 constexpr int64_t kSumLanes = 16;  // partial sums of a reduction over the last axis
 
@@ -69,6 +87,21 @@ bool is_identity(const Module& m, const ViewMap& map, const Type& source);
 bool is_permutation_broadcast(const Module& m, const ViewMap& map, const Type& source, std::vector<int>* axes);
 /// outer ∘ inner, i.e. the map of view(view(x, inner), outer); nullopt when a guard would be lost.
 std::optional<ViewMap> compose(Module& m, const ViewMap& outer, const ViewMap& inner);
+
+/// How operands and block parameters of a region correspond: what it owns of each comes first, then values of which each
+/// is an operand outside and a parameter of every block inside. The first `n_carried` of those a loop carries.
+struct RegionShape {
+  int own_operands = 0, own_params = 0, n_carried = 0;
+};
+RegionShape region_shape(const Module& m, const Inst& region);
+
+/// What of a loop's attribute is not its number of carried values.
+struct LoopOptions {
+  int64_t every = 0, memory = 0;  // see `for` above
+  DimId bound;                    // of the number of steps; absent: none is known
+};
+LoopOptions loop_options(const Module& m, AttrId attr);
+AttrId loop_attr(Module& m, size_t n_carried, const LoopOptions& options);
 
 struct MatmulRanks {
   int batch = 0, m = 0, n = 0, k = 0;

@@ -36,6 +36,12 @@ ValueId one_where(Builder& b, ValueId condition, DType dtype, Loc loc) {
   return b.op("select"_op, {condition, b.constant(1, dtype, loc), b.constant(0, dtype, loc)}, loc);
 }
 
+/// The same subscripts again: what was checked on the way forward need not be checked on the way back.
+Bounds adjoint_bounds(Builder& b, const Inst& self) {
+  const Bounds bounds = bounds_of(b.module(), self);
+  return bounds == Bounds::checked ? Bounds::inside : bounds;
+}
+
 }  // namespace
 
 ValueId transpose_view(Builder& b, const Inst& self, std::span<const ValueId> operands, int, ValueId y_bar, Loc loc) {
@@ -62,6 +68,21 @@ ValueId transpose_cumsum(Builder& b, const Inst& self, std::span<const ValueId>,
 
 ValueId transpose_stack(Builder& b, const Inst&, std::span<const ValueId>, int k, ValueId y_bar, Loc loc) {
   return b.pick(y_bar, 0, b.dims().constant(k), loc);
+}
+
+ValueId transpose_index(Builder& b, const Inst& self, std::span<const ValueId> operands, int, ValueId y_bar, Loc loc) {
+  return b.add_at(b.zeros(b.type_id(operands[0]), loc), y_bar, operands.subspan(1), adjoint_bounds(b, self), loc);
+}
+
+// y = x but for v at the subscripts, which differ from each other: sema makes no other.
+ValueId transpose_put(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc loc) {
+  const auto subscripts = operands.subspan(2);
+  if (k == 1) return b.index(y_bar, subscripts, adjoint_bounds(b, self), loc);
+  return b.put(y_bar, b.zeros(b.type_id(operands[1]), loc), subscripts, adjoint_bounds(b, self), loc);
+}
+
+ValueId transpose_add_at(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc loc) {
+  return k == 0 ? y_bar : b.index(y_bar, operands.subspan(2), adjoint_bounds(b, self), loc);
 }
 
 // y[B,M,N] = a[B,M,K]·b[B,K,N]:  a_bar = y_bar·bᵀ,  b_bar = aᵀ·y_bar. The forms with a missing group of axes are

@@ -13,6 +13,9 @@ ValueId transpose_reshape(Builder&, const Inst& self, std::span<const ValueId> o
 ValueId transpose_cumsum(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId transpose_stack(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId transpose_matmul(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
+ValueId transpose_index(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
+ValueId transpose_put(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
+ValueId transpose_add_at(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId weight_extreme(Builder&, const Inst& self, ValueId x, ValueId y, Loc);
 ValueId weight_prod(Builder&, const Inst& self, ValueId x, ValueId y, Loc);
 

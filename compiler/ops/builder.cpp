@@ -211,6 +211,51 @@ ValueId Builder::end_map(BlockId body, const std::vector<DimId>& extents, std::s
   return append(func(), block_, in, captures);
 }
 
+BlockId Builder::begin_for(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc) {
+  Func& f = func();
+  const BlockId block{static_cast<int32_t>(f.blocks.size())};
+  f.blocks.emplace_back();
+  append_param(m_, f, block, "param"_op, types().scalar(DType::i64), {}, loc);
+  for (ValueId v : carried) append_param(m_, f, block, "param"_op, f[v].type, {}, loc);
+  for (ValueId v : captures) append_param(m_, f, block, "param"_op, f[v].type, {}, loc);
+  return block;
+}
+
+ValueId Builder::end_for(BlockId body, ValueId count, std::span<const ValueId> carried, std::span<const ValueId> captures,
+                         const LoopOptions& options, Loc loc) {
+  std::vector<ValueId> operands{count};
+  operands.insert(operands.end(), carried.begin(), carried.end());
+  operands.insert(operands.end(), captures.begin(), captures.end());
+  Inst in;
+  in.op = "for"_op, in.loc = loc, in.first_block = body, in.n_blocks = 1;
+  in.type = func()[func()[body].result].type;
+  in.attr = loop_attr(m_, carried.size(), options);
+  return append(func(), block_, in, operands);
+}
+
+Builder::WhileBlocks Builder::begin_while(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc) {
+  Func& f = func();
+  const BlockId first{static_cast<int32_t>(f.blocks.size())}, second{first.i + 1};
+  f.blocks.emplace_back();
+  f.blocks.emplace_back();
+  for (BlockId block : {first, second}) {
+    for (ValueId v : carried) append_param(m_, f, block, "param"_op, f[v].type, {}, loc);
+    for (ValueId v : captures) append_param(m_, f, block, "param"_op, f[v].type, {}, loc);
+  }
+  return {first, second};
+}
+
+ValueId Builder::end_while(WhileBlocks blocks, std::span<const ValueId> carried, std::span<const ValueId> captures,
+                           const LoopOptions& options, Loc loc) {
+  std::vector<ValueId> operands(carried.begin(), carried.end());
+  operands.insert(operands.end(), captures.begin(), captures.end());
+  Inst in;
+  in.op = "while"_op, in.loc = loc, in.first_block = blocks.condition, in.n_blocks = 2;
+  in.type = func()[func()[blocks.body].result].type;
+  in.attr = loop_attr(m_, carried.size(), options);
+  return append(func(), block_, in, operands);
+}
+
 // --------------------------------------------------------------------------------------------------- copying
 
 ValueId Builder::raw(Inst inst, std::span<const ValueId> operands) { return append(func(), block_, inst, operands); }
@@ -224,6 +269,9 @@ ValueId Builder::rebuild(const Inst& in, std::span<const ValueId> operands, Loc 
   if (in.op == "tuple"_op) return tuple(operands, in.type, loc);
   if (in.op == "size"_op) return size(DimId(m_[in.attr].dims[0]), loc);
   if (in.op == "reshape"_op) return reshape(operands[0], std::vector<DimId>(m_[in.attr].dims), loc);
+  if (in.op == "index"_op) return index(operands[0], operands.subspan(1), bounds_of(m_, in), loc);
+  if (in.op == "put"_op || in.op == "add_at"_op)
+    return store(in.op, operands[0], operands[1], operands.subspan(2), bounds_of(m_, in), loc);
   if (in.op == "matmul"_op) return matmul(operands[0], operands[1], matmul_ranks(m_, in.attr), loc);
   if (in.op == "sum"_op || row.kind == OpKind::reduction) {
     const std::vector<int64_t> axes = m_[in.attr].ints;

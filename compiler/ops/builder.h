@@ -57,7 +57,10 @@ class Builder {
   ValueId matmul(ValueId a, ValueId b, MatmulRanks ranks, Loc loc);
   ValueId stack(std::span<const ValueId> rows, Loc loc);
   ValueId iota(DimId extent, Loc loc);
-  ValueId index(ValueId x, std::span<const ValueId> subscripts, bool guarded, Loc loc);
+  ValueId index(ValueId x, std::span<const ValueId> subscripts, Bounds bounds, Loc loc);
+  /// x with `v` stored at, or added at, the subscripts: see ops/array.h.
+  ValueId put(ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc);
+  ValueId add_at(ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc);
   /// Adjoint of a view: scatters `y_bar` (of the view's shape) back to the source shape; again views and sums
   /// where every subscript solves with coefficient ±1, else a `view_adjoint` instruction.
   ValueId view_adjoint(ValueId y_bar, const ViewMap& map, TypeId source, Loc loc);
@@ -75,6 +78,19 @@ class Builder {
   /// Parameters: extents.size() ints (named), then the captures.
   BlockId begin_map(const std::vector<DimId>& extents, std::span<const StrId> names, std::span<const ValueId> captures, Loc loc);
   ValueId end_map(BlockId body, const std::vector<DimId>& extents, std::span<const ValueId> captures, Loc loc);
+  /// Loops: make the blocks (parameters: a `for`'s step, the carried values, the captures), fill them, set their results
+  /// (the body's: `joined` of the carried values), then append. `bound` of a `while` is its `@max_iters`.
+  BlockId begin_for(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc);
+  ValueId end_for(BlockId body, ValueId count, std::span<const ValueId> carried, std::span<const ValueId> captures,
+                  const LoopOptions& options, Loc loc);
+  struct WhileBlocks { BlockId condition, body; };
+  WhileBlocks begin_while(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc);
+  ValueId end_while(WhileBlocks blocks, std::span<const ValueId> carried, std::span<const ValueId> captures,
+                    const LoopOptions& options, Loc loc);
+  /// Several values as one, as the blocks of loops yield them: the value itself when there is one, else a tuple.
+  ValueId joined(std::span<const ValueId> values, Loc loc) { return values.size() == 1 ? values[0] : tuple(values, loc); }
+  /// Value `k` of what `joined` made of `n`.
+  ValueId part(ValueId joined_value, size_t n, size_t k, Loc loc) { return n == 1 ? joined_value : get(joined_value, static_cast<int>(k), loc); }
   Builder in(BlockId block) { return Builder(m_, func_, block); }
   void set_result(ValueId v) { func()[block_].result = v; }
 
@@ -88,6 +104,7 @@ class Builder {
   ValueId rebuild(const Inst& inst, std::span<const ValueId> operands, Loc loc);
 
  private:
+  ValueId store(OpId op, ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc);
   ValueId append_inst(OpId op, TypeId type, AttrId attr, std::span<const ValueId> operands, Loc loc);
   ValueId fold_constants(OpId op, std::span<const ValueId> operands, TypeId type, Loc loc);
   ValueId apply_identities(OpId op, std::span<const ValueId> operands, TypeId type, Loc loc);

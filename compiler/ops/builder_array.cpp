@@ -279,13 +279,37 @@ ValueId Builder::iota(DimId extent, Loc loc) {
   return append_inst("iota"_op, types().array(DType::i64, {extent}), m_.intern({.dims = {extent}}), {}, loc);
 }
 
-ValueId Builder::index(ValueId x, std::span<const ValueId> subscripts, bool guarded, Loc loc) {
+ValueId Builder::index(ValueId x, std::span<const ValueId> subscripts, Bounds bounds, Loc loc) {
   if (subscripts.empty()) return x;
+  if (const Inst in = func()[x]; in.op == "put"_op && bounds != Bounds::guarded && bounds_of(m_, in) != Bounds::guarded) {
+    // What was just stored there.
+    const auto stored = func().operands(x);
+    if (std::equal(subscripts.begin(), subscripts.end(), stored.begin() + 2, stored.end())) return stored[1];
+  }
   Type t = type(x);
   t.dims.erase(t.dims.begin(), t.dims.begin() + static_cast<ptrdiff_t>(subscripts.size()));
+  const std::vector<DimId> shape = type(subscripts[0]).dims;
+  t.dims.insert(t.dims.begin(), shape.begin(), shape.end());
   std::vector<ValueId> operands{x};
   operands.insert(operands.end(), subscripts.begin(), subscripts.end());
-  return append_inst("index"_op, types().intern(std::move(t)), m_.intern({.ints = {guarded ? 1 : 0}}), operands, loc);
+  return append_inst("index"_op, types().intern(std::move(t)), m_.intern({.ints = {static_cast<int64_t>(bounds)}}), operands, loc);
+}
+
+ValueId Builder::store(OpId id, ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc) {
+  const auto value = constant_value(v);
+  if (id == "add_at"_op && value == 0) return x;
+  if (id == "put"_op && value && value == constant_value(x)) return x;
+  std::vector<ValueId> operands{x, v};
+  operands.insert(operands.end(), subscripts.begin(), subscripts.end());
+  return append_inst(id, type_id(x), m_.intern({.ints = {static_cast<int64_t>(bounds)}}), operands, loc);
+}
+
+ValueId Builder::put(ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc) {
+  return subscripts.empty() ? v : store("put"_op, x, v, subscripts, bounds, loc);
+}
+
+ValueId Builder::add_at(ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc) {
+  return subscripts.empty() ? op("add"_op, {x, v}, loc) : store("add_at"_op, x, v, subscripts, bounds, loc);
 }
 
 }  // namespace dlc

@@ -20,6 +20,10 @@ inline constexpr DiagnosticKind kSizeErrors[] = {
     {"negative-size",
      "A size such as that of `zeros(n - 3)` or of the range `a..b` was fine for some sizes and negative for others, so it was checked when "
      "the sizes became known, and with them it is negative. An array may be empty, not less."},
+    {"max-iters",
+     "A loop with `@max_iters(n)` made n steps, and its condition still held. Either it does not come to an end for these arguments, or "
+     "the bound is too small:\n\n"
+     "    while abs(x * x - a) > 1e-12 @max_iters(60) { x = 0.5 * (x + a / x) }"},
     {"size-too-large", "A size, or an expression of sizes, does not fit 64 bits, is a polynomial of more than 256 terms, or divides by zero."},
 };
 

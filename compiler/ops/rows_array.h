@@ -18,7 +18,8 @@ inline constexpr Op kArrayRows[] = {
     // ---- regions
     {.name = "if", .arity = -1, .kind = OpKind::region, .internal = true, .doc = "One of two blocks, by a scalar condition."},
     {.name = "map", .arity = -1, .kind = OpKind::region, .internal = true, .doc = "A block at every point of a box of indices."},
-    {.name = "index", .arity = -1, .kind = OpKind::structural, .internal = true, .doc = "Subscripts leading axes by scalars."},
+    {.name = "for", .arity = -1, .kind = OpKind::region, .internal = true, .doc = "A block a given number of times, with carried values."},
+    {.name = "while", .arity = -1, .kind = OpKind::region, .internal = true, .doc = "A block as long as a condition holds, with carried values."},
 
     // ---- linear
     {.name = "view", .arity = 1, .kind = OpKind::linear, .transpose = transpose_view, .internal = true,
@@ -33,6 +34,13 @@ inline constexpr Op kArrayRows[] = {
      .doc = "Running sum along one axis."},
     {.name = "stack", .arity = -1, .kind = OpKind::linear, .transpose = transpose_stack, .internal = true,
      .doc = "Operands of one type along a new first axis."},
+
+    {.name = "index", .arity = -1, .kind = OpKind::linear, .transpose = transpose_index, .internal = true,
+     .doc = "Subscripts leading axes by ints, or by arrays of ints."},
+    {.name = "put", .arity = -1, .kind = OpKind::linear, .transpose = transpose_put, .internal = true,
+     .doc = "An array with other elements at given subscripts."},
+    {.name = "add_at", .arity = -1, .kind = OpKind::linear, .transpose = transpose_add_at, .internal = true,
+     .doc = "An array with values added at given subscripts."},
 
     // ---- bilinear
     {.name = "matmul", .arity = 2, .kind = OpKind::bilinear, .latex = "$a\\,$b", .symbol = "@", .precedence = 6,

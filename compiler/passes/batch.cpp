@@ -10,7 +10,7 @@
 //
 // A call that varies becomes a call of the callee's own batched version (made once per set of varying arguments).
 // An `if` on a condition that varies computes both sides and selects; subscripts under it are guarded, and AD's
-// strong zeros keep the untaken side's infinities out.
+// strong zeros keep the untaken side's infinities out. A loop carries what varies; see lift_loop.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -124,8 +124,10 @@ class BatchPass {
     track_affine(v, in);
     if (in.op == "map"_op) return lift_map(b, v, in);
     if (in.op == "if"_op) return lift_if(b, v, in);
-    if (in.op == "index"_op) return lift_index(b, v, in);
+    if (in.op == "for"_op || in.op == "while"_op) return lift_loop(b, v, in);
+    if (in.op == "index"_op && is_affine_index(v, in)) return lift_index(b, v, in);
     const std::vector<Lifted> operands = lifted_operands(v);
+    if (in.op == "index"_op || in.op == "put"_op || in.op == "add_at"_op) return lift_subscripts(b, in, operands);
     if (in.op == "tuple"_op) return {.fields = operands, .is_tuple = true};
     if (in.op == "get"_op) return operands[0].fields[static_cast<size_t>(m_[in.attr].ints[0])];
     const Axes axes = all_axes(operands);
@@ -295,10 +297,13 @@ class BatchPass {
     if (operands[0].axes == 0) return lift_uniform_if(b, v, in, operands, then_block, else_block);
     for (const Block* side : {&then_block, &else_block})
       for (size_t k = 1; k < operands.size(); ++k) bind_capture(v, static_cast<int>(k), side->params[k - 1], operands[k]);
+    const Speculation outer = speculation_;
+    speculation_ = std::max(outer, Speculation::branch);
     const Lifted yes = block(b, then_block);
     if (failed_) return {};
     const Lifted no = block(b, else_block);
     if (failed_) return {};
+    speculation_ = outer;
     return choose(b, operands[0], yes, no, in.loc);
   }
 
@@ -375,6 +380,142 @@ class BatchPass {
     return result;
   }
 
+  // -------------------------------------------------------------------------------------------------- loops
+
+  /// Carried values get the axes that their first or any later value has: the body is lifted until these do not grow. Where
+  /// the number of steps differs from index to index, the loop runs as long as it does for some index, and what is done
+  /// for an index keeps its values.
+  Lifted lift_loop(Builder& b, ValueId v, const Inst& in) {
+    const RegionShape shape = region_shape(m_, in);
+    const std::vector<Lifted> operands = lifted_operands(v);
+    const auto n = static_cast<size_t>(shape.n_carried), first = static_cast<size_t>(shape.own_operands);
+    std::vector<Axes> axes;
+    for (size_t k = 0; k < n; ++k) axes.push_back(operands[first + k].axes);
+    const bool is_for = in.op == "for"_op;
+    Lifted count = is_for ? operands[0] : Lifted{};
+    if (is_for)
+      for (Axes& a : axes) a |= count.axes;
+    for (;;) {
+      std::vector<ValueId> carried, captures;
+      for (size_t k = 0; k < n; ++k) carried.push_back(expand(b, operands[first + k], axes[k], in.loc));
+      for (size_t k = first + n; k < operands.size(); ++k) flatten(operands[k], captures);
+      if (count.axes) captures.push_back(count.value);
+      const std::vector<Axes> before = axes;
+      const Speculation outer = speculation_;
+      const ValueId loop = is_for ? lift_for(b, v, in, operands, count, carried, captures, axes)
+                                  : lift_while(b, v, in, operands, carried, captures, axes);
+      speculation_ = outer;
+      if (failed_) return {};
+      if (axes != before) {  // what was made does not fit its own parameters
+        if (loop) b.func()[b.block()].body.pop_back();
+        continue;
+      }
+      if (n == 1) return {loop, axes[0], {}, false};
+      Lifted result{.is_tuple = true};
+      for (size_t k = 0; k < n; ++k) result.fields.push_back({b.get(loop, static_cast<int>(k), in.loc), axes[k], {}, false});
+      return result;
+    }
+  }
+
+  ValueId lift_for(Builder& b, ValueId v, const Inst& in, std::span<const Lifted> operands, const Lifted& count,
+                   const std::vector<ValueId>& carried, const std::vector<ValueId>& captures, std::vector<Axes>& axes) {
+    ValueId most = count.value;
+    if (count.axes) {
+      speculation_ = Speculation::loop;
+      std::vector<int> all;
+      for (int k = 0; k < b.type(most).rank(); ++k) all.push_back(k);
+      most = b.reduce("max_over"_op, most, all, in.loc);
+    }
+    const BlockId block_id = b.begin_for(carried, captures, in.loc);
+    Builder inner = b.in(block_id);
+    const Block& body = old_[in.first_block];
+    const std::vector<ValueId> params = b.func()[block_id].params;
+    at(body.params[0]) = {params[0], 0, {}, false};
+    affine(body.params[0]) = {};
+    bind_loop_params(v, body, 1, operands.subspan(1), axes, params);
+    const std::vector<Lifted> current = carried_params(body, 1, axes.size());
+    std::vector<Lifted> next = loop_results(block(inner, body), axes.size());
+    if (failed_) return {};
+    if (count.axes) {
+      const Lifted limit{params.back(), count.axes, {}, false};
+      const ValueId step = inner.broadcast(params[0], inner.type(limit.value).dims, in.loc);
+      const Lifted is_active{inner.op("lt"_op, {step, limit.value}, in.loc), count.axes, {}, false};
+      for (size_t k = 0; k < next.size(); ++k) next[k] = choose(inner, is_active, next[k], current[k], in.loc);
+    }
+    yield(inner, next, axes, in.loc);
+    return b.end_for(block_id, most, carried, captures, loop_options(m_, in.attr), in.loc);
+  }
+
+  ValueId lift_while(Builder& b, ValueId v, const Inst& in, std::span<const Lifted> operands, const std::vector<ValueId>& carried,
+                     const std::vector<ValueId>& captures, std::vector<Axes>& axes) {
+    const Builder::WhileBlocks blocks = b.begin_while(carried, captures, in.loc);
+    const Block &condition = old_[in.first_block], &body = old_[BlockId{in.first_block.i + 1}];
+    Builder test = b.in(blocks.condition), inner = b.in(blocks.body);
+    bind_loop_params(v, condition, 0, operands, axes, b.func()[blocks.condition].params);
+    const Speculation before = speculation_;
+    Lifted holds = block(test, condition);
+    if (failed_) return {};
+    if (holds.axes) {  // once more, with subscripts that may be read for an index whose loop is done
+      speculation_ = Speculation::loop;
+      holds = block(test, condition);
+      std::vector<int> all;
+      for (int k = 0; k < test.type(holds.value).rank(); ++k) all.push_back(k);
+      test.set_result(test.reduce("any"_op, holds.value, all, in.loc));
+    } else {
+      speculation_ = before;
+      test.set_result(holds.value);
+    }
+    const std::vector<ValueId> params = b.func()[blocks.body].params;
+    Lifted is_active;
+    if (holds.axes) {
+      bind_loop_params(v, condition, 0, operands, axes, params);
+      is_active = block(inner, condition);
+      const std::vector<Axes> given = axes;
+      for (Axes& a : axes) a |= holds.axes;
+      if (axes != given) return {};  // once more, with these
+    }
+    if (failed_) return {};
+    bind_loop_params(v, body, 0, operands, axes, params);
+    const std::vector<Lifted> current = carried_params(body, 0, axes.size());
+    std::vector<Lifted> next = loop_results(block(inner, body), axes.size());
+    if (failed_) return {};
+    if (holds.axes)
+      for (size_t k = 0; k < next.size(); ++k) next[k] = choose(inner, is_active, next[k], current[k], in.loc);
+    yield(inner, next, axes, in.loc);
+    return b.end_while(blocks, carried, captures, loop_options(m_, in.attr), in.loc);
+  }
+
+  /// `params` are those of the block being made, the loop's own first; `operands` begin with the carried values.
+  void bind_loop_params(ValueId v, const Block& source, size_t n_own, std::span<const Lifted> operands, const std::vector<Axes>& axes,
+                        const std::vector<ValueId>& params) {
+    size_t next = n_own;
+    for (size_t k = 0; k < operands.size(); ++k) {
+      const ValueId param = source.params[n_own + k];
+      if (k < axes.size()) {
+        at(param) = {params[next++], axes[k], {}, false};
+        affine(param) = {};
+      } else {
+        bind_capture(v, static_cast<int>(n_own + k), param, unflatten(operands[k], params, next));
+      }
+    }
+  }
+  std::vector<Lifted> carried_params(const Block& source, size_t n_own, size_t n) {
+    std::vector<Lifted> values;
+    for (size_t k = 0; k < n; ++k) values.push_back(at(source.params[n_own + k]));
+    return values;
+  }
+  static std::vector<Lifted> loop_results(const Lifted& result, size_t n) { return n == 1 ? std::vector{result} : result.fields; }
+
+  /// Sets the body's result; `axes` grow where a value has more.
+  void yield(Builder& inner, const std::vector<Lifted>& next, std::vector<Axes>& axes, Loc loc) {
+    std::vector<ValueId> values;
+    for (size_t k = 0; k < next.size(); ++k) {
+      axes[k] |= next[k].axes;
+      values.push_back(expand(inner, next[k], axes[k], loc));
+    }
+    inner.set_result(inner.joined(values, loc));
+  }
+
   // -------------------------------------------------------------------------------------------------- calls
 
   Lifted lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes);
@@ -422,6 +563,38 @@ class BatchPass {
     return std::all_of(x.factors.begin(), x.factors.end(), [](int64_t c) { return c == 0; });
   }
 
+  bool is_affine_index(ValueId v, const Inst& in) {
+    if (bounds_of(m_, in) == Bounds::checked) return false;
+    for (int k = 1; k < in.n_operands; ++k)
+      if (!affine(old_.operand(v, k)).offset) return false;
+    return true;
+  }
+
+  /// Subscripts of any kind: the box axes of the array are subscripted by their own indices, in front of the given ones.
+  Lifted lift_subscripts(Builder& b, const Inst& in, std::span<const Lifted> x) {
+    const bool stores = in.op != "index"_op;
+    const size_t first = stores ? 2 : 1;
+    const Axes all = all_axes(x), own = stores ? all : x[0].axes;
+    Bounds bounds = bounds_of(m_, in);
+    if (speculation_ == Speculation::loop || (speculation_ == Speculation::branch && bounds == Bounds::checked)) bounds = Bounds::guarded;
+    std::vector<ValueId> subscripts;
+    std::vector<ValueId> given;
+    for (size_t k = first; k < x.size(); ++k) given.push_back(expand(b, x[k], all, in.loc));
+    const std::vector<DimId> shape = b.type(given[0]).dims;
+    for (int k = 0; k < static_cast<int>(box_.size()); ++k) {
+      if (!(own >> k & 1)) continue;
+      const ValueId position_of = b.iota(box_[static_cast<size_t>(k)], in.loc);
+      std::vector<int> axes(shape.size(), -1);
+      axes[static_cast<size_t>(position(all, k))] = 0;
+      subscripts.push_back(b.view(position_of, permute_map(m_, b.type(position_of), axes, shape), in.loc));
+    }
+    subscripts.insert(subscripts.end(), given.begin(), given.end());
+    if (!stores) return {b.index(x[0].value, subscripts, bounds, in.loc), all, {}, false};
+    const ValueId array = expand(b, x[0], all, in.loc), value = expand(b, x[1], all, in.loc);
+    if (in.op == "put"_op) return {b.put(array, value, subscripts, bounds, in.loc), all, {}, false};
+    return {b.add_at(array, value, subscripts, bounds, in.loc), all, {}, false};
+  }
+
   Lifted lift_index(Builder& b, ValueId v, const Inst& in) {
     const Lifted x = at(old_.operand(v, 0));
     const int n_subscripts = in.n_operands - 1;
@@ -430,8 +603,6 @@ class BatchPass {
     Axes axes = x.axes;
     for (int s = 0; s < n_subscripts; ++s) {
       const AffineInt& subscript = affine(old_.operand(v, s + 1));
-      if (!subscript.offset)
-        return fail("subscript-not-affine", in, "this subscript is not a sum of indices with constant factors");
       for (size_t k = 0; k < subscript.factors.size(); ++k)
         if (subscript.factors[k] != 0) axes |= Axes{1} << k;
     }
@@ -468,6 +639,9 @@ class BatchPass {
   std::vector<Lifted> map_;
   std::vector<AffineInt> affine_;
   std::vector<DimId> box_;
+  // What is computed for an index may not be wanted there: the other side of a branch, a step after a loop's last.
+  enum class Speculation : uint8_t { none, branch, loop };
+  Speculation speculation_ = Speculation::none;
   bool failed_ = false;
 };
 

@@ -83,7 +83,11 @@ class Planner {
           for (int32_t l : p_.leaves_of[static_cast<size_t>(o.i)]) read(l);
         for (int32_t l : p_.leaves_of[static_cast<size_t>(s.value.i)]) touch(leaf(l).buffer);
       }
+      if (s.kind == Step::Kind::store)
+        for (ValueId o : f_.operands(s.value))
+          for (int32_t l : p_.leaves_of[static_cast<size_t>(o.i)]) read(l);
       if (s.kind == Step::Kind::branch) walk_branch(s);
+      if (s.kind == Step::Kind::loop) walk_loop(s);
     }
   }
   void walk_branch(const Step& s) {
@@ -95,6 +99,27 @@ class Planner {
       for (int32_t l : p_.leaves_of[static_cast<size_t>(block.result.i)]) read(l);
       for (int32_t l : p_.leaves_of[static_cast<size_t>(s.value.i)]) touch(leaf(l).buffer);
     }
+  }
+
+  // What was written before the loop and is read in it lives to its end: the next step reads it again.
+  void walk_loop(const Step& s) {
+    const int begin = time_;
+    const Inst& in = f_[s.value];
+    const auto touch_carried = [&] {
+      for (int32_t l : p_.leaves_of[static_cast<size_t>(s.value.i)]) touch(leaf(l).buffer);
+    };
+    touch_carried();
+    for (ValueId o : f_.operands(s.value))
+      for (int32_t l : p_.leaves_of[static_cast<size_t>(o.i)]) read(l);
+    for (size_t k = 0; k < s.blocks.size(); ++k) {
+      walk(s.blocks[k]);
+      ++time_;
+      const Block& block = f_[BlockId{in.first_block.i + static_cast<int32_t>(k)}];
+      for (int32_t l : p_.leaves_of[static_cast<size_t>(block.result.i)]) read(l);
+    }
+    touch_carried();
+    for (Life& life : life_)
+      if (life.first >= 0 && life.first <= begin && life.last >= begin) life.last = time_;
   }
 
   std::optional<int64_t> constant_bytes(const Slot& s) const {

@@ -5,10 +5,6 @@
 namespace dlc {
 
 inline constexpr DiagnosticKind kPassErrors[] = {
-    {"subscript-not-affine",
-     "In index notation a subscript must be a sum of the indices with constant integer factors, plus a size: "
-     "`x[i + 1]`, `x[2 * i]`, `x[n - 1 - i]`. A subscript that is looked up in data or multiplies two indices cannot be "
-     "turned into an address pattern, and gathering by data is not supported yet."},
     {"program-too-large",
      "Expanding the calls of this function gives more than 8 million instructions, or its indices nest more than 64 deep. "
      "Functions that call each other twice "

@@ -6,9 +6,16 @@
 // unless that would repeat real work: it is read by two loop nests, or at two positions of one, or by a nest with more
 // points than it has elements, and costs more than a few operations.
 //
+// An array that is updated in place. The result of `put` is its operand with some elements changed; where nobody reads the
+// operand afterwards both can be one piece of memory. Then the operand is given the result's buffer (`flows`), back through
+// further puts, branches and loops to where the array is made. A loop carries an array in one buffer: a body that ends in
+// puts on the carried array changes it in place, any other result is computed beside it and copied at the end of the step.
+//
 // Decided backwards, so that every reader is known: each value collects the *tag* of the nest (and of the views on
 // the way) in which it would be evaluated; two different tags mean twice.
 #include <algorithm>
+#include <climits>
+#include <unordered_map>
 
 #include "base/check.h"
 #include "ops/array.h"
@@ -37,19 +44,24 @@ class Decider {
     p_.leaves_of.resize(n);
     cost_.resize(n);
     uses_.resize(n);
+    position_.resize(n);
+    home_.resize(n);
   }
 
   LoopProgram run() {
     make_parameters();
-    make_leaves(f_.body());
+    make_leaves(BlockId{0});
+    readers_.resize(p_.leaves.size());
+    last_read_.assign(p_.leaves.size(), kNotKnown);
+    note_readers(BlockId{0});
     for (int32_t leaf : p_.leaves_of[index(f_.body().result)]) {
       p_.outputs.push_back(leaf);
       const int32_t position = static_cast<int32_t>(p_.outputs.size()) - 1;
       const bool is_array = !type_of(leaf).dims.empty();
       p_.output_buffer.push_back(is_array ? add_buffer(Buffer::Place::output, position, leaf) : -1);
     }
-    give_destinations(f_.body(), p_.output_buffer);
-    decide_block(f_.body());
+    give_destinations(BlockId{0}, p_.output_buffer);
+    decide_block(BlockId{0});
     return std::move(p_);
   }
 
@@ -110,8 +122,12 @@ class Decider {
   }
 
   // Leaves and costs, forwards.
-  void make_leaves(const Block& block) {
+  void make_leaves(BlockId id) {
+    const Block& block = f_[id];
+    int position = 0;
+    for (ValueId v : block.params) home_[index(v)] = id, position_[index(v)] = -1;
     for (ValueId v : block.body) {
+      home_[index(v)] = id, position_[index(v)] = position++;
       const Inst& in = f_[v];
       const auto operands = f_.operands(v);
       std::vector<int32_t>& mine = p_.leaves_of[index(v)];
@@ -132,10 +148,15 @@ class Decider {
         add_leaves(v, in.type);
       }
       for (int k = 0; k < in.n_blocks; ++k) {
-        const Block& inner = f_[BlockId{in.first_block.i + k}];
-        for (size_t a = 0; a < inner.params.size(); ++a)
-          p_.leaves_of[index(inner.params[a])] = p_.leaves_of[index(operands[a + 1])];
-        make_leaves(inner);
+        const BlockId block_id{in.first_block.i + k};
+        const auto& params = f_[block_id].params;
+        const RegionShape shape = region_shape(m_, in);
+        for (int a = 0; a < static_cast<int>(params.size()); ++a) {
+          const ValueId param = params[static_cast<size_t>(a)];
+          if (a < shape.own_params + shape.n_carried) add_leaves(param, f_[param].type);
+          else p_.leaves_of[index(param)] = p_.leaves_of[index(operands[static_cast<size_t>(a - shape.own_params + shape.own_operands)])];
+        }
+        make_leaves(block_id);
       }
       int64_t cost = op_row(in.op).kind == OpKind::elementwise ? row_cost(op_row(in.op)) : 1;
       if (is_inlinable(in.op) && m_.types[in.type].rank() > 0)
@@ -152,7 +173,8 @@ class Decider {
 
   // The results of a block go to `destinations` (buffers; −1 for scalars). Where the value is computed in this very
   // block and has no other home, it is computed there; otherwise a copy is scheduled at the end of the block.
-  void give_destinations(const Block& block, const std::vector<int32_t>& destinations) {
+  void give_destinations(BlockId id, const std::vector<int32_t>& destinations) {
+    const Block& block = f_[id];
     const auto& results = p_.leaves_of[index(block.result)];
     for (size_t k = 0; k < results.size(); ++k) {
       if (destinations[k] < 0) continue;
@@ -162,13 +184,91 @@ class Decider {
         leaf = p_.leaves_of[index(f_.operand(v, 0))][0];
         v = p_.leaves[static_cast<size_t>(leaf)].value;
       }
-      const bool made_here = std::find(block.body.begin(), block.body.end(), v) != block.body.end();
-      if (made_here && is_compute(f_[v].op) && buffer(leaf) < 0 && !type_of(leaf).dims.empty()) {
-        set_buffer(leaf, destinations[k]);
-      } else {
-        note_leaf(results[k], tag_of(f_.body().result, k), false);
-      }
+      if (type_of(leaf).dims.empty() || !flows(leaf, destinations[k], id)) note_leaf(results[k], tag_of(f_.body().result, k), false);
     }
+  }
+
+  // ---- which values share memory
+
+  static constexpr int kNotKnown = -2;
+
+  /// Evaluated where it is read, so that its operands are read there too.
+  bool is_lazy(ValueId v) const {
+    return m_.types[f_[v].type].rank() > 0 && (is_inlinable(f_[v].op) || f_[v].op == "reshape"_op);
+  }
+
+  void note_readers(BlockId id) {
+    for (ValueId v : f_[id].body) {
+      const Inst& in = f_[v];
+      if (in.op == "tuple"_op || in.op == "get"_op) continue;
+      for (ValueId o : f_.operands(v))
+        for (int32_t l : p_.leaves_of[index(o)]) readers_[static_cast<size_t>(l)].push_back(v);
+      for (int k = 0; k < in.n_blocks; ++k) note_readers(BlockId{in.first_block.i + k});
+    }
+    for (int32_t l : p_.leaves_of[index(f_[id].result)]) results_.emplace_back(l, id);
+  }
+
+  /// Where in block `id` the leaf is read last; INT_MAX: it is the block's result. `except` does not count.
+  int last_read(int32_t l, BlockId id, ValueId except = {}) {
+    if (!except && last_read_[static_cast<size_t>(l)] != kNotKnown && last_home_[l] == id) return last_read_[static_cast<size_t>(l)];
+    int last = -1;
+    for (ValueId v : readers_[static_cast<size_t>(l)]) {
+      if (v == except || home_[index(v)] != id) continue;
+      last = std::max(last, is_lazy(v) ? last_read(p_.leaves_of[index(v)][0], id) : position_[index(v)]);
+    }
+    if (std::find(results_.begin(), results_.end(), std::pair(l, id)) != results_.end()) last = INT_MAX;
+    if (!except) last_read_[static_cast<size_t>(l)] = last, last_home_[l] = id;
+    return last;
+  }
+
+  /// Leaf `l`, an operand of `v`, is not needed after `v` and by nothing else of it.
+  bool dies_in(int32_t l, ValueId v) {
+    int uses = 0;
+    for (ValueId o : f_.operands(v))
+      uses += static_cast<int>(std::count(p_.leaves_of[index(o)].begin(), p_.leaves_of[index(o)].end(), l));
+    return uses == 1 && last_read(l, home_[index(v)], v) < position_[index(v)];
+  }
+
+  int32_t carried_in(ValueId loop, int32_t part) const {
+    return p_.leaves_of[index(f_.operand(loop, region_shape(m_, f_[loop]).own_operands + part))][0];
+  }
+
+  /// The leaf whose memory `l` of block `id` can take over: back along puts, branches and loops. Itself, if there is none.
+  int32_t origin(int32_t l, BlockId id) {
+    const ValueId v = p_.leaves[static_cast<size_t>(l)].value;
+    const int32_t part = p_.leaves[static_cast<size_t>(l)].part;
+    if (home_[index(v)] != id || f_[v].op == "param"_op) return l;
+    int32_t before = -1;
+    if (f_[v].op == "put"_op || f_[v].op == "add_at"_op) before = p_.leaves_of[index(f_.operand(v, 0))][0];
+    else if (f_[v].op == "for"_op || f_[v].op == "while"_op) before = carried_in(v, part);
+    else if (f_[v].op == "if"_op) before = common_origin(v, part);
+    return before >= 0 && dies_in(before, v) ? origin(before, id) : l;
+  }
+  int32_t common_origin(ValueId branch, int32_t part) {
+    int32_t from[2];
+    for (int side = 0; side < 2; ++side) {
+      const BlockId id{f_[branch].first_block.i + side};
+      from[side] = origin(p_.leaves_of[index(f_[id].result)][static_cast<size_t>(part)], id);
+      const ValueId v = p_.leaves[static_cast<size_t>(from[side])].value;
+      if (home_[index(v)] == id && f_[v].op != "param"_op) return -1;
+    }
+    return from[0] == from[1] ? from[0] : -1;
+  }
+
+  /// Computes leaf `l` of block `id` in `to`, and what it can take over the memory of. False: it has another place already.
+  bool flows(int32_t l, int32_t to, BlockId id) {
+    const ValueId v = p_.leaves[static_cast<size_t>(l)].value;
+    const OpId op = f_[v].op;
+    if (buffer(l) >= 0) return buffer(l) == to;
+    if (home_[index(v)] != id || !is_compute(op)) return false;
+    set_buffer(l, to);
+    const int32_t part = p_.leaves[static_cast<size_t>(l)].part;
+    int32_t before = -1;
+    if (op == "put"_op || op == "add_at"_op) before = p_.leaves_of[index(f_.operand(v, 0))][0];
+    if (op == "for"_op || op == "while"_op) before = carried_in(v, part);
+    if (op == "if"_op) before = common_origin(v, part);
+    if (before >= 0 && dies_in(before, v)) flows(before, to, id);
+    return true;
   }
 
   static uint64_t mix(uint64_t a, uint64_t b) { return (a ^ (b + 0x9E3779B97F4A7C15ull + (a << 6) + (a >> 2))) * 0xBF58476D1CE4E5B9ull | 1; }
@@ -222,8 +322,9 @@ class Decider {
   }
 
   // Backwards: decides v, then tells its operands how they are read.
-  void decide_block(const Block& block) {
-    for (auto it = block.body.rbegin(); it != block.body.rend(); ++it) decide(*it);
+  void decide_block(BlockId id) {
+    const auto& body = f_[id].body;
+    for (auto it = body.rbegin(); it != body.rend(); ++it) decide(*it);
   }
 
   void decide(ValueId v) {
@@ -232,6 +333,8 @@ class Decider {
     const bool is_scalar = m_.types[in.type].dims.empty();
     if (in.op == "tuple"_op || in.op == "get"_op) return;
     if (in.op == "if"_op) return decide_if(v);
+    if (in.op == "for"_op || in.op == "while"_op) return decide_loop(v);
+    if (in.op == "put"_op || in.op == "add_at"_op) return decide_store(v);
     if (in.op == "call"_op) {
       own_memory(v);
       for (ValueId o : f_.operands(v)) need_memory_unless_scalar(o);
@@ -260,6 +363,7 @@ class Decider {
       note_matmul_operand(f_.operand(v, 1), {r.batch, r.k, r.n}, r.n > 0);
       return;
     }
+    if (in.op == "index"_op) need_memory_unless_scalar(f_.operand(v, 0));
     if (in.op == "view"_op) {
       tag = mix(tag, static_cast<uint64_t>(v.i));
       expanded = expanded || expands(in);
@@ -287,9 +391,70 @@ class Decider {
     std::vector<int32_t> destinations;
     for (int32_t leaf : p_.leaves_of[index(v)]) destinations.push_back(buffer(leaf));
     for (int k = 0; k < in.n_blocks; ++k) {
-      const Block& inner = f_[BlockId{in.first_block.i + k}];
+      const BlockId inner{in.first_block.i + k};
       give_destinations(inner, destinations);
       decide_block(inner);
+    }
+  }
+
+  // The array keeps its place where that can be; else it is copied first. What is stored is ready before: it may be
+  // computed from the array.
+  void decide_store(ValueId v) {
+    const Inst in = f_[v];
+    const int32_t l = p_.leaves_of[index(v)][0], x = p_.leaves_of[index(f_.operand(v, 0))][0];
+    if (buffer(l) < 0) {
+      own_memory(v);
+      if (dies_in(x, v)) flows(x, buffer(l), home_[index(v)]);
+    }
+    if (buffer(x) != buffer(l)) note(f_.operand(v, 0), tag_of(v), false);
+    for (int k = 1; k < in.n_operands; ++k) {
+      need_memory_unless_scalar(f_.operand(v, k));
+      note(f_.operand(v, k), tag_of(v, static_cast<size_t>(k)), false);
+    }
+  }
+
+  void decide_loop(ValueId v) {
+    const Inst in = f_[v];
+    const RegionShape shape = region_shape(m_, in);
+    const auto& mine = p_.leaves_of[index(v)];
+    for (int k = 0; k < shape.n_carried; ++k) {
+      const int32_t l = mine[static_cast<size_t>(k)];
+      if (type_of(l).dims.empty()) continue;
+      if (buffer(l) < 0) {
+        add_workspace(l);
+        const int32_t first = carried_in(v, k);
+        if (dies_in(first, v)) flows(first, buffer(l), home_[index(v)]);
+      }
+      for (int block = 0; block < in.n_blocks; ++block) {
+        const ValueId param = f_[BlockId{in.first_block.i + block}].params[static_cast<size_t>(shape.own_params + k)];
+        set_buffer(p_.leaves_of[index(param)][0], buffer(l));
+      }
+    }
+    for (int block = in.n_blocks; block-- > 0;) {
+      const BlockId inner{in.first_block.i + block};
+      if (block + 1 == in.n_blocks) give_carried(v, inner);
+      else note(f_[inner].result, tag_of(f_[inner].result), false);
+      decide_block(inner);
+    }
+    for (int k = 0; k < in.n_operands; ++k) {
+      const bool is_carried = k >= shape.own_operands && k < shape.own_operands + shape.n_carried;
+      if (is_carried) note(f_.operand(v, k), tag_of(v, static_cast<size_t>(k)), false);
+    }
+  }
+
+  // In place where the body's result is the carried array with elements changed, else beside it: what it is computed from
+  // may be the carried array, or another one that this step changes too.
+  void give_carried(ValueId loop, BlockId body) {
+    const RegionShape shape = region_shape(m_, f_[loop]);
+    const auto& results = p_.leaves_of[index(f_[body].result)];
+    for (int k = 0; k < shape.n_carried; ++k) {
+      const int32_t l = results[static_cast<size_t>(k)];
+      const int32_t own = p_.leaves_of[index(f_[body].params[static_cast<size_t>(shape.own_params + k)])][0];
+      if (type_of(l).dims.empty() || l == own) continue;
+      if (origin(l, body) == own && flows(l, buffer(own), body)) continue;
+      const ValueId v = p_.leaves[static_cast<size_t>(l)].value;
+      uses_[index(v)].stored = true;
+      note_leaf(l, tag_of(v), false);
     }
   }
 
@@ -318,6 +483,12 @@ class Decider {
   std::vector<int64_t> cost_;
   std::vector<Uses> uses_;
   std::vector<ValueId> reshapes_;
+  std::vector<int> position_;                        // by value: in its block; −1 for parameters
+  std::vector<BlockId> home_;                        // by value
+  std::vector<std::vector<ValueId>> readers_;        // by leaf
+  std::vector<std::pair<int32_t, BlockId>> results_; // leaves that blocks return
+  std::vector<int> last_read_;                       // by leaf, in last_home_
+  std::unordered_map<int32_t, BlockId> last_home_;
 };
 
 }  // namespace

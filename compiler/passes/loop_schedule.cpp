@@ -1,7 +1,8 @@
 // Fuse, second half: from values with memory to steps. Values are taken in order of execution; an elementwise array
 // joins an earlier nest over the same axes when everything it reads is computed before that nest, or in it at the same
 // element. Sums over the same box join likewise, so that several sums of one expression evaluate it once. Scalars
-// collect in runs. Nothing moves before what it reads, and memory is written once, so that is all there is to check.
+// collect in runs. Nothing moves before what it reads. Memory is written once, but for what is updated in place: a store
+// comes after everything that was placed before it, and nothing that reads the array as it was stands behind it (fuse.cpp).
 #include "passes/loop_schedule.h"
 
 #include <algorithm>
@@ -33,11 +34,7 @@ class Scheduler {
     steps_.clear();
     for (ValueId v : b.body) place(v);
     const auto& results = p_.leaves_of[index(b.result)];
-    for (size_t k = 0; k < results.size(); ++k) {
-      const int32_t to = destinations[k];
-      if (to < 0 || leaf(results[k]).buffer == to) continue;
-      place_elements({results[k], to, -1}, dims(results[k]), {results[k]}, false);
-    }
+    copy_results(results, destinations);
     std::vector<Step> mine = std::move(steps_);
     steps_ = std::move(outer_steps);
     serial_ = outer;
@@ -46,6 +43,35 @@ class Scheduler {
   }
 
  private:
+  // What a block returns goes where its region wants it. A loop's step may return what another of its arrays was before:
+  // then nothing is overwritten until all is read.
+  void copy_results(const std::vector<int32_t>& results, const std::vector<int32_t>& destinations) {
+    std::vector<Target> late;
+    for (size_t k = 0; k < results.size(); ++k) {
+      const int32_t to = destinations[k], from = leaf(results[k]).buffer;
+      if (to < 0 || from == to) continue;
+      if (from >= 0 && std::find(destinations.begin(), destinations.end(), from) != destinations.end()) {
+        const Buffer copy{Buffer::Place::workspace, static_cast<int32_t>(p_.slots.size()), p_.buffers[static_cast<size_t>(to)].dtype,
+                          p_.buffers[static_cast<size_t>(to)].dims};
+        p_.slots.push_back({copy.dims, dtype_bytes(copy.dtype), {}});
+        p_.buffers.push_back(copy);
+        const auto buffer = static_cast<int32_t>(p_.buffers.size()) - 1;
+        Step step;
+        step.kind = Step::Kind::elements, step.axes = dims(results[k]), step.targets = {{results[k], buffer, -1}};
+        append(std::move(step));
+        p_.leaves.push_back({leaf(results[k]).value, leaf(results[k]).part, leaf(results[k]).type, buffer});
+        late.push_back({static_cast<int32_t>(p_.leaves.size()) - 1, to, -1});
+      } else {
+        late.push_back({results[k], to, -1});
+      }
+    }
+    for (const Target& t : late) {
+      Step step;
+      step.kind = Step::Kind::elements, step.axes = dims(t.leaf), step.targets = {t};
+      append(std::move(step));
+    }
+  }
+
   struct Bound {
     int strict = -1;  // must come after this step
     int same = -1;    // may be in this step, which computes the same element
@@ -159,6 +185,26 @@ class Scheduler {
       std::vector<int32_t> destinations;
       for (int32_t l : p_.leaves_of[index(v)]) destinations.push_back(leaf(l).buffer);
       for (int k = 0; k < in.n_blocks; ++k) step.blocks.push_back(block(f_[BlockId{in.first_block.i + k}], destinations));
+    } else if (kind == Step::Kind::loop) {
+      const RegionShape shape = region_shape(m_, in);
+      std::vector<int32_t> destinations, first;
+      for (int32_t l : p_.leaves_of[index(v)]) destinations.push_back(leaf(l).buffer);
+      for (int k = 0; k < shape.n_carried; ++k) first.push_back(only_leaf(f_.operand(v, shape.own_operands + k)));
+      copy_results(first, destinations);
+      for (int k = 0; k < in.n_blocks; ++k) {
+        const Block& inner = f_[BlockId{in.first_block.i + k}];
+        const bool is_body = k + 1 == in.n_blocks;
+        step.blocks.push_back(block(inner, is_body ? destinations : std::vector<int32_t>(p_.leaves_of[index(inner.result)].size(), -1)));
+      }
+    } else if (kind == Step::Kind::store) {
+      const int32_t l = only_leaf(v), x = only_leaf(f_.operand(v, 0));
+      if (leaf(x).buffer != leaf(l).buffer) {
+        Step copy;
+        copy.kind = Step::Kind::elements, copy.axes = dims(l), copy.targets = {{x, leaf(l).buffer, -1}};
+        append(std::move(copy));
+      }
+      step.targets = {{l, leaf(l).buffer, -1}};
+      step.axes = dims(only_leaf(f_.operand(v, 1)));
     } else if (kind == Step::Kind::call) {
       step.slot = static_cast<int32_t>(p_.slots.size());
       p_.slots.push_back({m_[in.attr].dims, 1, m_[in.attr].func});
@@ -176,6 +222,8 @@ class Scheduler {
     if (in.op == "tuple"_op || in.op == "get"_op || in.op == "const"_op || in.op == "size"_op || in.op == "param"_op) return;
     if (in.op == "if"_op) return place_alone(v, Step::Kind::branch);
     if (in.op == "call"_op) return place_alone(v, Step::Kind::call);
+    if (in.op == "for"_op || in.op == "while"_op) return place_alone(v, Step::Kind::loop);
+    if (in.op == "put"_op || in.op == "add_at"_op) return place_alone(v, Step::Kind::store);
     const int32_t l = only_leaf(v);
     if (in.op == "matmul"_op) return place_alone(v, Step::Kind::matmul);
     if (in.op == "cumsum"_op) return place_alone(v, Step::Kind::cumsum);
@@ -192,7 +240,7 @@ class Scheduler {
     if (dims(l).empty()) return place_scalar(v, l);
     if (in.op == "reshape"_op) return set_made(l, bound(operand_leaves(v), true).strict);
     if (leaf(l).buffer < 0) return;  // inlined
-    set_made(l, place_elements({l, leaf(l).buffer, -1}, dims(l), operand_leaves(v), in.op == "view"_op));
+    set_made(l, place_elements({l, leaf(l).buffer, -1}, dims(l), operand_leaves(v), in.op == "view"_op || in.op == "index"_op));
   }
 
   const Module& m_;

@@ -30,7 +30,7 @@ struct Printer {
   }
 
   void print(const std::vector<Step>& steps, int depth) {
-    static constexpr const char* kNames[] = {"scalars", "for", "for", "cumsum", "scatter", "matmul", "call", "if"};
+    static constexpr const char* kNames[] = {"scalars", "for", "for", "cumsum", "scatter", "matmul", "call", "if", "store", "loop"};
     for (const Step& s : steps) {
       out += std::string(static_cast<size_t>(2 * depth), ' ') + kNames[static_cast<int>(s.kind)];
       if (!s.axes.empty() || s.kind == Step::Kind::elements || s.kind == Step::Kind::reduce) out += " " + shape(s.axes);
@@ -44,7 +44,7 @@ struct Printer {
       }
       out += "\n";
       for (size_t k = 0; k < s.blocks.size(); ++k) {
-        if (k) out += std::string(static_cast<size_t>(2 * depth), ' ') + "else\n";
+        if (k) out += std::string(static_cast<size_t>(2 * depth), ' ') + (s.kind == Step::Kind::loop ? "do\n" : "else\n");
         print(s.blocks[k], depth + 1);
       }
     }

@@ -20,7 +20,8 @@
 namespace dlc {
 
 /// Index of a leaf: a scalar or array. A tuple-typed param, call or if has several; `get` and `tuple` have none of
-/// their own. Block parameters of an `if` are the leaves of what they capture.
+/// their own. Block parameters that capture are the leaves of what they capture; those that a loop carries have leaves of
+/// their own, whose buffers are those of the loop's result: it is updated in place.
 struct LoopLeaf {
   ValueId value;
   int32_t part = 0;     // number of the leaf within the value
@@ -60,13 +61,15 @@ struct Step {
     matmul,    // operands are read from buffers (through views)
     call,      // value's leaves are the callee's outputs
     branch,    // `if`: one of two nested lists
+    store,     // put, add_at: at the subscripts, in order; the rest of the target's buffer stays what it is
+    loop,      // `for`: one nested list; `while`: the condition's, then the body's
   };
   Kind kind = Kind::scalars;
   std::vector<DimId> axes;      // parallel loops, outermost first
   std::vector<DimId> reduced;   // reduce: sequential inside them
   std::vector<Target> targets;
   std::vector<ValueId> scalars;
-  ValueId value;                // cumsum, scatter, matmul, call, branch: the instruction
+  ValueId value;                // cumsum, scatter, matmul, call, branch, store, loop: the instruction
   std::vector<std::vector<Step>> blocks;
   int32_t slot = -1;            // call: the callee's workspace
 };
@@ -82,7 +85,7 @@ struct LoopProgram {
   std::vector<int32_t> output_buffer;           // per output: its buffer, −1 for a scalar
 };
 
-/// Decides which values get memory and which loops compute them. `f` holds no map or index; the callees' own
+/// Decides which values get memory and which loops compute them. `f` holds no map; the callees' own
 /// programs are not needed. Every workspace buffer has a slot of its own until plan_buffers.
 LoopProgram fuse(const Module& m, FuncId f);
 

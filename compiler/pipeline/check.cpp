@@ -78,7 +78,7 @@ bool takes_differences(const Module& m, FuncId f) {
 
 struct Engine {
   std::string name;
-  FuncId func, scale;
+  FuncId func;
   std::optional<Native> native;
   size_t row = 0;  // in FunctionCheck::rows
 };
@@ -159,13 +159,20 @@ class Checker {
   /// Whether the function has none, which is no mistake: it is said, and the value is checked all the same.
   bool lacks_derivative() {
     if (c_.derivative(gradient_request(Mode::reverse), f().loc)) return false;
-    const auto& all = c_.diagnostics.all();
-    if (all.empty() || std::string_view(all[0].kind->slug) != "no-derivative") return false;
-    check_.notes.push_back(fmt::format("only the value is checked: {} ({})", all[0].message, c_.sources.place(all[0].span)));
-    c_.diagnostics.clear();
+    if (!noted("only the value is checked", "no-derivative")) return false;
     has_derivative_ = false;
     return true;
   }
+
+  /// Takes the only error back, if it is of this kind: what cannot be done is no mistake of the program.
+  bool noted(std::string_view what, std::string_view slug) {
+    const auto& all = c_.diagnostics.all();
+    if (all.size() != 1 || all[0].kind->slug != slug) return false;
+    check_.notes.push_back(fmt::format("{}: {} ({})", what, all[0].message, c_.sources.place(all[0].span)));
+    c_.diagnostics.clear();
+    return true;
+  }
+  bool leaves_out(std::string_view mode, std::string_view slug) { return noted(fmt::format("{} is left out", mode), slug); }
 
   bool holds_key(TypeId id) const {
     const Type& type = c_.module.types[id];
@@ -184,6 +191,7 @@ class Checker {
       if (check_.is_cut_short && !second_.empty()) break;  // compiling alone takes the time
       const FuncId gradient = c_.derivative(gradient_request(inner), f().loc);
       const FuncId hvp = gradient ? c_.derivative({.kind = Kind::jvp, .mode = outer, .base = gradient, .wrt = wrt_}, f().loc) : FuncId{};
+      if (!hvp && inner == Mode::symbolic && noted("symbolic is left out", "no-closed-form")) continue;
       if (!hvp) {
         fail(render_all(c_.diagnostics, c_.sources));
         return;
@@ -195,6 +203,7 @@ class Checker {
 
   void add_derivative(const std::string& name, const DerivativeRequest& request) {
     const FuncId d = c_.derivative(request, f().loc);
+    if (!d && leaves_out(name, request.mode == Mode::symbolic ? "no-closed-form" : "")) return;
     if (!d) fail(render_all(c_.diagnostics, c_.sources));
     else engines_.push_back(make_engine(name, d, "ulp", kUlpLimit));
   }
@@ -209,7 +218,7 @@ class Checker {
   }
 
   Engine make_engine(std::string name, FuncId f, const char* unit, double limit) {
-    Engine e{name, f, scale_function(c_, f), std::nullopt, add_row(std::move(name), unit, limit)};
+    Engine e{name, f, std::nullopt, add_row(std::move(name), unit, limit)};
     auto native = Native::compile(c_, f, {.opt_level = options_.opt_level});
     if (native) e.native = std::move(*native);
     else fail(native.error().message);
@@ -341,12 +350,7 @@ class Checker {
 
   /// The scales of an engine's results at a point; empty when unknown.
   Numbers scales(const Engine& e, const Args& args) const {
-    Numbers s;
-    if (!e.scale) return s;
-    const auto value = interpret<Big>(c_.module, e.scale, converted<Big>(args), sizes_);
-    if (value)
-      for (const Big& x : flat(*value)) s.push_back(static_cast<double>(x));
-    return s;
+    return scales_of(c_.module, e.func, args, sizes_);
   }
 
   /// |a − exact| in ulp of max(scale, |exact|).
@@ -478,9 +482,8 @@ class Checker {
     };
     // The scale of Σ bar·y is that of its terms.
     const ScalarFunction scale = [&](const Args& at) -> std::optional<double> {
-      const auto value = value_.scale ? interpret<double>(c_.module, value_.scale, at, sizes_) : Result<InterpValue<double>>(Error{});
-      if (!value) return std::nullopt;
-      const Numbers s = flat(*value);
+      const Numbers s = scales(value_, at);
+      if (s.empty()) return std::nullopt;
       double sum = 0;
       for (size_t k = 0; k < bars.size(); ++k) sum += std::abs(bars[k]) * (k < s.size() ? s[k] : 0);
       return std::isfinite(sum) ? std::optional(sum) : std::nullopt;

@@ -7,17 +7,18 @@
 //   s(v) = |v| + Σ |∂v/∂a| · s(a)            elementwise, by the rules of the op table
 //   s(Σ x) = Σ (s(x) + |x|)                   sums;   s(A @ B) = |A| s(B) + s(A) |B| + |A| |B|
 //
-// The scales of f's results are themselves a function of f's parameters, built as IR and run by the interpreter.
+// It is the interpreter over a number that carries its scale (`Scaled`, interp/value.h), so it follows loops and branches.
 #pragma once
-#include <optional>
+#include <map>
+#include <span>
+#include <vector>
 
 #include "interp/value.h"
-#include "pipeline/compilation.h"
+#include "ir/module.h"
 
 namespace dlc {
 
-/// params → the scale of each float leaf of f's result, in order, as a tuple. `f` must be ready. Absent when f cannot be
-/// written as straight-line code. Memoised in the module.
-FuncId scale_function(Compilation& c, FuncId f);
+/// The scales of the floats of f's result, in order. Empty where f has no value.
+std::vector<double> scales_of(const Module& m, FuncId f, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& sizes = {});
 
 }  // namespace dlc

@@ -30,14 +30,12 @@ DType float_type(const InterpValue<double>& v) {
 
 /// Σ|terms| of the part that is differentiated, where it can be computed.
 ScalarFunction scale_of(Compilation& c, FuncId f, int of) {
-  const FuncId scale = scale_function(c, f);
-  return [&c, scale, of](const Args& args) -> std::optional<double> {
-    const auto scales = scale ? interpret<double>(c.module, scale, args) : Result<InterpValue<double>>(Error{});
-    if (!scales || scales->fields.empty()) return std::nullopt;
+  return [&c, f, of](const Args& args) -> std::optional<double> {
+    const std::vector<double> scales = scales_of(c.module, f, args);
+    if (scales.empty()) return std::nullopt;
     // The scalar that is differentiated comes first: `of` counts fields, and each before it is a scalar in practice.
-    const size_t at = std::min<size_t>(of < 0 ? 0 : static_cast<size_t>(of), scales->fields.size() - 1);
-    const auto& floats = scales->fields[at].floats;
-    return floats.empty() || !std::isfinite(floats[0]) ? std::nullopt : std::optional(floats[0]);
+    const double scale = scales[std::min<size_t>(of < 0 ? 0 : static_cast<size_t>(of), scales.size() - 1)];
+    return std::isfinite(scale) ? std::optional(scale) : std::nullopt;
   };
 }
 

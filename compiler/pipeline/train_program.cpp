@@ -117,7 +117,7 @@ struct TrainBuilder {
     ValueId key, sum;
     if (has_key) key = in.op("philox"_op, {captured(1), in.op("add"_op, {captured(2), i}, loc)}, loc);
     std::vector<ValueId> of_field;
-    for (size_t k = 0; k < spec.fields.size(); ++k) of_field.push_back(in.index(captured(first_field + k), std::span(&i, 1), false, loc));
+    for (size_t k = 0; k < spec.fields.size(); ++k) of_field.push_back(in.index(captured(first_field + k), std::span(&i, 1), Bounds::inside, loc));
     for (size_t k = 0; k < spec.losses.size(); ++k) {
       const LossTerm& term = spec.losses[k];
       const ModelFunction& loss = *info.find(term.loss);
@@ -169,7 +169,7 @@ struct TrainBuilder {
     Builder in = b.in(body);
     std::vector<ValueId> of_field(spec.fields.size());
     for (size_t k = 0; k < out.predict_fields_.size(); ++k)
-      of_field[out.predict_fields_[k]] = in.index(inside[k + 2], std::span(&inside[0], 1), false, loc);
+      of_field[out.predict_fields_[k]] = in.index(inside[k + 2], std::span(&inside[0], 1), Bounds::inside, loc);
     in.set_result(in.convert(call_model(in, predict->func, inside[1], {}, false, of_field), DType::f64, loc));
     b.set_result(b.end_map(body, {n}, all, loc));
     out.predict_n_fields_ = static_cast<int>(out.predict_fields_.size());

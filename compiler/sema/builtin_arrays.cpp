@@ -117,7 +117,7 @@ ValueId Lowering::over_axis(std::string_view prelude, ValueId x, int axis, Span 
   const BlockId body = b().begin_map(leading, {}, std::span(&x, 1), l);
   const std::vector<ValueId> params = a_.m[func_][body].params;
   Builder inner = b().in(body);
-  const ValueId row = inner.index(params.back(), std::span(params).first(leading.size()), false, l);
+  const ValueId row = inner.index(params.back(), std::span(params).first(leading.size()), Bounds::inside, l);
   inner.set_result(inner.call(f, {extent}, std::span(&row, 1), l));
   const ValueId all = b().end_map(body, leading, std::span(&x, 1), l);
   return b().type(all).rank() == t.rank() ? b().transpose(all, back, l) : all;

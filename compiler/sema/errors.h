@@ -28,6 +28,14 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "A `var v: T` is read before anything was assigned to it. Give it a value where it is declared, or assign it first."},
     {"assignment-to-let",
      "Only a `var` can be assigned. A `let`, a parameter, a size and an index keep their value; declare `var v = e`, or bind a new name by `let`."},
+    {"assignment-in-index",
+     "The body of index notation is computed for all indices at once, in no order, so it cannot assign a `var` that is declared outside of "
+     "it. Use a `for` loop, or a reduction: `sum[i](…)`."},
+    {"loop-assigns-nothing",
+     "A `while` loop must assign a `var` that is declared outside of it and that its condition reads; otherwise it never ends, or does nothing."},
+    {"bad-attribute",
+     "`@max_iters(n)` bounds a `while` loop by a size, `@checkpoint(k)` and `@checkpoint(sqrt)` say how often a loop's state is kept for reverse "
+     "mode, `@memory(64MiB)` how much memory that may take. They stand between a loop's header and its `{`."},
     {"export-missing",
      "`export f` names an entry point that must be a function of this file, and `export g = e` needs an `e` that is a function, such as `grad(f, wrt = x)`."},
     {"const-not-constant",
@@ -97,6 +105,9 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "The step of a range must be a positive integer literal or constant: `x[0..n step 2]`. To go backwards, write `flip(x)`."},
     {"binder-range-unknown",
      "The range of an index follows from the arrays that it alone subscripts, and there is none. `x[i + 1]` infers nothing. Give it: `sum[i in 0..n](…)`."},
+    {"ragged-range",
+     "The range of an index depends on another index. A reduction may do that, `sum[b in 0..a](…)`, where the end is a sum of indices with "
+     "constant factors; the rows of an array may not differ in length: give the whole range and write `if b < a { … } else { 0 }`."},
     {"binder-range-conflict", "An index subscripts two axes of different sizes, so its range is ambiguous. Give the range if that is meant: `sum[i in 0..n](…)`."},
     {"binder-unused",
      "An index is bound without a range and never used, so nothing says how often its body counts. Remove it, or give its range."},

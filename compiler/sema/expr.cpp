@@ -238,45 +238,13 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
 
 Val Lowering::lower_if(ExprId id, TypeId want) {
   const Expr& e = ast_[id];
-  const Val condition = lower(e.a);
-  if (condition) {
+  if (is_literal(e.b) && is_literal(e.c)) {
+    const Val condition = lower(e.a);
     const Shape s = shape_of(condition);
-    if (condition.kind == Val::Kind::function || s.dtype != DType::b1) {
-      fail(sema_error("condition-not-bool"), ast_[e.a].span, fmt::format("a condition is a bool, and `{}` is {}", code(e.a), type_text(condition)));
-      return {};
-    }
-    if (!s.dims.empty()) {
-      fail(sema_error("condition-not-scalar"), ast_[e.a].span, fmt::format("a condition is one bool, and `{}` is {}", code(e.a), type_text(condition)))
-          .help("reduce it by `any(…)` or `all(…)`, or use `select(c, a, b)`");
-      return {};
-    }
+    if (condition && condition.kind != Val::Kind::function && s.dtype == DType::b1 && s.dims.empty()) return lower_literal_if(e, condition);
   }
-  if (!e.c) return unsupported(e.span, "an `if` statement is");
-  if (condition && is_literal(e.b) && is_literal(e.c)) return lower_literal_if(e, condition);
   if (!func_) return fail(sema_error("const-not-constant"), e.span, "this is not a constant expression"), Val{};
-  const ValueId c = condition ? make(condition, ast_[e.a].span) : ValueId{};
-  Builder::IfBlocks blocks = b().begin_if({}, loc(e.span));
-  Region region;
-  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
-  regions_.push_back(std::move(region));
-  const Val x = lower_branch(e.b, want);
-  regions_.back().in_second = true;
-  const Val y = lower_branch(e.c, want);
-  TypeId type;
-  if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) unsupported(e.span, "functions chosen by an `if` are");
-  else if (x && y) type = join_branches(x, y, e, want);
-  bool ok = type && c;
-  for (bool second : {false, true}) {
-    if (!ok) break;
-    regions_.back().in_second = second;
-    const ValueId result = coerce(second ? y : x, type, ast_[second ? e.c : e.b].span, "the value of this branch");
-    ok = static_cast<bool>(result);
-    if (ok) b().set_result(result);
-  }
-  const std::vector<ValueId> captures = std::move(regions_.back().captures);
-  regions_.pop_back();
-  if (!ok) return failed_ = true, Val{};
-  return value(b().end_if(blocks, c, captures, loc(e.span)));
+  return lower_if_region(id, want, true);
 }
 
 }  // namespace dlc::sema

@@ -1,5 +1,5 @@
-// Functions: signatures, bodies, and the statements of straight-line code. A `var` needs no storage: an assignment
-// binds its name to another value.
+// Functions: signatures, bodies, and the statements that declare names. Those with blocks are in control.cpp,
+// assignments in assignment.cpp.
 #include <algorithm>
 #include <utility>
 
@@ -107,28 +107,6 @@ bool Lowering::lower_function(const Fn& fn) {
 
 // ------------------------------------------------------------------------------------------------ statements
 
-bool Lowering::all_branches_return(ExprId id) const {
-  const Expr& e = ast_[id];
-  if (e.kind == ExprKind::if_) return e.c && all_branches_return(e.b) && all_branches_return(e.c);
-  if (e.kind != ExprKind::block || e.stmts.empty()) return false;
-  const Stmt& last = ast_[ast_[e.stmts].back()];
-  return last.kind == StmtKind::return_ || (last.kind == StmtKind::if_ && all_branches_return(last.value));
-}
-
-/// The value of a block: its last expression, what it returns, or that of an `if` all of whose branches return.
-Val Lowering::lower_block(ExprId block, TypeId want) {
-  const Expr& e = ast_[block];
-  const std::span<const StmtId> stmts = ast_[e.stmts];
-  for (size_t k = 0; k < stmts.size(); ++k) {
-    const Stmt& s = ast_[stmts[k]];
-    if (stopped_) return {};
-    if (s.kind == StmtKind::return_) return lower(s.value, want);
-    if (s.kind == StmtKind::if_ && k + 1 == stmts.size() && !e.a && all_branches_return(s.value)) return lower_if(s.value, want);
-    lower_statement(s);
-  }
-  return e.a && !stopped_ ? lower(e.a, want) : Val{};
-}
-
 void Lowering::lower_statement(const Stmt& s) {
   switch (s.kind) {
     case StmtKind::let: return lower_let(s);
@@ -137,12 +115,12 @@ void Lowering::lower_statement(const Stmt& s) {
     case StmtKind::assign: return lower_assign(s);
     case StmtKind::error: failed_ = true; return;
     case StmtKind::fn: unsupported(ast_[s.fn].head, "functions declared in a body are"); return;
-    case StmtKind::if_: unsupported(s.mark ? s.mark : s.span, "`if` statements are"); return;
-    case StmtKind::for_: unsupported(s.mark ? s.mark : s.span, "`for` loops are"); return;
-    case StmtKind::while_: unsupported(s.mark ? s.mark : s.span, "`while` loops are"); return;
-    case StmtKind::break_: unsupported(s.span, "`break` is"); return;
+    case StmtKind::if_: lower_if_region(s.value, {}, false); return;
+    case StmtKind::for_: return lower_for(s);
+    case StmtKind::while_: return lower_while(s);
     case StmtKind::update: unsupported(s.span, "`update` is"); return;
-    case StmtKind::return_: return;
+    case StmtKind::break_:
+    case StmtKind::return_: return;  // lower_statements takes these
   }
 }
 
@@ -204,7 +182,7 @@ void Lowering::lower_let(const Stmt& s) {
 
 void Lowering::lower_let_index(const Stmt& s) {
   std::vector<BinderSpec> binders;
-  for (const Binder& binder : ast_[s.binders]) binders.push_back({binder.name, binder.range, {}});
+  for (const Binder& binder : ast_[s.binders]) binders.push_back({binder.name, binder.range, {}, {}});
   const TypeId type = s.type ? lower_type(s.type) : TypeId{};
   TypeId element;
   if (type && types()[type].dims.size() >= binders.size()) {
@@ -212,7 +190,7 @@ void Lowering::lower_let_index(const Stmt& s) {
     element = types().array(t.dtype, {t.dims.begin() + static_cast<ptrdiff_t>(binders.size()), t.dims.end()});
     if (t.is_tuple()) element = {};
   }
-  Val v = lower_map(binders, s.value, element, s.span);
+  Val v = lower_map(binders, s.value, element, s.span, "");
   if (s.type) {
     const ValueId id = type && v ? coerce(v, type, ast_[s.value].span, "the declared type") : ValueId{};
     v = id ? value(id) : Val{};
@@ -243,74 +221,6 @@ void Lowering::lower_var(const Stmt& s) {
     v = id ? value(id) : Val{};
   }
   bind_pattern(s.pattern, v, Binding::Kind::var, v.kind == Val::Kind::value ? v.type : TypeId{}, s.value);
-}
-
-void Lowering::assign_to(ExprId target, Val v, Span span) {
-  const Expr& e = ast_[ast_.strip_parens(target)];
-  if (e.kind == ExprKind::tuple) {
-    const size_t n = static_cast<size_t>(e.args.count);
-    const size_t n_fields = v.kind == Val::Kind::value ? types()[v.type].fields.size() : 0;
-    if (v && n != n_fields) {
-      fail(sema_error("pattern-arity"), e.span, n_fields ? fmt::format("the pattern has {} names, and the tuple has {} fields: {}", n, n_fields, type_text(v))
-                                                         : fmt::format("the pattern takes apart a tuple, and this is {}", type_text(v)));
-      return;
-    }
-    const ValueId tuple = v ? make(v, span) : ValueId{};
-    for (size_t k = 0; k < n; ++k)
-      assign_to(ast_[e.args][k].value, tuple ? value(b().get(tuple, static_cast<int>(k), loc(span))) : Val{}, span);
-    return;
-  }
-  if (e.kind != ExprKind::name) return static_cast<void>(unsupported(e.span, "assignments to elements and fields are"));
-  Binding* binding = find(e.name);
-  if (!binding) {
-    lookup(e.name, e.span);
-    if (!failed_) fail(sema_error("assignment-to-let"), e.span, fmt::format("`{}` is not a `var`", str(e.name)));
-    return;
-  }
-  if (binding->kind != Binding::Kind::var) {
-    fail(sema_error("assignment-to-let"), e.span, fmt::format("`{}` is not a `var`", str(e.name)))
-        .label(binding->span, "declared here")
-        .help(binding->kind == Binding::Kind::let ? fmt::format("declare it by `var {} = …`", str(e.name)) : fmt::format("bind a new name: `var {}_new = …`", str(e.name)));
-    return;
-  }
-  if (binding->depth != regions_.size()) return static_cast<void>(unsupported(e.span, "assignments to a `var` from inside an `if` or an index are"));
-  const bool was_set = binding->is_set;
-  binding->is_set = true;
-  if (binding->type && v) {
-    const TypeId type = binding->type;
-    const ValueId id = coerce(v, type, span, fmt::format("the `var` `{}`", str(e.name)), !was_set);
-    v = id ? value(id) : Val{};
-  }
-  binding = find(e.name);
-  binding->val = v;
-  if (!binding->type && v.kind == Val::Kind::value) binding->type = v.type;
-}
-
-void Lowering::lower_assign(const Stmt& s) {
-  const ExprId target = ast_.strip_parens(s.target);
-  const Binding* binding = ast_[target].kind == ExprKind::name ? find(ast_[target].name) : nullptr;
-  const TypeId want = binding ? binding->type : TypeId{};
-  if (ast_[target].kind == ExprKind::index || ast_[target].kind == ExprKind::field)
-    return static_cast<void>(unsupported(ast_[target].span, "assignments to elements and fields are"));
-  const Expr& source = ast_[ast_.strip_parens(s.value)];
-  if (s.op == SyntaxOp::none && ast_[target].kind == ExprKind::tuple && source.kind == ExprKind::tuple && source.args.count == ast_[target].args.count) {
-    std::vector<Val> values;  // all of them first: `(a, b) = (b, a)` swaps
-    for (const Arg& a : ast_[source.args]) values.push_back(lower(a.value));
-    for (size_t k = 0; k < values.size(); ++k) assign_to(ast_[ast_[target].args][k].value, values[k], ast_[source.args][k].span);
-    return;
-  }
-  Val v = lower(s.value, want);
-  if (s.op != SyntaxOp::none) {
-    Expr e;
-    e.kind = ExprKind::binary, e.op = s.op, e.a = s.target, e.b = s.value, e.span = s.span, e.mark = s.mark;
-    v = binary(e, lower(s.target), v);
-  }
-  if (v.kind == Val::Kind::function) make(v, ast_[s.value].span), v = {};
-  if (v.kind == Val::Kind::size) {
-    const ValueId id = make(v, s.span);
-    v = id ? value(id) : Val{};
-  }
-  assign_to(s.target, v, ast_[s.value].span);
 }
 
 }  // namespace dlc::sema

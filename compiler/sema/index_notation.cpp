@@ -1,6 +1,7 @@
 // Index notation: `let C[i, k] = e` and `sum[j](e)`. Both make a `map` over the box of the indices; a reduction then
 // reduces its leading axes. While the body is lowered an index is a size variable of its own name, so subscripts are
 // polynomials whose bounds can be decided on symbols.
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -159,15 +160,20 @@ bool Lowering::infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span 
       ok = range_from_uses(binder, body) && ok;
       continue;
     }
-    for (const BinderSpec& other : binders) {
-      std::vector<std::pair<DimId, ExprId>> uses;
-      bool depends = false;
-      if (&other != &binder) collect_uses(binder.range, other.name.id, uses, depends);
-      if (depends) return unsupported(ast_[binder.range].span, "ranges that depend on another index are"), false;
-    }
+    // The range of a reduction's index may depend on the indices before it, which are in scope here and nowhere else.
+    const size_t mark = bindings_.size(), n_indices = indices_.size();
+    for (size_t j = 0; j < k && ok; ++j) bind_index(binders[j], {}, {});
     binder.dims = lower_range(binder.range, {}, false);
-    if (binder.dims && (has_binder(binder.dims.lo) || has_binder(binder.dims.extent)))
-      return unsupported(ast_[binder.range].span, "ranges that depend on another index are"), false;
+    if (binder.dims && (has_binder(binder.dims.lo) || has_binder(binder.dims.extent))) {
+      binder.ragged = binder.dims.extent;
+      DimId least;
+      if (!extremes(binder.ragged, least, binder.dims.extent)) {
+        fail(sema_error("ragged-range"), ast_[binder.range].span, "this range is not a sum of indices with constant factors");
+        binder.dims = {};
+      }
+    }
+    pop_scope(mark);
+    indices_.resize(n_indices);
     ok = ok && binder.dims;
     bool proven = true;
     if (ok && !require(binder.dims.extent, binder.dims.extent, ast_[binder.range].span, proven, SizeCheck::Kind::size)) {
@@ -181,28 +187,78 @@ bool Lowering::infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span 
 
 // ------------------------------------------------------------------------------------------------------ maps
 
-Val Lowering::lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span) {
+/// The name of an index: a size variable, so that subscripts are polynomials in it. `step` counts from 0.
+void Lowering::bind_index(const BinderSpec& binder, ValueId step, BlockId block) {
+  indices_.push_back({binder.name.id, binder.dims.extent, step, block});
+  const DimId position = dims().mul(dims().constant(binder.dims.step), dims().variable(binder.name.id));
+  Binding binding;
+  binding.name = binder.name.id, binding.kind = Binding::Kind::binder, binding.span = binder.name.span;
+  binding.val = size_value(dims().add(binder.dims.lo, position), binder.name.span);
+  bind(std::move(binding));
+}
+
+/// The body where the ragged ranges hold, else what makes no difference to the reduction `word`.
+Val Lowering::lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word) {
+  const Loc l = loc(ast_[body].span);
+  ValueId inside;
+  for (const BinderSpec& binder : binders) {
+    if (!binder.ragged) continue;
+    const ValueId holds = b().op("lt"_op, {make_size(dims().variable(binder.name.id), l), make_size(binder.ragged, l)}, l);
+    inside = inside ? b().op("and"_op, {inside, holds}, l) : holds;
+  }
+  const Builder::IfBlocks blocks = b().begin_if({}, l);
+  Region region;
+  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
+  regions_.push_back(std::move(region));
+  const Val v = lower_branch(body, want);
+  std::optional<DType> dtype;
+  if (v && shape_of(v).is_flexible) dtype = want && !types()[want].is_tuple() ? types()[want].dtype : shape_of(v).dtype;
+  const ValueId x = v ? make(v, l.span, dtype) : ValueId{};
+  bool ok = static_cast<bool>(x);
+  if (ok) {
+    b().set_result(x);
+    const Type t = b().type(x);
+    const TypeId type = b().type_id(x);
+    double identity = 0;
+    if (word == "prod" || word == "all") identity = 1;
+    if (word == "max") identity = -HUGE_VAL;
+    if (word == "min") identity = HUGE_VAL;
+    const bool is_known = word == "sum" || word == "prod" || word == "all" || word == "any" || word == "max" || word == "min";
+    ok = is_known && !t.is_tuple() && (std::isfinite(identity) || is_float(t.dtype));
+    if (!ok) unsupported(l.span, fmt::format("`{}` over a range that depends on an index is", word));
+    regions_.back().in_second = true;
+    if (ok) b().set_result(b().full(type, identity, l));
+  }
+  const std::vector<ValueId> captures = std::move(regions_.back().captures);
+  regions_.pop_back();
+  return ok ? value(b().end_if(blocks, inside, captures, l)) : Val{};
+}
+
+/// `word`: the reduction that the map is made for, empty for a `let`.
+Val Lowering::lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span, std::string_view word) {
   if (!func_) return fail(sema_error("const-not-constant"), span, "this is not a constant expression"), Val{};
   if (!infer_ranges(binders, body, span)) return failed_ = true, Val{};
+  bool is_ragged = false;
+  for (const BinderSpec& binder : binders) {
+    is_ragged = is_ragged || binder.ragged;
+    if (!binder.ragged || !word.empty()) continue;
+    fail(sema_error("ragged-range"), ast_[binder.range].span, fmt::format("the range of `{}` depends on another index", str(binder.name.id)))
+        .rule("only a reduction may be ragged: an array has the same number of elements in every row")
+        .help("give the whole range, and write `if j < i { … } else { 0 }`");
+    return {};
+  }
   std::vector<DimId> extents;
   std::vector<StrId> names;
   for (const BinderSpec& binder : binders) extents.push_back(binder.dims.extent), names.push_back(binder.name.id);
   const Loc l = loc(span);
   Region region;
   region.first = b().begin_map(extents, names, {}, l);
+  region.is_map = true;
   const std::vector<ValueId> params = a_.m[func_][region.first].params;
   const size_t mark = bindings_.size(), n_indices = indices_.size();
   regions_.push_back(std::move(region));
-  for (size_t k = 0; k < binders.size(); ++k) {
-    const BinderSpec& binder = binders[k];
-    indices_.push_back({binder.name.id, extents[k], params[k], regions_.back().first});
-    const DimId position = dims().mul(dims().constant(binder.dims.step), dims().variable(binder.name.id));
-    Binding binding;
-    binding.name = binder.name.id, binding.kind = Binding::Kind::binder, binding.span = binder.name.span;
-    binding.val = size_value(dims().add(binder.dims.lo, position), binder.name.span);
-    bind(std::move(binding));
-  }
-  const Val v = lower_branch(body, want);
+  for (size_t k = 0; k < binders.size(); ++k) bind_index(binders[k], params[k], regions_.back().first);
+  const Val v = is_ragged ? lower_ragged_body(binders, body, want, word) : lower_branch(body, want);
   std::optional<DType> dtype;
   if (want && !types()[want].is_tuple() && shape_of(v).is_flexible) dtype = types()[want].dtype;
   if (dtype == DType::i64 && shape_of(v).wants_float) dtype.reset();
@@ -230,8 +286,8 @@ Val Lowering::lower_reduction(StrId name, const Expr& callee, const Expr& call, 
   std::vector<BinderSpec> binders;
   for (const Arg& arg : ast_[callee.args]) {
     const Expr* e = arg.value ? &ast_[ast_.strip_parens(arg.value)] : nullptr;
-    if (arg.kind == ArgKind::binder) binders.push_back({arg.name, arg.value, {}});
-    else if (arg.kind == ArgKind::value && e->kind == ExprKind::name) binders.push_back({{e->name, e->span}, {}, {}});
+    if (arg.kind == ArgKind::binder) binders.push_back({arg.name, arg.value, {}, {}});
+    else if (arg.kind == ArgKind::value && e->kind == ExprKind::name) binders.push_back({{e->name, e->span}, {}, {}, {}});
     else return fail(sema_error("bad-binder"), arg.span, fmt::format("an index of `{}[…]` is a name, with an optional range", str(name))), Val{};
   }
   const std::span<const Arg> args = ast_[call.args];
@@ -245,7 +301,7 @@ Val Lowering::lower_reduction(StrId name, const Expr& callee, const Expr& call, 
   if (is_position && binders.size() != 1)
     return fail(sema_error("bad-binder"), callee.mark, fmt::format("`{}` binds one index", word)), Val{};
   // What an `argmax` compares has nothing to do with the int that it gives.
-  const Val all = lower_map(binders, args[0].value, is_position ? TypeId{} : want, call.span);
+  const Val all = lower_map(binders, args[0].value, is_position ? TypeId{} : want, call.span, word);
   if (!all) return {};
   std::vector<int> axes;
   for (size_t k = 0; k < binders.size(); ++k) axes.push_back(static_cast<int>(k));

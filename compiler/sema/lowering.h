@@ -147,6 +147,7 @@ struct Region {
   BlockId first, second;   // second: the other block of an `if`
   bool in_second = false;
   bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
+  bool is_map = false;     // index notation: what it computes for one index cannot be seen by another
   std::vector<ValueId> captures;
   std::unordered_map<int32_t, std::pair<ValueId, ValueId>> params;  // by captured value; in first, in second
   BlockId block() const { return in_second ? second : first; }
@@ -176,6 +177,21 @@ struct RangeDims {
   explicit operator bool() const { return lo && extent; }
 };
 
+/// Where an `if` that returns or breaks goes on when it does neither: at statement `from` of a block, then at `outer`. What
+/// follows such an `if` is lowered inside its branches.
+struct Rest {
+  ExprId block;
+  size_t from = 0;
+  const Rest* outer = nullptr;
+};
+
+/// What the statements of a block are lowered for: the value of a function or branch, or the next values of a loop.
+struct Purpose {
+  TypeId want;                              // of a value, if that is known
+  const std::vector<size_t>* carried = nullptr;  // loop: positions in `bindings_` of the variables that it carries
+  bool has_flag = false;                    // loop: the first carried value says whether it was left by `break`
+};
+
 /// One argument of a call after lowering.
 struct Argument {
   Name name;  // absent: by position
@@ -195,6 +211,9 @@ class Lowering {
   bool lower_signature(const Fn& fn);
   bool lower_function(const Fn& fn);
   Val lower_block(ExprId block, TypeId want);
+
+  // ---- control.cpp: statements with blocks, and assignments in them
+  Val lower_statements(ExprId block, size_t from, const Rest* rest, const Purpose& purpose);
 
   // ---- model.cpp: functions of models
   /// What is lowered next belongs to this model.
@@ -228,8 +247,40 @@ class Lowering {
   void assign_to(ExprId target, Val value, Span span);
   void bind_pattern(PatternId pattern, Val value, Binding::Kind kind, TypeId type, ExprId source);
   bool bind_tuple_literal(const Stmt& s, Binding::Kind kind);
-  bool all_branches_return(ExprId if_expr) const;
   Span result_span(ExprId body) const;
+
+  // ---- control.cpp
+  bool has_exit(ExprId block_or_if) const;
+  Val finish(const Purpose& purpose, ExprId block);
+  Val next_step(const Purpose& purpose, bool is_left);
+  Val lower_exiting_if(ExprId if_expr, const Rest& rest, const Purpose& purpose);
+  ValueId lower_condition(ExprId e);
+  ValueId lower_loop_condition(ExprId e, ValueId goes_on, Loc l);
+  std::vector<size_t> assigned_in(std::initializer_list<ExprId> blocks);
+  void collect_assigned(ExprId e, std::vector<StrId>& declared, std::vector<size_t>& out);
+  void collect_assigned_in(const Stmt& s, std::vector<StrId>& declared, std::vector<size_t>& out);
+  void add_assigned(ExprId target, const std::vector<StrId>& declared, std::vector<size_t>& out);
+  Val lower_if_region(ExprId if_expr, TypeId want, bool has_value);
+  void lower_for(const Stmt& s);
+  void lower_while(const Stmt& s);
+  struct LoopRange {
+    ValueId count;
+    DimId bound;                     // of `count`; absent: not known
+    RangeDims dims;                  // where the ends are sizes
+    ValueId first, step;             // where they are not
+    bool is_static() const { return static_cast<bool>(dims); }
+  };
+  std::optional<LoopRange> lower_loop_range(const Stmt& s);
+  std::optional<LoopOptions> lower_attributes(const Stmt& s);
+  void learn_types(const std::vector<size_t>& carried, const std::function<void()>& body);
+  std::vector<ValueId> carried_leaves(const std::vector<size_t>& carried);
+  void set_carried(const std::vector<size_t>& carried, std::span<const ValueId> leaves);
+  void lower_loop(const Stmt& s, const LoopRange* range, const LoopOptions& options, const std::vector<size_t>& carried);
+  void bind_loop_index(const Stmt& s, const LoopRange& range, ValueId step);
+
+  // ---- assignment.cpp
+  Val stored(const Val& base, const Expr& target, const Val& v, Span span);
+  Val with_field(const Val& base, const Expr& target, const Val& v, Span span);
 
   // ---- scope.cpp: names, errors
   Diagnostic& fail(const DiagnosticKind& kind, Span span, std::string message);
@@ -310,19 +361,24 @@ class Lowering {
   // ---- subscript.cpp
   Val lower_subscript(const Expr& e);
   struct Subscript {
-    enum class Kind : uint8_t { at, all, slice } kind = Kind::all;
+    enum class Kind : uint8_t { at, all, slice, value } kind = Kind::all;
     DimId at;
     RangeDims range;
+    Val value;  // an int, or an array of them, known only at run time
     Span span;
   };
   std::optional<Subscript> lower_one_subscript(const Arg& arg, DimId extent);
+  std::optional<std::vector<Subscript>> lower_subscripts(const Val& base, const Expr& e);
+  bool is_affine(DimId d);
+  ValueId start_of(const Subscript& s, Loc l);
   Val apply_subscripts(const Val& base, std::span<const Subscript> subs, Span span);
   bool check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, Span array, std::vector<bool>& moves, bool& guarded);
   Val index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, bool guarded, Span span);
-  ValueId moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, bool guarded, Loc l);
+  ValueId moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, Bounds bounds, Loc l);
   bool check_inside(DimId lo, DimId hi, DimId extent, Span span, Span array, bool& proven);
   bool require(DimId nonnegative, DimId extent, Span span, bool& proven, SizeCheck::Kind kind = SizeCheck::Kind::subscript);
-  bool extremes(DimId d, Span span, DimId& lo, DimId& hi);
+  bool extremes(DimId d, DimId& lo, DimId& hi);
+  Val gathered(ValueId x, const std::vector<int>& axes, std::vector<ValueId> at, Bounds bounds, Span span);
   ValueId view_axis(ValueId x, int axis, const Subscript& s, bool guarded, Loc l);
 
   // ---- index_notation.cpp
@@ -330,13 +386,16 @@ class Lowering {
     Name name;
     ExprId range;
     RangeDims dims;
+    DimId ragged;  // the number of its values where that depends on other indices; `dims` then has the largest
   };
   bool infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span span);
   bool range_from_uses(BinderSpec& binder, ExprId body);
   void collect_uses(ExprId e, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
   void collect_uses_in_block(const Expr& block, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
   std::optional<std::vector<DimId>> dims_of(ExprId e);
-  Val lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span);
+  void bind_index(const BinderSpec& binder, ValueId step, BlockId block);
+  Val lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word);
+  Val lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span, std::string_view word);
   Val lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want);
 
   // ---- call.cpp

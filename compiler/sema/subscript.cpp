@@ -1,5 +1,5 @@
 // Subscripts and slices. A subscript is a polynomial in sizes and binders; where it has no binder the access is a
-// view, made here and now, else an `index` op in the body of a map. Whether it stays inside its array is decided on
+// view, made here and now, else an `index` op. Whether it stays inside its array is decided on
 // symbols: proven, refuted (an error), or left to a check of sizes when the function is entered.
 #include <algorithm>
 
@@ -41,34 +41,45 @@ std::optional<Lowering::Subscript> Lowering::lower_one_subscript(const Arg& arg,
       s.at = size_too_large(dims().add(extent, *d), arg.span);
       if (!s.at) return std::nullopt;
     }
+    if (is_affine(s.at)) return s;
+    s.kind = Subscript::Kind::value;  // `x[i * j]`: looked at when it is reached
+    s.value = value(make_size(s.at, loc(arg.span)));
     return s;
   }
   const Shape shape = shape_of(v);
-  if (v.kind != Val::Kind::function && shape.dtype == DType::i64 && !shape.wants_float)
-    return unsupported(arg.span, shape.dims.empty() ? "subscripts that are not affine in indices and sizes are" : "gathers by an array of ints are"), std::nullopt;
+  if (v.kind != Val::Kind::function && shape.dtype == DType::i64 && !shape.wants_float) {
+    s.kind = Subscript::Kind::value, s.value = v;
+    return s;
+  }
   fail(sema_error("subscript-not-int"), arg.span, fmt::format("a subscript is an int, and `{}` is {}", code(arg.value), type_text(v)));
   return std::nullopt;
 }
 
-/// Smallest and largest value of `d` as the bound indices run over their ranges. False after an error.
-bool Lowering::extremes(DimId d, Span span, DimId& lo, DimId& hi) {
+/// Whether the indices in `d` that are bound enter by coefficients of known sign, so that `extremes` can tell its bounds.
+bool Lowering::is_affine(DimId d) {
+  DimId lo, hi;
+  return extremes(d, lo, hi);
+}
+
+/// Smallest and largest value of `d` as the bound indices run over their ranges, the innermost first: its range may
+/// depend on the others. False where `d` is not affine.
+bool Lowering::extremes(DimId d, DimId& lo, DimId& hi) {
   lo = hi = d;
-  if (!has_binder(d)) return true;
-  const auto not_affine = [&] { return unsupported(span, "subscripts that are not affine in indices and sizes are"), false; };
-  for (const BoundIndex& index : indices_) {
-    const std::vector<StrId> used = dims().variables(d);
-    if (std::find(used.begin(), used.end(), index.name) == used.end()) continue;
-    auto at = [&](int64_t x) { return dims().substitute(d, {{index.name, dims().constant(x)}}); };
-    const DimId slope = dims().sub(at(1), at(0));
-    const bool is_linear = slope && slope == dims().sub(at(2), at(1)) && !has_binder(slope) &&
-                           d == dims().add(at(0), dims().mul(slope, dims().variable(index.name)));
-    if (!is_linear) return not_affine();
-    const DimId last = dims().sub(index.extent, dims().constant(1)), first = dims().constant(0);
-    const bool rises = dims().is_provably_nonnegative(slope);
-    const bool falls = dims().is_provably_nonnegative(dims().mul(dims().constant(-1), slope));
-    if (!rises && !falls) return not_affine();
-    lo = dims().substitute(lo, {{index.name, rises ? first : last}});
-    hi = dims().substitute(hi, {{index.name, rises ? last : first}});
+  for (auto index = indices_.rbegin(); index != indices_.rend(); ++index) {
+    const DimId last = dims().sub(index->extent, dims().constant(1)), first = dims().constant(0);
+    for (DimId* end : {&lo, &hi}) {
+      const std::vector<StrId> used = dims().variables(*end);
+      if (std::find(used.begin(), used.end(), index->name) == used.end()) continue;
+      auto at = [&](int64_t x) { return dims().substitute(*end, {{index->name, dims().constant(x)}}); };
+      const DimId slope = dims().sub(at(1), at(0));
+      const bool is_linear = slope && slope == dims().sub(at(2), at(1)) && !has_binder(slope) &&
+                             *end == dims().add(at(0), dims().mul(slope, dims().variable(index->name)));
+      if (!is_linear) return false;
+      const bool rises = dims().is_provably_nonnegative(slope);
+      const bool falls = dims().is_provably_nonnegative(dims().mul(dims().constant(-1), slope));
+      if (!rises && !falls) return false;
+      *end = dims().substitute(*end, {{index->name, (end == &lo) == rises ? first : last}});
+    }
   }
   return lo && hi;
 }
@@ -135,12 +146,16 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
   for (size_t k = 0; k < subs.size(); ++k) {
     const Subscript& s = subs[k];
     if (s.kind == Subscript::Kind::all) continue;
+    if (s.kind == Subscript::Kind::value) {
+      moves[k] = true;
+      continue;
+    }
     const bool is_at = s.kind == Subscript::Kind::at;
     const DimId start = is_at ? s.at : s.range.lo;
     moves[k] = has_binder(start);
     bool proven = true;
     DimId lo, hi;
-    if (!extremes(start, s.span, lo, hi)) return false;
+    if (!extremes(start, lo, hi)) return unsupported(s.span, "ranges that are not affine in indices and sizes are"), false;
     if (!is_at) {
       if (!require(s.range.extent, shape[k], s.span, proven, SizeCheck::Kind::size)) {
         fail(size_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
@@ -175,6 +190,33 @@ Val Lowering::apply_subscripts(const Val& base, std::span<const Subscript> subs,
   return axes.empty() ? value(x) : index_axes(x, axes, moving, guarded, span);
 }
 
+/// Where a subscript points to, or begins: an int, or an array of them.
+ValueId Lowering::start_of(const Subscript& s, Loc l) {
+  if (s.kind == Subscript::Kind::value) return make(s.value, s.span);
+  return make_size(s.kind == Subscript::Kind::at ? s.at : s.range.lo, l);
+}
+
+/// An `index` op whose subscripts get one shape. Arrays of subscripts stand, in the result, where the first of `axes` was.
+Val Lowering::gathered(ValueId x, const std::vector<int>& axes, std::vector<ValueId> at, Bounds bounds, Span span) {
+  std::vector<DimId> shape;
+  for (ValueId v : at) {
+    const std::vector<DimId> own = b().type(v).dims;
+    if (!own.empty() && !shape.empty() && own != shape) {
+      fail(sema_error("shape-mismatch"), span, fmt::format("the subscripts are arrays of different shapes: {} and {}", types().text(types().array(DType::i64, shape)), types().text(b().type_id(v))));
+      return {};
+    }
+    if (!own.empty()) shape = own;
+  }
+  for (ValueId& v : at) v = b().broadcast(v, shape, loc(span));
+  const ValueId y = b().index(x, at, bounds, loc(span));
+  std::vector<int> order;
+  const int n_shape = static_cast<int>(shape.size()), rank = b().type(y).rank();
+  for (int k = 0; k < axes[0] && !shape.empty(); ++k) order.push_back(n_shape + k);
+  for (int k = 0; k < n_shape; ++k) order.push_back(k);
+  for (int k = static_cast<int>(order.size()); k < rank; ++k) order.push_back(k);
+  return value(std::is_sorted(order.begin(), order.end()) ? y : b().transpose(y, order, loc(span)));
+}
+
 /// `axes` of x subscripted by what depends on an index: an `index` op, for which they go to the front.
 Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, bool guarded, Span span) {
   const Loc l = loc(span);
@@ -184,13 +226,17 @@ Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<cons
     if (std::find(axes.begin(), axes.end(), axis) == axes.end()) front.push_back(axis);
   if (!std::is_sorted(front.begin(), front.end())) x = b().transpose(x, front, l);
   std::vector<ValueId> starts;
-  bool has_slice = false;
+  bool has_slice = false, has_value = false;
   for (const Subscript& s : subs) {
-    starts.push_back(make_size(s.kind == Subscript::Kind::at ? s.at : s.range.lo, l));
+    starts.push_back(start_of(s, l));
     has_slice = has_slice || s.kind == Subscript::Kind::slice;
+    has_value = has_value || s.kind == Subscript::Kind::value;
   }
-  if (!has_slice) return value(b().index(x, starts, guarded, l));
-  ValueId window = moving_window(x, starts, subs, guarded, l);
+  const Bounds bounds = has_value ? Bounds::checked : guarded ? Bounds::guarded : Bounds::inside;
+  if (!has_slice) return gathered(x, axes, starts, bounds, span);
+  for (ValueId start : starts)
+    if (b().type(start).rank() > 0) return unsupported(span, "a range that moves beside an array of subscripts is");
+  ValueId window = moving_window(x, starts, subs, bounds, l);
   // The windows' axes come first; put every axis where the source has it.
   std::vector<std::pair<int, int>> order;  // (axis of the source, axis of the window)
   int next = 0;
@@ -205,7 +251,7 @@ Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<cons
 }
 
 /// A window x[i..i + 3] that moves with an index: a map of its own over the window.
-ValueId Lowering::moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, bool guarded, Loc l) {
+ValueId Lowering::moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, Bounds bounds, Loc l) {
   std::vector<DimId> extents;
   for (const Subscript& s : subs)
     if (s.kind == Subscript::Kind::slice) extents.push_back(s.range.extent);
@@ -226,7 +272,7 @@ ValueId Lowering::moving_window(ValueId x, std::span<const ValueId> starts, std:
     }
     positions.push_back(at);
   }
-  b().set_result(b().index(bring(x, outer), positions, guarded, l));
+  b().set_result(b().index(bring(x, outer), positions, bounds, l));
   const std::vector<ValueId> captures = std::move(regions_.back().captures);
   const BlockId body = regions_.back().first;
   regions_.pop_back();
@@ -235,7 +281,6 @@ ValueId Lowering::moving_window(ValueId x, std::span<const ValueId> starts, std:
 
 Val Lowering::lower_subscript(const Expr& e) {
   const Val base = lower(e.a);
-  const std::span<const Arg> args = ast_[e.args];
   if (!base) return {};
   if (base.kind == Val::Kind::function) {
     fail(sema_error("function-as-value"), ast_[e.a].span, fmt::format("`{}` is a function, and only arrays have subscripts", code(e.a)))
@@ -243,13 +288,19 @@ Val Lowering::lower_subscript(const Expr& e) {
     return {};
   }
   if (!func_) return fail(sema_error("const-not-constant"), e.span, "this is not a constant expression"), Val{};
+  const auto subs = lower_subscripts(base, e);
+  return subs ? apply_subscripts(base, *subs, e.span) : Val{};
+}
+
+std::optional<std::vector<Lowering::Subscript>> Lowering::lower_subscripts(const Val& base, const Expr& e) {
+  const std::span<const Arg> args = ast_[e.args];
   const std::vector<DimId> shape = shape_of(base).dims;
   if (args.size() > shape.size()) {
     Diagnostic& d = fail(sema_error("too-many-subscripts"), e.mark,
                          fmt::format("`{}` is {} and takes at most {} subscript{}, here are {}", code(e.a), type_text(base), shape.size(),
                                      shape.size() == 1 ? "" : "s", args.size()));
     label_operand(d, base, e.a);
-    return {};
+    return std::nullopt;
   }
   std::vector<Subscript> subs;
   bool ok = true;
@@ -258,7 +309,7 @@ Val Lowering::lower_subscript(const Expr& e) {
     ok = ok && s;
     if (s) subs.push_back(std::move(*s));
   }
-  return ok ? apply_subscripts(base, subs, e.span) : Val{};
+  return ok ? std::optional(std::move(subs)) : std::nullopt;
 }
 
 }  // namespace dlc::sema

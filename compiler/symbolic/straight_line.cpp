@@ -12,6 +12,7 @@ namespace dlc {
 namespace {
 
 constexpr size_t kMaxInstructions = 1'000'000;  // past this nobody reads or compiles the result
+constexpr int64_t kMaxSteps = 1000;             // of a loop that is written out
 constexpr int kMaxDepth = 700;                  // of regions and calls within each other: native stack
 
 class Straightener {
@@ -63,13 +64,71 @@ class Straightener {
     const Inst in = adapted(frame.from[v], frame.sizes);
     if (in.op == "if"_op) return cases(frame, in, operands);
     if (in.op == "call"_op) return call(in, operands);
-    if (in.n_blocks > 0) return fail(in.loc, fmt::format("it has a `{}`", op_row(in.op).name));
+    if (in.op == "for"_op) return steps(frame, in, operands);
+    if (in.op == "while"_op) return fail(in.loc, "how often this loop runs depends on what it computes");
+    if (in.op == "index"_op) return subscripted(in, operands);
+    if (in.op == "put"_op || in.op == "add_at"_op) return fail(in.loc, "it assigns elements of an array");
     if (in.op == "get"_op) return b_.get(operands[0], static_cast<int>(m_[in.attr].ints[0]), in.loc);
+    if (is_of_known_ints(in, operands)) return shared(b_.op(in.op, operands, in.loc));
     return unique(in, operands);
+  }
+
+  // ---- loops: what counts their steps and subscripts arrays becomes numbers
+  std::optional<int64_t> known_int(ValueId v) {
+    if (b_.type(v).dtype != DType::i64 && b_.type(v).dtype != DType::b1) return std::nullopt;
+    const Inst in = b_.func()[v];
+    if (in.op == "size"_op) return b_.dims().as_constant(m_[in.attr].dims[0]);
+    return in.op == "const"_op ? std::optional(m_[in.attr].ints[0]) : std::nullopt;
+  }
+  bool is_of_known_ints(const Inst& in, std::span<const ValueId> operands) {
+    if (op_row(in.op).kind != OpKind::elementwise || m_.types[in.type].rank() > 0) return false;
+    return std::all_of(operands.begin(), operands.end(), [&](ValueId o) { return known_int(o).has_value(); });
+  }
+
+  ValueId steps(Frame frame, const Inst& in, const std::vector<ValueId>& operands) {
+    const auto count = known_int(operands[0]);
+    if (!count) return fail(in.loc, "how often this loop runs is known only when its sizes are");
+    if (*count > kMaxSteps) return fail(in.loc, fmt::format("this loop has {} steps, and at most {} are written out", *count, kMaxSteps));
+    const auto n = static_cast<size_t>(region_shape(m_, in).n_carried);
+    const Block& body = frame.from[in.first_block];
+    std::vector<ValueId> carried(operands.begin() + 1, operands.begin() + 1 + static_cast<ptrdiff_t>(n));
+    for (int64_t step = 0; step < *count; ++step) {
+      frame.at(body.params[0]) = shared(b_.constant_int(step, in.loc));
+      for (size_t k = 1; k < body.params.size(); ++k) frame.at(body.params[k]) = k <= n ? carried[k - 1] : operands[k];
+      const ValueId next = block(frame, body);
+      if (!next) return {};
+      for (size_t k = 0; k < n; ++k) carried[k] = b_.part(next, n, k, in.loc);
+    }
+    if (n == 1) return carried[0];
+    Inst all;
+    all.op = "tuple"_op, all.type = in.type, all.loc = in.loc;
+    return unique(all, carried);
+  }
+
+  ValueId subscripted(const Inst& in, const std::vector<ValueId>& operands) {
+    const Type t = b_.type(operands[0]);
+    std::vector<int> axes;
+    std::vector<DimId> shape;
+    for (int axis = in.n_operands - 1; axis < t.rank(); ++axis) axes.push_back(axis), shape.push_back(t.dims[static_cast<size_t>(axis)]);
+    ViewMap map = permute_map(m_, t, axes, std::move(shape));
+    for (int k = 1; k < in.n_operands; ++k) {
+      const auto at = known_int(operands[static_cast<size_t>(k)]);
+      const auto extent = b_.dims().as_constant(t.dims[static_cast<size_t>(k - 1)]);
+      const bool is_inside = at && *at >= 0 && (!extent || *at < *extent);
+      if (!at || (!is_inside && bounds_of(m_, in) == Bounds::checked)) return fail(in.loc, "its subscripts are known only when it runs");
+      map.guarded = map.guarded || !is_inside;
+      map.offsets[static_cast<size_t>(k - 1)] = b_.dims().constant(*at);
+    }
+    return shared(b_.view(operands[0], map, in.loc));
   }
 
   ValueId cases(Frame frame, const Inst& in, const std::vector<ValueId>& operands) {
     ValueId results[2];
+    if (const auto taken = known_int(operands[0])) {
+      const Block& inner = frame.from[BlockId{in.first_block.i + (*taken ? 0 : 1)}];
+      for (size_t p = 0; p < inner.params.size(); ++p) frame.at(inner.params[p]) = operands[p + 1];
+      return block(frame, inner);
+    }
     for (int k = 0; k < 2; ++k) {
       const Block& inner = frame.from[BlockId{in.first_block.i + k}];
       for (size_t p = 0; p < inner.params.size(); ++p) frame.at(inner.params[p]) = operands[p + 1];

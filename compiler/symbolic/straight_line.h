@@ -4,7 +4,7 @@
 //   %2 = call @square(%0)                          %2 = mul %0, %0
 //   %3 = if %1, %0 { … exp … } { … neg … }   →     %3 = exp %0    %4 = neg %0    %5 = select %1, %3, %4
 //
-// Nothing is simplified. Both sides of an `if` are computed, which is harmless: instructions have no effects, and the
+// A `for` whose number of steps is a constant is written out, up to 1000 steps. Otherwise nothing is simplified. Both sides of an `if` are computed, which is harmless: instructions have no effects, and the
 // strong zeros of ad/carry.h keep an infinity of the side not taken out of derivatives. A parameter that is a tuple is
 // read by `get` down to its leaves, so that no other value is a tuple, except those a result is made of.
 #pragma once

@@ -142,7 +142,7 @@ TEST(Reduction, ArgmaxHasNoDerivativeButMaySubscript) {
   Program p;
   const FuncId f = p.function("f", {p.f64({4})}, [](const Expr* x) {
     const Expr at = reduce("argmax"_op, x[0], {0});
-    return x[0].with(x[0].b->index((x[0] * x[0]).v, std::span(&at.v, 1), false, {}));
+    return x[0].with(x[0].b->index((x[0] * x[0]).v, std::span(&at.v, 1), Bounds::inside, {}));
   });
   EXPECT_EQ(gradient_at(p, f, {{1, 2, 5, 3}})[0], (Flat{0, 0, 10, 0}));
   const FuncId bad = p.function("g", {p.f64({4})}, [](const Expr* x) {
@@ -176,8 +176,8 @@ TEST(Map, RegionsOverIndicesAreDifferentiated) {
     const std::vector<ValueId> params = b.func()[body].params;
     const Expr i{&inner, params[0]}, scale{&inner, params[2]};
     const ValueId next = (i + 1).v;
-    const Expr here{&inner, inner.index(params[1], std::span(&i.v, 1), false, {})};
-    const Expr there{&inner, inner.index(params[1], std::span(&next, 1), false, {})};
+    const Expr here{&inner, inner.index(params[1], std::span(&i.v, 1), Bounds::inside, {})};
+    const Expr there{&inner, inner.index(params[1], std::span(&next, 1), Bounds::inside, {})};
     inner.set_result(tuple({here * there * scale, there * there}).v);
     const Expr y = x[0].with(b.end_map(body, box, captures, {}));
     return sum(y.get(0) * y.get(1));

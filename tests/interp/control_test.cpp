@@ -56,9 +56,9 @@ TEST(Control, OnlyTheTakenBranchRuns) {
   EXPECT_EQ(value_of(kGuardedLoad, {x, Double::of_int(2), Double::of_bool(true)}).floats[0], 3);
   EXPECT_EQ(value_of(kGuardedLoad, {x, Double::of_int(7), Double::of_bool(false)}).floats[0], -1);
   EXPECT_EQ(error_of(kGuardedLoad, {x, Double::of_int(7), Double::of_bool(true)}),
-            "t.ir:3:5: subscript 7 leaves axis 0 of size 3");
+            "t.ir:3:5: subscript 7 leaves an axis of size 3");
   EXPECT_EQ(error_of(kGuardedLoad, {x, Double::of_int(-1), Double::of_bool(true)}),
-            "t.ir:3:5: subscript -1 leaves axis 0 of size 3");
+            "t.ir:3:5: subscript -1 leaves an axis of size 3");
 }
 
 TEST(Control, GuardedSubscriptsReadZero) {

@@ -121,11 +121,18 @@ TEST(Check, NumericGradientsInsideAFunction) {
 
 TEST(ErrorScale, SeesCancellation) {
   const auto c = loaded("fn f(x: real) = (x + 1000000) - 1000000\n");
-  const FuncId f = function(*c, "f"), scale = scale_function(*c, f);
-  ASSERT_TRUE(scale);
-  const auto s = interpret<double>(c->module, scale, arguments(*c, f, "x=1"));
-  ASSERT_TRUE(s) << s.error().message;
-  EXPECT_NEAR(s->fields[0].floats[0], 1000002, 2);  // |x + 10⁶| + |f|
+  const FuncId f = function(*c, "f");
+  const std::vector<double> s = scales_of(c->module, f, arguments(*c, f, "x=1"));
+  ASSERT_EQ(s.size(), 1u);
+  EXPECT_NEAR(s[0], 1000002, 2);  // |x + 10⁶| + |f|
+}
+
+TEST(ErrorScale, FollowsLoops) {
+  const auto c = loaded("fn f[n](x: real[n]) {\n  var s = 0.0\n  for i in 0..n { s = s + x[i] }\n  return s\n}\n");
+  const FuncId f = function(*c, "f");
+  const std::vector<double> s = scales_of(c->module, f, arguments(*c, f, "x=[1000000,1,-1000000]"));
+  ASSERT_EQ(s.size(), 1u);
+  EXPECT_NEAR(s[0], 2000002, 4);  // the partial sums
 }
 
 }  // namespace

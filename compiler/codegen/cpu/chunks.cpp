@@ -15,9 +15,10 @@ constexpr size_t kUnoptimized = 20000;  // from here on, compile time matters mo
 constexpr int64_t kStackWords = 8192;   // a larger frame lives in the workspace
 }  // namespace
 
-bool FunctionEmitter::is_chunked(const Step& step) { return step.scalars.size() > kLongest; }
+/// A chunk has no way to end the function, so what may fail is not cut.
+bool FunctionEmitter::is_chunked(const Step& step) const { return step.scalars.size() > kLongest && !may_fail(std::vector{step}); }
 
-bool FunctionEmitter::has_chunks(const std::vector<Step>& list) {
+bool FunctionEmitter::has_chunks(const std::vector<Step>& list) const {
   for (const Step& step : list) {
     if (is_chunked(step)) return true;
     for (const auto& block : step.blocks)

@@ -137,6 +137,7 @@ llvm::Value* FunctionEmitter::expression(int32_t l, const Point& p) {
   const Inst& in = f_[v];
   if (in.op == "view"_op) return read_view(l, p);
   if (in.op == "iota"_op) return index_value(p.at[0], p.width);
+  if (in.op == "index"_op) return gather(l, p);
   if (in.op == "reshape"_op) return element(only_leaf(f_.operand(v, 0)), p);  // of a scalar
   Values args;
   for (ValueId o : f_.operands(v)) args.push_back(element(only_leaf(o), p));
@@ -178,7 +179,7 @@ llvm::Value* FunctionEmitter::read_view(int32_t l, const Point& p) {
   return b_.CreateSelect(holds, value, llvm::Constant::getNullValue(value->getType()));
 }
 
-FunctionEmitter::Address FunctionEmitter::address(int32_t buf, const std::vector<DimId>& dims, const Point& p) {
+FunctionEmitter::Address FunctionEmitter::address(int32_t buf, const std::vector<DimId>& dims, const Point& p, llvm::Value* origin) {
   // The linear position as an index of its own, with coefficients that may be run-time values (products of extents).
   const size_t n = variables_.size();
   Values coefficient(n, nullptr);
@@ -204,7 +205,7 @@ FunctionEmitter::Address FunctionEmitter::address(int32_t buf, const std::vector
   }
   llvm::Type* memory = memory_type(buffer(buf).dtype);
   Address a;
-  a.pointer = b_.CreateGEP(memory, base(buf), offset);
+  a.pointer = b_.CreateGEP(memory, origin ? origin : base(buf), offset);
   if (lane_ >= 0 && coefficient[static_cast<size_t>(lane_)]) {
     const auto lane = static_cast<size_t>(lane_);
     a.pointer = b_.CreateGEP(memory, a.pointer, b_.CreateMul(variables_[lane], coefficient[lane]));
@@ -231,10 +232,10 @@ llvm::Value* FunctionEmitter::load_vector(llvm::Type* memory, const Address& a, 
   return b_.CreateMaskedGather(type, pointers, align, mask, llvm::Constant::getNullValue(type));
 }
 
-llvm::Value* FunctionEmitter::load(int32_t buf, const std::vector<DimId>& dims, const Point& p) {
+llvm::Value* FunctionEmitter::load(int32_t buf, const std::vector<DimId>& dims, const Point& p, llvm::Value* origin) {
   const DType dtype = buffer(buf).dtype;
   llvm::Type* memory = memory_type(dtype);
-  const Address a = address(buf, dims, p);
+  const Address a = address(buf, dims, p, origin);
   llvm::Value* v;
   if (p.width == 1) {
     llvm::Value* pointer = p.guard ? b_.CreateSelect(p.guard, a.pointer, module_.zeros()) : a.pointer;
@@ -248,8 +249,8 @@ llvm::Value* FunctionEmitter::load(int32_t buf, const std::vector<DimId>& dims, 
 }
 
 /// Stores at a position of the loops themselves, which is never guarded. The lane axis is contiguous.
-void FunctionEmitter::store(int32_t buf, const std::vector<DimId>& dims, const Point& p, llvm::Value* value) {
-  const Address a = address(buf, dims, p);
+void FunctionEmitter::store(int32_t buf, const std::vector<DimId>& dims, const Point& p, llvm::Value* value, llvm::Value* origin) {
+  const Address a = address(buf, dims, p, origin);
   llvm::Type* memory = memory_type(buffer(buf).dtype);
   const llvm::Align align(std::max<uint64_t>(1, memory->getPrimitiveSizeInBits() / 8));
   if (buffer(buf).dtype == DType::b1) {

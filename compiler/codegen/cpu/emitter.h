@@ -129,12 +129,33 @@ class FunctionEmitter {
   void scalars(const Step& step);
   void call(const Step& step);
   Values call_arguments(const Step& step);
-  void branch(const Step& step);
   void compute_scalar(ValueId v);
   llvm::Value* scalar(int32_t leaf);
   llvm::Value* base(int32_t buffer);
   llvm::Value* to_memory(llvm::Value* v);            // a bool as a byte
   llvm::Value* from_memory(llvm::Value* v, DType dtype);
+
+  // ---- control.cpp
+  void branch(const Step& step);
+  void loop_step(const Step& step);
+  void while_loop(const Step& step, const std::vector<size_t>& scalars, Values& carried);
+  std::vector<size_t> carried_scalars(const Step& step) const;
+  void set_carried(const std::vector<size_t>& scalars, BlockId block, size_t n_own, const Values& values);
+  Values results_of(BlockId block, const std::vector<size_t>& scalars);
+  bool may_fail(const std::vector<Step>& list) const;
+
+  // ---- subscripts.cpp
+  struct Spot {
+    llvm::Value* row = nullptr;
+    llvm::Value* inside = nullptr;  // null: it is
+  };
+  Spot spot(ValueId v, int first, const Point& p);
+  void check_subscript(ValueId v, DimId axis, llvm::Value* at, llvm::Value* inside, const Point& p);
+  std::vector<DimId> row_dims(ValueId v, int first) const;
+  llvm::Value* row_pointer(int32_t buffer, llvm::Value* row, const std::vector<DimId>& dims);
+  void prepare_rows(const Step& step);
+  llvm::Value* gather(int32_t leaf, const Point& p);
+  void store_step(const Step& step);
 
   // ---- chunks.cpp: straight-line code too long for one LLVM function
   struct Chunk {
@@ -151,8 +172,8 @@ class FunctionEmitter {
     Builder::InsertPoint before;                        // in the parent: where it stores what chunks read
     std::set<std::pair<char, int32_t>> given;           // what it stores there
   };
-  static bool is_chunked(const Step& step);
-  static bool has_chunks(const std::vector<Step>& list);
+  bool is_chunked(const Step& step) const;
+  bool has_chunks(const std::vector<Step>& list) const;
   void chunked_scalars(const Step& step);
   llvm::Value* frame_slot(Builder& b, llvm::Value* frame, std::pair<char, int32_t> key);
   llvm::Value* from_frame(std::pair<char, int32_t> key, llvm::Type* type);
@@ -175,9 +196,10 @@ class FunctionEmitter {
     llvm::Value* pointer = nullptr;  // of lane 0
     llvm::Value* stride = nullptr;   // elements from lane to lane (i64; null at width 1)
   };
-  Address address(int32_t buffer, const std::vector<DimId>& dims, const Point& p);
-  llvm::Value* load(int32_t buffer, const std::vector<DimId>& dims, const Point& p);
-  void store(int32_t buffer, const std::vector<DimId>& dims, const Point& p, llvm::Value* value);
+  /// `origin`: the first element, where that is not the buffer's.
+  Address address(int32_t buffer, const std::vector<DimId>& dims, const Point& p, llvm::Value* origin = nullptr);
+  llvm::Value* load(int32_t buffer, const std::vector<DimId>& dims, const Point& p, llvm::Value* origin = nullptr);
+  void store(int32_t buffer, const std::vector<DimId>& dims, const Point& p, llvm::Value* value, llvm::Value* origin = nullptr);
   llvm::Value* load_vector(llvm::Type* memory, const Address& a, llvm::Value* mask, int width);
   llvm::Type* memory_type(DType dtype);
   Point here(size_t first, size_t count, int width, llvm::Value* mask);
@@ -252,6 +274,7 @@ class FunctionEmitter {
   int lane_ = -1;      // which of them runs over lanes; −1: none
   bool flat_ = false;  // one loop over all elements of dense arrays
   std::map<std::vector<int64_t>, llvm::Value*> memo_;
+  std::map<int32_t, Spot> rows_;  // of `index` leaves with scalar subscripts, in the step being emitted
 
   Values scalar_outputs_, slots_;  // of the body: where scalar results go, where workspace slots begin
   Frame frame_;

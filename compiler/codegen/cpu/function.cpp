@@ -27,7 +27,7 @@ EmittedFunction FunctionEmitter::emit(const std::string& name) {
 /// Scalars in, one scalar out, and nothing that may fail or wants memory on the way.
 bool FunctionEmitter::is_direct() const {
   bool direct = p_.outputs.size() == 1 && p_.output_buffer[0] < 0 && f_.size_vars.empty() && f_.checks.empty() &&
-                !has_chunks(p_.steps) && !needs_workspace();
+                !has_chunks(p_.steps) && !needs_workspace() && !may_fail(p_.steps);
   for (int32_t l : p_.inputs) direct = direct && type_of(l).dims.empty();
   for (const Slot& slot : p_.slots) direct = direct && !module_.emit(slot.callee).can_fail;
   return direct;
@@ -277,6 +277,8 @@ void FunctionEmitter::steps(const std::vector<Step>& list) {
       case Step::Kind::matmul: matmul(step); break;
       case Step::Kind::call: call(step); break;
       case Step::Kind::branch: branch(step); break;
+      case Step::Kind::store: store_step(step); break;
+      case Step::Kind::loop: loop_step(step); break;
     }
   }
 }
@@ -351,35 +353,6 @@ void FunctionEmitter::call(const Step& step) {
   size_t next = 0;
   for (int32_t l : results)
     if (type_of(l).dims.empty()) set(l, b_.CreateLoad(memory_type(type_of(l).dtype), cells[next++]));
-}
-
-/// `if`: scalars of the two results meet in phis, arrays in the memory both sides write.
-void FunctionEmitter::branch(const Step& step) {
-  const Inst& in = f_[step.value];
-  auto* exit = llvm::BasicBlock::Create(context_, "endif", s_.function);
-  llvm::BasicBlock* begin[2];
-  for (auto& block : begin) block = llvm::BasicBlock::Create(context_, "if", s_.function);
-  b_.CreateCondBr(scalar(only_leaf(f_.operand(step.value, 0))), begin[0], begin[1]);
-  llvm::BasicBlock* last[2];
-  Values results[2];
-  const auto& mine = p_.leaves_of[index(step.value)];
-  for (int side = 0; side < 2; ++side) {
-    b_.SetInsertPoint(begin[side]);
-    steps(step.blocks[static_cast<size_t>(side)]);
-    const Block& block = f_[BlockId{in.first_block.i + side}];
-    const auto& theirs = p_.leaves_of[index(block.result)];
-    for (size_t k = 0; k < mine.size(); ++k)
-      results[side].push_back(type_of(mine[k]).dims.empty() ? scalar(theirs[k]) : nullptr);
-    last[side] = b_.GetInsertBlock();
-    b_.CreateBr(exit);
-  }
-  b_.SetInsertPoint(exit);
-  for (size_t k = 0; k < mine.size(); ++k) {
-    if (!results[0][k]) continue;
-    llvm::PHINode* phi = b_.CreatePHI(results[0][k]->getType(), 2);
-    for (int side = 0; side < 2; ++side) phi->addIncoming(results[side][k], last[side]);
-    s_.registers[static_cast<size_t>(mine[k])] = phi;
-  }
 }
 
 /// T name_direct(T…): the same steps, with the result in a register.

@@ -157,7 +157,7 @@ bool FunctionEmitter::is_flat(const Step& step) const {
     for (ValueId o : f_.operands(leaf(l).value)) work.push_back(only_leaf(o));
   };
   for (const Target& t : step.targets) {
-    if (t.row >= 0) return false;
+    if (t.row >= 0 || f_[leaf(t.leaf).value].op == "index"_op) return false;
     if (leaf(t.leaf).buffer == t.buffer && f_[leaf(t.leaf).value].op != "view"_op) push_operands(t.leaf);
     else if (leaf(t.leaf).buffer == t.buffer) return false;
     else work.push_back(t.leaf);
@@ -168,7 +168,7 @@ bool FunctionEmitter::is_flat(const Step& step) const {
     work.pop_back();
     const OpId op = f_[leaf(l).value].op;
     if (type_of(l).dims.empty() || leaf(l).buffer >= 0) continue;
-    if (op == "iota"_op || ++visited > 2000) return false;
+    if (op == "iota"_op || op == "index"_op || ++visited > 2000) return false;
     if (op == "view"_op && type_of(only_leaf(f_.operand(leaf(l).value, 0))).rank() > 0) return false;
     push_operands(l);
   }
@@ -194,6 +194,7 @@ void FunctionEmitter::evaluate_targets(const Step& step, int width, llvm::Value*
 
 void FunctionEmitter::elements(const Step& step) {
   set_loops(step.axes);
+  prepare_rows(step);
   if (is_flat(step)) {
     llvm::Value* all = dim_product(step.axes);
     extents_ = {DimId{}}, counts_ = {all}, variables_ = {constant(0)};

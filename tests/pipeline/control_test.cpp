@@ -1,0 +1,96 @@
+// Loops, branches, assignments and subscripts by data: their values, in the interpreter and in native code, and their
+// derivatives in every mode.
+#include <map>
+
+#include "interp/interp.h"
+#include "loaded.h"
+#include "pipeline/check.h"
+#include "pipeline/native.h"
+#include "pipeline/values.h"
+
+namespace dlc {
+namespace {
+
+struct Case {
+  const char* source;
+  const char* arguments;
+  std::vector<double> result;  // its floats or ints
+};
+
+std::vector<double> numbers(const InterpValue<double>& v) {
+  std::vector<double> all(v.floats.begin(), v.floats.end());
+  if (!is_float(v.dtype)) all.assign(v.ints.begin(), v.ints.end());
+  for (const auto& field : v.fields)
+    for (double x : numbers(field)) all.push_back(x);
+  return all;
+}
+
+void expect_near(const std::vector<double>& got, const std::vector<double>& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t k = 0; k < got.size(); ++k) EXPECT_NEAR(got[k], want[k], 1e-11);
+}
+
+const Case kCases[] = {
+    {"fn f[n](x: real[n]) -> real {\n  var s = 0.0\n  for i in 0..n { s = s + x[i] * x[i] }\n  return s\n}", "x=[1,2,3]", {14}},
+    {"fn f[n](x: real[n]) -> real {\n  var s = 0.0\n  for i in 1..n step 2 { s += x[i] }\n  return s\n}", "x=[1,2,3,4]", {6}},
+    {"fn f(a: real) -> real {\n  var x = a\n  while abs(x * x - a) > 1e-12 @max_iters(60) { x = 0.5 * (x + a / x) }\n  return x\n}", "a=4", {2}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  var v = zeros(n)\n  v[0] = x[0]\n  for i in 1..n { v[i] = v[i - 1] + x[i] }\n  return v\n}", "x=[1,2,3]", {1, 3, 6}},
+    {"fn f[n](x: real[n], t: real) -> int {\n  var k = -1\n  for i in 0..n {\n    if x[i] > t { k = i\n      break }\n  }\n  return k\n}", "x=[1,5,9],t=4", {1}},
+    {"fn f[n](x: real[n], t: real) -> int {\n  var k = 0\n  while x[k] <= t { k += 1\n    if k == n { break } }\n  return k\n}", "x=[1,5,9],t=40", {3}},
+    {"fn f(x: real) -> real {\n  if x < 0 { return -x }\n  var y = x\n  if x > 1 { y = y * 2 } else { y = y + 1 }\n  return y\n}", "x=3", {6}},
+    {"fn f(x: real) -> real {\n  if x < 0 {\n    if x < -1 { return 7 * x }\n  } else if x > 5 { return x }\n  return x * x\n}", "x=-2", {-14}},
+    {"fn f(x: real) -> real {\n  var y: real\n  if x > 0 { y = x } else { y = -2 * x }\n  return y\n}", "x=-3", {6}},
+    {"fn f[n, k](x: real[n], at: int[k]) -> real[k] = x[at]", "x=[1,2,3],at=[2,0]", {3, 1}},
+    {"fn f[n, m](X: real[n, m], at: int[2]) -> real[n, 2] = X[:, at]", "X=[[1,2,3],[4,5,6]],at=[2,0]", {3, 1, 6, 4}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  var v = x\n  for i in 0..n { for j in 0..n - 1 {\n    if v[j] > v[j + 1] {\n      let t = v[j]\n      v[j] = v[j + 1]\n"
+     "      v[j + 1] = t\n    } } }\n  return v\n}", "x=[3,1,2]", {1, 2, 3}},
+    {"fn f[n](L: real[n, n], y: real[n]) -> real[n] {\n  var z = zeros(n)\n  for i in 0..n {\n    var s = y[i]\n    for j in 0..i { s -= L[i, j] * z[j] }\n"
+     "    z[i] = s / L[i, i]\n  }\n  return z\n}", "L=[[2,0],[1,4]],y=[2,9]", {1, 2}},
+    {"fn f(n: int) -> real {\n  var (a, b) = (1.0, 2.0)\n  for i in 0..n { (a, b) = (b, a + b) }\n  return a\n}", "n=5", {13}},
+    {"fn f[n](A: real[n, n], x: real[n]) -> real[n] {\n  var v = x\n  var w = 2 * x\n  for t in 0..3 { (v, w) = (A @ w, v + w) }\n  return v\n}",
+     "A=[[1,2],[0,1]],x=[1,1]", {19, 5}},
+    {"fn f[n](X: real[n, 3]) -> real[n, 3] {\n  var Y = zeros(n, 3)\n  for i in 0..n { Y[i] = X[i] * 2\n    Y[i, 1] = 7\n    Y[i, 0..2] += 1 }\n  return Y\n}",
+     "X=[[1,2,3],[4,5,6]]", {3, 8, 6, 9, 8, 12}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  let y[i in 0..n] = pick(x, i)\n  return y\n}\nfn pick[n](x: real[n], i: int) -> real {\n  var s = x[0]\n  for k in 0..i { s = s * x[k] + 1 }\n  return s\n}",
+     "x=[2,3,4]", {2, 5, 16}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  let y[i] = halved(x[i])\n  return y\n}\nfn halved(a: real) -> real {\n  var x = a\n  while x > 1 { x = x / 2 }\n  return x\n}", "x=[8,3,0.5]", {1, 0.75, 0.5}},
+    {"fn f[n](L: real[n, n], y: real[n]) -> real[n] {\n  let z[a] = sum[b in 0..a + 1](L[a, b] * y[b])\n  return z\n}", "L=[[1,9],[2,3]],y=[1,2]", {1, 8}},
+    {"fn f[n](x: real[n]) -> real = sum[i in 0..n, j in i + 1..n](x[i] * x[j])", "x=[1,2,3]", {11}},
+    {"fn f[n](x: real[n]) -> real {\n  var m = x\n  m[0..2] = 1\n  m[n - 1] = 5\n  return sum(m)\n}", "x=[7,7,7]", {7}},
+    {"fn f[n](x: real[n], k: int[n]) -> real {\n  let y[i] = x[k[i]] * i\n  return sum(y)\n}", "x=[1,2,3],k=[2,2,0]", {5}},
+    {"fn f[n](x: real[n]) -> (a: real, b: real[n]) {\n  var p = (a = 1.0, b = x)\n  for i in 0..n { p.a = p.a * x[i]\n    p.b[i] = p.a }\n  return p\n}", "x=[2,3]", {6, 2, 6}},
+};
+
+TEST(Control, Values) {
+  for (const Case& k : kCases) {
+    SCOPED_TRACE(k.source);
+    const auto c = loaded(k.source);
+    const FuncId f = function(*c, "f");
+    const auto args = arguments(*c, f, k.arguments);
+    const auto slow = interpret<double>(c->module, f, args);
+    ASSERT_TRUE(slow) << slow.error().message;
+    expect_near(numbers(*slow), k.result);
+    for (int level : {0, 2}) {
+      auto native = Native::compile(*c, f, {.opt_level = level});
+      ASSERT_TRUE(native) << native.error().message;
+      const auto fast = native->call(args, {});
+      ASSERT_TRUE(fast) << fast.error().message;
+      EXPECT_EQ(numbers(*fast), numbers(*slow)) << "at -O" << level;
+    }
+  }
+}
+
+TEST(Control, DerivativesOfAllModesAgree) {
+  for (const Case& k : kCases) {
+    SCOPED_TRACE(k.source);
+    const auto c = loaded(k.source);
+    ASSERT_TRUE(c->find("f"));
+    const auto check = check_function(*c, c->find("f"), {.order = 2, .n_samples = 12});
+    ASSERT_TRUE(check) << check.error().message;
+    if (std::string(k.source).find("abs(x * x - a)") != std::string::npos) continue;  // at a = 1 no step is made, beside it some are
+    EXPECT_FALSE(check->failed()) << check_text(*check, c->sources);
+  }
+}
+
+}  // namespace
+}  // namespace dlc
