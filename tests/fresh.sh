@@ -1,7 +1,7 @@
 #!/bin/bash
 # Proves that the README's two commands work on a fresh machine: makes a bare Debian 12 (minbase) in a temporary folder, puts a
 # clone of HEAD into it, and runs examples/quickstart.sh and tests/run.sh there, each twice. The second quickstart has to be done
-# in a minute. Needs root, apt's network and a few GB of disk; without a compiler cache it takes about twenty minutes on two cores.
+# in a minute. Needs root, apt's network and a few GB of disk; without a compiler cache it takes ten to twenty minutes on two cores.
 #   tests/fresh.sh [--quick]       --quick leaves out tests/run.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,9 @@ place=$(mktemp -d)
 root=$place/root
 # Nothing is mounted where this removes: the mounts are in a name space that ends with what ran in it.
 trap 'rm -rf --one-file-system "$place"' EXIT
-trap 'exit 130' INT TERM
+# What runs in it is process 1 there, which no Ctrl-C ends, so it is killed by hand; with it goes all that it started.
+child=
+trap '[ -z "$child" ] || kill -KILL $(cat "/proc/$child/task/$child/children") 2>/dev/null; wait; exit 130' INT TERM
 
 # This machine's way to Debian (mirror, proxy), and none of its other sources.
 apt-get update -q
@@ -32,7 +34,13 @@ git clone -q --no-local . "$root/root/dlc"
 
 # inside COMMAND…: in the root, with nothing of this machine's environment but the way to the network.
 inside() {
-  unshare --mount --pid --fork --kill-child bash -c '
+  enter "$@" &
+  child=$!
+  wait $child
+}
+enter() {  # in a process of its own, which it replaces
+  trap - EXIT INT TERM
+  exec unshare --mount --pid --fork --kill-child bash -c '
     set -e
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"
