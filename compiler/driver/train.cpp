@@ -134,7 +134,8 @@ int train(const TrainOptions& o, const Common& common) {
   for (const MetricSpec& m : spec.metrics) columns.push_back(m.name);
   std::optional<runtime::RunLog> log;
   if (!o.log.empty()) {
-    auto made = runtime::RunLog::open(o.log, columns, !o.resume.empty());
+    // Its first column is the epoch, so rows that are newer than the checkpoint go, and are written again.
+    auto made = runtime::RunLog::open(o.log, columns, o.resume.empty() ? std::nullopt : std::optional<double>(run.epoch()));
     if (!made) return report(*c, Error{made.error().message}, common);
     log = std::move(*made);
   }
@@ -182,7 +183,7 @@ void add_train(CLI::App& app, Common& common) {
   command->add_option("--set", o->set, "Another value for an entry, optimizer.lr=0.01");
   command->add_option("--resume", o->resume, "Go on from this checkpoint");
   command->add_option("--checkpoint", o->checkpoint, "Write the whole state here after every epoch");
-  command->add_option("--log", o->log, "A row for every epoch: csv:FILE, jsonl:FILE, several as a,b; - is standard output");
+  command->add_option("--log", o->log, "A row for every epoch: csv:FILE, jsonl:FILE, several as a,b; - is standard output. With --resume, after the checkpoint's row");
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return train(*o, common); }; });
 }

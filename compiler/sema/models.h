@@ -91,7 +91,7 @@ struct MetricSpec {
 
 struct OptimizerSpec {
   enum class Kind : uint8_t { sgd, adam, adamw, rmsprop } kind = Kind::sgd;
-  double lr = 1e-2, momentum = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0, rho = 0.9;
+  double lr = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0, rho = 0.99;  // PyTorch's defaults
   bool nesterov = false;
 };
 

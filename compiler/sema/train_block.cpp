@@ -231,10 +231,11 @@ struct TrainReader {
       read_arguments(entry.value, {lr, {"momentum", &o.momentum, nullptr, 0, 1}, {"nesterov", nullptr, &o.nesterov}, decay});
     } else if (kind == "adam" || kind == "adamw") {
       o.kind = kind == "adam" ? OptimizerSpec::Kind::adam : OptimizerSpec::Kind::adamw;
-      if (kind == "adamw") o.decay = 0.01, o.lr = 1e-3;
+      if (kind == "adamw") o.decay = 0.01;
       read_arguments(entry.value, {lr, beta1, beta2, eps, decay});
     } else if (kind == "rmsprop") {
       o.kind = OptimizerSpec::Kind::rmsprop;
+      o.lr = 1e-2;
       read_arguments(entry.value, {lr, {"rho", &o.rho, nullptr, 0, 1}, eps, {"momentum", &o.momentum, nullptr, 0, 1}, decay});
     } else if (!kind.empty()) {
       unknown(span, "the optimizer", kind, std::initializer_list<std::string_view>{"sgd", "adam", "adamw", "rmsprop"});

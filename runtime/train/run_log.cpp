@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -52,32 +53,48 @@ std::string json_row(const std::vector<std::string>& columns, std::span<const do
   return line + "}\n";
 }
 
-/// What an appended log already has: nothing if there is no such file. A rest of a line at its end is cut off.
-Result<std::string> existing_rows(const std::string& path) {
+/// The first number of a row, which stands before a comma, in jsonl after its name; nan if there is none.
+double first_number(std::string_view line, bool is_csv) {
+  const size_t begin = is_csv ? 0 : line.find(": ") + 2;  // npos + 2 is 1
+  double number = NAN;
+  if (begin <= line.size()) std::from_chars(line.data() + begin, line.data() + line.size(), number);
+  return number;
+}
+
+/// What a log that goes on keeps of its file, if there is one: whole lines, up to the first whose number is more than `after`.
+Result<std::string> existing_rows(const std::string& path, bool is_csv, double after) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::string();
   Result<std::string> text = read_file(path);
   if (!text) return text.error();
-  const size_t whole = text->rfind('\n') + 1;  // npos + 1 is 0
-  if (whole < text->size() && ::truncate(path.c_str(), static_cast<off_t>(whole)) != 0) return failure(path);
-  text->resize(whole);
+  size_t kept = 0;
+  for (size_t end; (end = text->find('\n', kept)) != std::string::npos; kept = end + 1)
+    if (first_number(std::string_view(*text).substr(kept, end - kept), is_csv) > after) break;
+  text->resize(kept);
   return text;
+}
+
+/// Whether the file has no more than `size` bytes now; what is no regular file has no size.
+bool cut_to(std::FILE* file, size_t size) {
+  struct stat info {};
+  if (::fstat(::fileno(file), &info) != 0) return false;
+  return !S_ISREG(info.st_mode) || info.st_size <= static_cast<off_t>(size) || ::ftruncate(::fileno(file), static_cast<off_t>(size)) == 0;
 }
 
 }  // namespace
 
-Result<RunLog> RunLog::open(const std::string& targets, std::vector<std::string> columns, bool append) {
+Result<RunLog> RunLog::open(const std::string& targets, std::vector<std::string> columns, std::optional<double> after) {
   RunLog log;
   log.columns_ = std::move(columns);
   for (size_t begin = 0; begin <= targets.size();) {
     const size_t end = std::min(targets.find(',', begin), targets.size());
-    if (MaybeError error = log.open_target(targets.substr(begin, end - begin), append)) return *error;
+    if (MaybeError error = log.open_target(targets.substr(begin, end - begin), after)) return *error;
     begin = end + 1;
   }
   return log;
 }
 
-MaybeError RunLog::open_target(const std::string& text, bool append) {
+MaybeError RunLog::open_target(const std::string& text, std::optional<double> after) {
   const size_t colon = text.find(':');
   const std::string kind = text.substr(0, colon);
   if (colon == std::string::npos || colon + 1 == text.size() || (kind != "csv" && kind != "jsonl"))
@@ -88,15 +105,16 @@ MaybeError RunLog::open_target(const std::string& text, bool append) {
   if (target.path == "-") {
     target.file.reset(stdout);
   } else {
-    if (append) {
-      const Result<std::string> rows = existing_rows(target.path);
+    if (after) {
+      const Result<std::string> rows = existing_rows(target.path, target.is_csv, *after);
       if (!rows) return rows.error();
       existing = *rows;
     }
     if (!existing.empty() && !existing.starts_with(header))
       return Error{fmt::format("the log `{}` has other columns than this run, so it cannot go on in it", target.path)};
-    target.file.reset(std::fopen(target.path.c_str(), append ? "ae" : "we"));
+    target.file.reset(std::fopen(target.path.c_str(), after ? "ae" : "we"));
     if (!target.file) return failure(target.path);
+    if (!cut_to(target.file.get(), existing.size())) return failure(target.path);
   }
   if (existing.empty())
     if (MaybeError error = put(target.file.get(), target.path, header)) return error;

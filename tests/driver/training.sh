@@ -98,17 +98,18 @@ PY
 }
 expect 0 '' "$dlc" train net.dl "${long[@]}" --log csv:whole.csv
 mv last.safetensors whole.safetensors && mv best.safetensors whole_best.safetensors
-rm -f run.ckpt killed.csv
+rm -f run.ckpt
 RANDOM=7 n_killed=0 n_finished=0
 finish() {
   cmp last.safetensors whole.safetensors >out 2>&1 && cmp best.safetensors whole_best.safetensors >>out 2>&1 || fail "other bits after $n_killed kills"
+  cmp killed.csv whole.csv >out 2>&1 || fail "another log after $n_killed kills"
   n_finished=$((n_finished + 1))
   rm -f run.ckpt last.safetensors best.safetensors
 }
 attempt() {  # in a process of its own, which becomes the run
   resume=()
   [ ! -e run.ckpt ] || resume=(--resume run.ckpt)
-  exec "$dlc" train net.dl "${long[@]}" --checkpoint run.ckpt "${resume[@]}" >out 2>err </dev/null
+  exec "$dlc" train net.dl "${long[@]}" --checkpoint run.ckpt --log csv:killed.csv "${resume[@]}" >out 2>err </dev/null
 }
 while [ $n_killed -lt 50 ]; do
   attempt &
@@ -125,9 +126,16 @@ while [ $n_killed -lt 50 ]; do
   esac
 done
 (attempt) && finish || fail 'the last run did not finish'
+# A kill between a row and its checkpoint leaves a row that the resumed run writes again; so does an older checkpoint.
+expect 0 '' "$dlc" train net.dl --set epochs=3 --checkpoint older.ckpt
+expect 0 '' "$dlc" train net.dl --set epochs=6 --log csv:twice.csv,jsonl:twice.jsonl
+cp twice.csv once.csv && cp twice.jsonl once.jsonl && echo -n 7,84 >>twice.csv
+expect 0 '' "$dlc" train net.dl --set epochs=6 --resume older.ckpt --log csv:twice.csv,jsonl:twice.jsonl
+cmp twice.csv once.csv >out 2>&1 && cmp twice.jsonl once.jsonl >>out 2>&1 || fail 'rows that are newer than the checkpoint'
 echo "killed $n_killed times, finished $n_finished times"
 
-# ---- SIGINT: finishes its step, saves, says how to go on; that command ends with the same bits
+# ---- SIGINT, when it has begun: finishes its step, saves, says how to go on; that command ends with the same bits
+rm -f last.safetensors
 "$dlc" train net.dl --set epochs=2000 --checkpoint "my run.ckpt" --log csv:int.csv >out 2>err </dev/null &
 pid=$!
 for ((k = 0; k < 100; ++k)); do [ -s last.safetensors ] && break; sleep 0.05; done

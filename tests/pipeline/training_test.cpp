@@ -168,10 +168,38 @@ TEST(Optimizers, AreTheirFormulas) {
     return (1 - 0.001) * w - 0.01 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
   });
   v = 0;
-  expect_formula("rmsprop(lr = 0.01)", [&](double w, double g, int) {
+  expect_formula("rmsprop(lr = 0.01, rho = 0.9)", [&](double w, double g, int) {
     v = 0.9 * v + 0.1 * g * g;
     return w - 0.01 * g / (std::sqrt(v) + 1e-8);
   });
+}
+
+TEST(Optimizers, TakeTheStepsOfPyTorch) {
+  // Both sides compute in f64 and differ by their roundings, of weights up to 2. The problem is that of torch_optimizers.py.
+  const std::string folder = own_path("torch");
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/line.csv") << "a,b,c,y\n1,2,-1,0.5\n0.25,-1,3,2\n-2,0.5,0.75,-1\n1.5,1,1,3\n";
+  std::ifstream golden("torch_optimizers.txt");
+  int optimizers = 0;
+  std::string line;
+  ASSERT_TRUE(std::getline(golden, line)) << "no torch_optimizers.txt";
+  while (std::getline(golden, line)) {
+    TestRun run("model Line { param w: f64[3] = [1, -2, 0.5]\n loss(x: f64[3], y: f64) = 0.5 * (dot(w, x) - y)^2 }\n"
+                "train Line { data csv(\"line.csv\") { x = columns(0..3)  y = column(\"y\") }  objective mean(loss)  optimizer " + line +
+                "  batch all  epochs 3 }\n", {}, folder);
+    ASSERT_TRUE(run.training);
+    ++optimizers;
+    for (int t = 1; t <= 3; ++t) {
+      run.updates(1);
+      for (int64_t k = 0; k < 3; ++k) {
+        double want = 0;
+        ASSERT_TRUE(golden >> want);
+        EXPECT_NEAR(run.value(0, k), want, 4e-15) << line << ", step " << t << ", weight " << k;
+      }
+    }
+    golden.ignore();
+  }
+  EXPECT_EQ(optimizers, 18);
 }
 
 TEST(Optimizers, DescendAQuadraticAtTheRateOfTheory) {

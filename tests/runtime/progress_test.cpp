@@ -73,14 +73,14 @@ TEST_F(Watcher, InAPipe) {
 
 class Logs : public Folder {
  protected:
-  std::string failure(const std::string& targets, bool append = false) {
-    const Result<RunLog> log = RunLog::open(targets, {"epoch", "loss"}, append);
+  std::string failure(const std::string& targets, std::optional<double> after = {}) {
+    const Result<RunLog> log = RunLog::open(targets, {"epoch", "loss"}, after);
     return log ? "" : log.error().message;
   }
 };
 
 TEST_F(Logs, BothForms) {
-  Result<RunLog> log = RunLog::open("csv:" + path("a.csv") + ",jsonl:" + path("a.jsonl"), {"epoch", "a,\"b\""}, false);
+  Result<RunLog> log = RunLog::open("csv:" + path("a.csv") + ",jsonl:" + path("a.jsonl"), {"epoch", "a,\"b\""});
   ASSERT_TRUE(log) << log.error().message;
   ASSERT_FALSE(log->write(std::vector<double>{1, 0.1}));
   ASSERT_FALSE(log->write(std::vector<double>{2, NAN}));
@@ -92,17 +92,31 @@ TEST_F(Logs, Appending) {
   const std::string target = "csv:" + path("a.csv");
   file("a.csv", "epoch,loss\n1,0.5\n2,0.");  // the rest of a killed run
   {
-    Result<RunLog> log = RunLog::open(target, {"epoch", "loss"}, true);
+    Result<RunLog> log = RunLog::open(target, {"epoch", "loss"}, 1);
     ASSERT_TRUE(log) << log.error().message;
     ASSERT_FALSE(log->write(std::vector<double>{2, 0.25}));
   }
   EXPECT_EQ(text("a.csv"), "epoch,loss\n1,0.5\n2,0.25\n");
-  EXPECT_EQ(RunLog::open(target, {"epoch", "auc"}, true).error().message,
+  EXPECT_EQ(RunLog::open(target, {"epoch", "auc"}, 1).error().message,
             "the log `" + path("a.csv") + "` has other columns than this run, so it cannot go on in it");
-  EXPECT_EQ(failure("csv:" + path("new.csv"), true), "");
+  EXPECT_EQ(text("a.csv"), "epoch,loss\n1,0.5\n2,0.25\n");  // and is as it was
+  EXPECT_EQ(failure("csv:/dev/full", 1), "cannot write the log `/dev/full`: No space left on device");
+  EXPECT_EQ(failure("csv:" + path("new.csv"), 1), "");
   EXPECT_EQ(text("new.csv"), "epoch,loss\n");
   EXPECT_EQ(failure(target), "");
   EXPECT_EQ(text("a.csv"), "epoch,loss\n");
+}
+
+TEST_F(Logs, RowsAfterTheCheckpointAreWrittenAgain) {
+  const std::string targets = "csv:" + path("a.csv") + ",jsonl:" + path("a.jsonl");
+  for (int run = 0; run < 2; ++run) {
+    Result<RunLog> log = RunLog::open(targets, {"epoch", "loss"}, run == 0 ? std::nullopt : std::optional<double>(8));
+    ASSERT_TRUE(log) << log.error().message;
+    for (const double epoch : {8, 9, 10})
+      if (epoch > 8 || run == 0) { ASSERT_FALSE(log->write(std::vector<double>{epoch, epoch / 4})); }
+  }
+  EXPECT_EQ(text("a.csv"), "epoch,loss\n8,2\n9,2.25\n10,2.5\n");
+  EXPECT_EQ(text("a.jsonl"), "{\"epoch\": 8, \"loss\": 2}\n{\"epoch\": 9, \"loss\": 2.25}\n{\"epoch\": 10, \"loss\": 2.5}\n");
 }
 
 TEST_F(Logs, Failures) {
@@ -111,7 +125,7 @@ TEST_F(Logs, Failures) {
   EXPECT_EQ(failure("csv:"), "the log `csv:` is neither csv:FILE nor jsonl:FILE");
   EXPECT_EQ(failure("csv:no/such/a.csv"), "cannot write the log `no/such/a.csv`: No such file or directory");
   EXPECT_EQ(failure("csv:/dev/full"), "cannot write the log `/dev/full`: No space left on device");
-  Result<RunLog> log = RunLog::open("jsonl:/dev/full", {"epoch"}, false);
+  Result<RunLog> log = RunLog::open("jsonl:/dev/full", {"epoch"});
   ASSERT_TRUE(log);
   EXPECT_EQ(log->write(std::vector<double>{1})->message, "cannot write the log `/dev/full`: No space left on device");
 }
