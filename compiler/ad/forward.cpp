@@ -109,10 +109,11 @@ class ForwardSweep : public Sweep {
     const Wrt wrt = wrt_of_call(v, [&](ValueId o) { return has_carried(o); });
     const FuncId callee = forward(m, m[in.attr].func, wrt, diagnostics_);
     if (!callee) return fail(b, v);
-    std::vector<ValueId> args = operands(v);
-    for (ValueId o : source.operands(v))
+    std::vector<ValueId> args;
+    for (ValueId o : arguments(v)) args.push_back(at(o));
+    for (ValueId o : arguments(v))
       if (has_carried(o)) args.push_back(packed_tangent(b, o, loc));
-    const ValueId both = b.call(callee, m[in.attr].dims, args, loc);
+    const ValueId both = call_like(b, v, callee, args, loc);
     at(v) = b.get(both, 0, loc);
     const std::vector<ValueId> slots = unpack(b, in.type, b.get(both, 1, loc), loc);
     for (size_t k = 0; k < slots.size(); ++k)

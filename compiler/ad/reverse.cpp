@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
-#include "ad/errors.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -116,12 +116,13 @@ class ReverseSweep : public Sweep {
       failed_ = true;
       return;
     }
-    std::vector<ValueId> slots, args = operands(v);
+    std::vector<ValueId> slots, args;
+    for (ValueId o : arguments(v)) args.push_back(at(o));
     for (size_t k = 0; k < n_leaves(v); ++k) slots.push_back(leaves(v)[k].value);
     args.push_back(pack(b, in.type, slots, loc));
-    const ValueId results = b.call(callee, m[in.attr].dims, args, loc);
+    const ValueId results = call_like(b, v, callee, args, loc);
     int field = 1;
-    for (int k = 0; k < in.n_operands; ++k) {
+    for (int k = 0; k < static_cast<int>(arguments(v).size()); ++k) {
       if (!wrt.active[static_cast<size_t>(k)]) continue;
       const ValueId o = source.operand(v, k);
       const std::vector<ValueId> o_bar = unpack(b, source[o].type, b.get(results, field++, loc), loc);
@@ -198,15 +199,94 @@ class ReverseSweep : public Sweep {
 
   struct Tape {
     ValueId count;                // of the steps that were made
-    std::vector<ValueId> values;  // per carried value
+    std::vector<ValueId> values;  // per carried value; none where the number of steps has no bound
   };
 
   void copy_region(Builder& b, ValueId v) override {
     const Inst in = source[v];
     const RegionShape shape = region_shape(m, in);
     const LoopOptions options = shape.n_carried > 0 ? loop_options(m, in.attr) : LoopOptions{};
-    if (shape.n_carried == 0 || !activity.any_depends(v) || !options.bound) return Sweep::copy_region(b, v);
+    if (shape.n_carried == 0 || !activity.any_depends(v)) return Sweep::copy_region(b, v);
     copy_loop(b, v, shape, options);
+  }
+
+  // Where nothing bounds the number of steps the loop is a function of its own, in which that number is a size:
+  //
+  //   loop[T](count, s, c) = for i in 0..count { s = body(i, s, c) }        with the bound T
+  //
+  // On the way forward the loop runs and counts; on the way back the derivative of that function is called with the count for
+  // T, runs the loop again with a tape, and back.
+  void step_unbounded_loop(Builder& b, ValueId v, const RegionShape& shape, ValueId count, Loc loc) {
+    const Inst in = source[v];
+    const FuncId loop = loop_function(v, shape);
+    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
+    Wrt wrt({false});
+    wrt.tainted = {false};
+    std::vector<ValueId> args{count};
+    for (int k = shape.own_operands; k < in.n_operands; ++k) {
+      const ValueId o = source.operand(v, k), param = body.params[static_cast<size_t>(shape.own_params + k - shape.own_operands)];
+      args.push_back(at(o));
+      bool is_tainted = false;
+      const std::vector<TypeId> types = leaf_types(m.types, source[o].type);
+      for (size_t leaf = 0; leaf < types.size(); ++leaf) is_tainted = is_tainted || (!is_float(m.types[types[leaf]].dtype) && depends(param, leaf));
+      wrt.active.push_back(activity.any_depends(param) && has_float(m.types, source[o].type));
+      wrt.tainted.push_back(is_tainted);
+    }
+    const FuncId derivative = reverse(m, loop, wrt, diagnostics_);
+    if (!derivative) return static_cast<void>(failed_ = true);
+    std::vector<ValueId> slots;
+    for (size_t k = 0; k < n_leaves(v); ++k) slots.push_back(leaves(v)[k].value);
+    args.push_back(pack(b, in.type, slots, loc));
+    std::vector<DimId> sizes;
+    for (StrId name : source.size_vars) sizes.push_back(m.types.dims.variable(name));
+    sizes.push_back(m.types.dims.constant(0));
+    const ValueId results = b.call(derivative, sizes, args, {static_cast<int64_t>(source.size_vars.size())}, std::span(&count, 1), loc);
+    int field = 1;
+    for (size_t k = 1; k < wrt.active.size(); ++k) {
+      if (!wrt.active[k]) continue;
+      const ValueId o = source.operand(v, shape.own_operands + static_cast<int>(k) - 1);
+      const std::vector<ValueId> o_bar = unpack(b, source[o].type, b.get(results, field++, loc), loc);
+      for (size_t leaf = 0; leaf < o_bar.size(); ++leaf)
+        if (o_bar[leaf]) accumulate(b, o, leaf, {o_bar[leaf], true}, loc);
+    }
+  }
+
+  FuncId loop_function(ValueId v, const RegionShape& shape) {
+    const std::string key = fmt::format("loop {} of {}", v.i, source.name);
+    if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
+    const Inst in = source[v];
+    Func f = source;  // with all its blocks, of which the loop's body is reachable
+    f.name = m.unique_name(source.name + ".loop");
+    f.request.reset();
+    f.checks.clear();
+    f.doc.clear();
+    f.loc = in.loc;
+    f.blocks[0] = {};
+    StrId steps = m.strings.intern("steps");
+    for (int k = 2; std::find(f.size_vars.begin(), f.size_vars.end(), steps) != f.size_vars.end(); ++k) steps = m.strings.intern(fmt::format("steps{}", k));
+    f.size_vars.push_back(steps);
+    const OpId param = "param"_op;
+    std::vector<ValueId> operands{append_param(m, f, BlockId{0}, param, m.types.scalar(DType::i64), m.strings.intern("count"), in.loc)};
+    for (int k = shape.own_operands; k < in.n_operands; ++k)
+      operands.push_back(append_param(m, f, BlockId{0}, param, source[source.operand(v, k)].type, m.strings.intern(fmt::format("v{}", k)), in.loc));
+    const BlockId body{in.first_block.i + in.n_blocks - 1};
+    if (shape.own_params == 0) {  // a `while` has no index
+      append_param(m, f, body, param, m.types.scalar(DType::i64), {}, in.loc);
+      auto& params = f[body].params;
+      std::rotate(params.begin(), params.end() - 1, params.end());
+      for (size_t k = 0; k < params.size(); ++k) {
+        Attr attr = m[f[params[k]].attr];
+        attr.ints = {static_cast<int64_t>(k)};
+        f[params[k]].attr = m.intern(std::move(attr));
+      }
+    }
+    Inst loop = in;
+    loop.op = "for"_op, loop.first_block = body, loop.n_blocks = 1;
+    LoopOptions options = loop_options(m, in.attr);
+    options.bound = m.types.dims.variable(steps);
+    loop.attr = loop_attr(m, static_cast<size_t>(shape.n_carried), options);
+    f.blocks[0].result = append(f, BlockId{0}, loop, operands);
+    return m.derived[key] = m.add(std::move(f));
   }
 
   void copy_loop(Builder& b, ValueId v, const RegionShape& shape, const LoopOptions& options) {
@@ -217,7 +297,7 @@ class ReverseSweep : public Sweep {
     for (size_t k = 0; k < n; ++k) carried.push_back(at(source.operand(v, shape.own_operands + static_cast<int>(k))));
     if (!is_for) carried.push_back(b.constant_int(0, in.loc));
     const size_t first_tape = carried.size();
-    for (size_t k = 0; k < n; ++k) {
+    for (size_t k = 0; k < n && options.bound; ++k) {
       const Type t = b.type(carried[k]);
       std::vector<DimId> dims{options.bound};
       dims.insert(dims.end(), t.dims.begin(), t.dims.end());
@@ -244,7 +324,7 @@ class ReverseSweep : public Sweep {
     const std::vector<ValueId> own = enter(nested, body);
     const ValueId step = is_for ? at(body.params[0]) : own[n];
     std::vector<ValueId> tapes;
-    for (size_t k = 0; k < n; ++k) tapes.push_back(nested.put(own[first_tape + k], own[k], std::span(&step, 1), Bounds::inside, in.loc));
+    for (size_t k = 0; k + first_tape < carried.size(); ++k) tapes.push_back(nested.put(own[first_tape + k], own[k], std::span(&step, 1), Bounds::inside, in.loc));
     copy_body(nested, body);
     std::vector<ValueId> values;
     for (size_t k = 0; k < n; ++k) values.push_back(nested.part(at(body.result), n, k, in.loc));
@@ -262,14 +342,8 @@ class ReverseSweep : public Sweep {
   void step_loop(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const RegionShape shape = region_shape(m, in);
-    const auto known = tapes_.find(v.i);
-    if (known == tapes_.end()) {
-      diagnostics_.error(find_kind<kAdErrors>("loop-without-bound"), in.loc.span, "reverse mode keeps what every step of this loop computed, and nothing tells how many steps there are")
-          .help(in.op == "while"_op ? "bound the loop by `@max_iters(n)`, or use mode = forward" : "let the range end at a size, or use mode = forward");
-      failed_ = true;
-      return;
-    }
-    const Tape tape = known->second;
+    const Tape tape = tapes_.at(v.i);
+    if (tape.values.empty()) return step_unbounded_loop(b, v, shape, tape.count, loc);
     const auto n = static_cast<size_t>(shape.n_carried), own = static_cast<size_t>(shape.own_params);
     const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     std::vector<size_t> active;                            // of the carried values

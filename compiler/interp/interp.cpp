@@ -266,8 +266,11 @@ bool Machine<T>::enter_call(Frame& frame, ValueId v) {
   std::map<StrId, int64_t> sizes;
   for (size_t k = 0; k < a.dims.size(); ++k)
     if (!size_of(frame, a.dims[k], in.loc, sizes[callee.size_vars[k]])) return false;
+  const int n_args = in.n_operands - n_size_operands(m_, in);
+  for (size_t k = 0; k < a.ints.size(); ++k)
+    sizes[callee.size_vars[static_cast<size_t>(a.ints[k])]] = std::max<int64_t>(frame.operand(v, n_args + static_cast<int>(k)).ints[0], 0);
   std::vector<const Value*> args;
-  for (int k = 0; k < in.n_operands; ++k) args.push_back(&frame.operand(v, k));
+  for (int k = 0; k < n_args; ++k) args.push_back(&frame.operand(v, k));
   return enter_function(a.func, args, std::move(sizes), v);
 }
 

@@ -42,7 +42,8 @@ struct Loc {
 ///   param      ints = {position}, name
 ///   size       dims = {the size whose value it is}
 ///   get        ints = {field}
-///   call       func, dims = sizes for the callee's size_vars, in order
+///   call       func, dims = sizes for the callee's size_vars, in order; ints = positions in it (ascending) of sizes that are
+///              known only when the call is made: those are its last operands, and their place in dims holds 0
 ///   view       dims, ints: see ops/array.h (ViewMap)
 ///   reductions ints = the reduced axes, ascending
 ///   reshape    dims = the new shape
@@ -79,7 +80,7 @@ struct Block {
 /// leave its array, a mean or maximum that may have no elements, a size that may be negative. Checked on entry; a
 /// violation is error DLC_INDEX, DLC_EMPTY or DLC_BAD_SIZE at `loc`.
 struct SizeCheck {
-  enum class Kind : uint8_t { subscript, elements, size, index, iterations };  // the last two: only as sites of native code
+  enum class Kind : uint8_t { subscript, elements, size, index, iterations, memory };  // the last three: only as sites of native code
   DimId nonnegative;  // must be ≥ 0
   DimId extent;       // of the violated array, for the message
   Loc loc;

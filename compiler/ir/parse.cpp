@@ -373,12 +373,23 @@ bool Parser::parse_operands(std::vector<ValueId>& out) {
   return true;
 }
 
-// @f[n, 3](%0, %1)
+// @f[n, %3](%0, %1)
 bool Parser::parse_call(Body& body) {
   body.has_attr = true;
   if (!parse_func_ref(body.attr.func)) return false;
-  if (is_mark("[") && !parse_dims(body.attr.dims)) return false;
-  return expect("(") && parse_operands(body.operands) && expect(")");
+  std::vector<ValueId> sizes;
+  int64_t position = 0;
+  const auto parse_size = [&](DimId& d) {
+    ++position;
+    if (token().kind != Kind::value) return parse_dim(d);
+    d = m_.types.dims.constant(0);
+    body.attr.ints.push_back(position - 1);
+    return parse_value(sizes.emplace_back());
+  };
+  if (is_mark("[") && !parse_list(body.attr.dims, parse_size)) return false;
+  if (!expect("(") || !parse_operands(body.operands) || !expect(")")) return false;
+  body.operands.insert(body.operands.end(), sizes.begin(), sizes.end());
+  return true;
 }
 
 // [j0, 2*j1 + n - 1] guarded

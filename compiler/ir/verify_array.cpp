@@ -132,7 +132,15 @@ bool Verifier::check_call(ValueId v) {
   if (callee.blocks.empty()) return fail(v, "calls `{}`, which has no parameters yet", callee.name);
   if (a.dims.size() != callee.size_vars.size())
     return fail(v, "gives {} sizes to `{}`, which has {}", a.dims.size(), callee.name, callee.size_vars.size());
-  const auto operands = f_.operands(v);
+  const auto n_sizes = static_cast<int64_t>(a.ints.size());
+  if (n_sizes > f_[v].n_operands) return fail(v, "has {} sizes among its {} operands", n_sizes, f_[v].n_operands);
+  for (size_t k = 0; k < a.ints.size(); ++k) {
+    const int64_t at = a.ints[k];
+    if (at < 0 || at >= static_cast<int64_t>(a.dims.size()) || (k && at <= a.ints[k - 1])) return fail(v, "has no size {}", at);
+    if (!is_scalar(operand_type(v, static_cast<int>(f_[v].n_operands - n_sizes) + static_cast<int>(k)), DType::i64))
+      return fail(v, "size {} is not an int", at);
+  }
+  const auto operands = f_.operands(v).first(static_cast<size_t>(f_[v].n_operands - n_sizes));
   const auto& params = callee.body().params;
   if (operands.size() != params.size())
     return fail(v, "gives {} arguments to `{}`, which has {}", operands.size(), callee.name, params.size());

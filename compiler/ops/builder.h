@@ -69,6 +69,8 @@ class Builder {
   ValueId tuple(std::span<const ValueId> values, Loc loc);                // unnamed fields
   ValueId get(ValueId tuple, int field, Loc loc);
   ValueId call(FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, Loc loc);
+  /// With sizes known only at run time: `at` are their positions among the callee's, `sizes` holds 0 there.
+  ValueId call(FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, std::vector<int64_t> at, std::span<const ValueId> run_time_sizes, Loc loc);
 
   /// Regions. Make the blocks first, fill them with Builders of their own (`Builder inner = b.in(block)`), set their
   /// results, then append the instruction. Parameters of the blocks are added by these calls in order.

@@ -696,23 +696,28 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
 }
 
 Lifted BatchPass::lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes) {
-  std::vector<ValueId> ready;
+  std::vector<ValueId> ready, run_time_sizes;
   std::vector<bool> varying;
-  for (const Lifted& x : args) {
+  const Attr attr = m_[in.attr];
+  for (const Lifted& x : args.first(args.size() - attr.ints.size())) {
     varying.push_back(all_axes(x) != 0);
     ready.push_back(materialise(b, x, varying.back() ? axes : 0, in.loc));
   }
-  const Attr attr = m_[in.attr];
+  for (const Lifted& size : args.last(attr.ints.size())) {  // as many as any index needs
+    std::vector<int> all;
+    for (int k = 0; k < count(size.axes); ++k) all.push_back(k);
+    run_time_sizes.push_back(b.reduce("max_over"_op, size.value, all, in.loc));
+  }
   ValueId result;
   if (axes == 0) {
-    result = b.call(attr.func, attr.dims, ready, in.loc);
+    result = b.call(attr.func, attr.dims, ready, attr.ints, run_time_sizes, in.loc);
   } else {
     const FuncId callee = batched_version(m_, attr.func, varying, count(axes), diagnostics_);
     if (diagnostics_.has_errors()) return failed_ = true, Lifted{};
     std::vector<DimId> sizes = attr.dims;
     for (size_t k = 0; k < box_.size(); ++k)
       if (axes >> k & 1) sizes.push_back(box_[k]);
-    result = b.call(callee, std::move(sizes), ready, in.loc);
+    result = b.call(callee, std::move(sizes), ready, attr.ints, run_time_sizes, in.loc);
   }
   return lifted_fields(b, result, axes, in.loc);
 }

@@ -17,7 +17,7 @@ ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operand
   Module& m = b.module();
   const Func& callee = m[m[in.attr].func];
   const bool has_body = static_cast<bool>(callee.body().result);
-  if (!has_body || callee.insts.size() > kSmall || b.func().insts.size() > kLargest) return b.raw(in, operands);
+  if (!has_body || n_size_operands(m, in) > 0 || callee.insts.size() > kSmall || b.func().insts.size() > kLargest) return b.raw(in, operands);
   std::map<StrId, DimId> sizes;
   const std::vector<DimId> given = m[in.attr].dims;
   for (size_t k = 0; k < given.size(); ++k) sizes[callee.size_vars[k]] = given[k];

@@ -206,8 +206,10 @@ class Scheduler {
       step.targets = {{l, leaf(l).buffer, -1}};
       step.axes = dims(only_leaf(f_.operand(v, 1)));
     } else if (kind == Step::Kind::call) {
-      step.slot = static_cast<int32_t>(p_.slots.size());
-      p_.slots.push_back({m_[in.attr].dims, 1, m_[in.attr].func});
+      if (n_size_operands(m_, in) == 0) {
+        step.slot = static_cast<int32_t>(p_.slots.size());
+        p_.slots.push_back({m_[in.attr].dims, 1, m_[in.attr].func});
+      }
     } else {
       const int32_t l = only_leaf(v);
       step.axes = dims(l);

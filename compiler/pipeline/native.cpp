@@ -23,6 +23,43 @@ std::string run_time_error_text(const dlc_error& error) {
   return fmt::format("the function failed with code {}", error.code);
 }
 
+namespace {
+
+/// What `grow` gave on this thread and has not taken back, in order.
+std::vector<void*>& grown() {
+  struct Stack {
+    std::vector<void*> blocks;
+    ~Stack() {
+      for (void* block : blocks) std::free(block);
+    }
+  };
+  thread_local Stack stack;
+  return stack.blocks;
+}
+
+void* grow(const dlc_ctx*, int64_t bytes) {
+  std::vector<void*>& blocks = grown();
+  if (bytes <= 0) {
+    if (!blocks.empty()) std::free(blocks.back()), blocks.pop_back();
+    return nullptr;
+  }
+  if (bytes > std::numeric_limits<int64_t>::max() - 64) return nullptr;
+  void* block = std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64));
+  if (block) blocks.push_back(block);
+  return block;
+}
+
+}  // namespace
+
+CallContext::CallContext() : depth_(grown().size()) {
+  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error, ctx.grow = grow;
+}
+
+CallContext::~CallContext() {
+  std::vector<void*>& blocks = grown();
+  for (; blocks.size() > depth_; blocks.pop_back()) std::free(blocks.back());
+}
+
 void* thread_workspace(int64_t bytes) {
   struct Block {
     void* memory = nullptr;
@@ -167,14 +204,12 @@ Result<bool> Native::invoke(Cells& cells) const {
   if (cells.workspace > 0 && !workspace)
     return too_large(compilation_->module[func_], fmt::format("there are no {} bytes of memory for the workspace", cells.workspace));
   cells.pointers.back() = workspace;
-  dlc_error error{};
-  dlc_ctx ctx{};
-  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
+  CallContext context;
   auto* packed = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_.packed("f"));
-  const int32_t code = packed(&ctx, cells.pointers.data());
+  const int32_t code = packed(&context.ctx, cells.pointers.data());
   if (code == DLC_OK) return true;
-  error.code = code;
-  return failure(error, cells);
+  context.error.code = code;
+  return failure(context.error, cells);
 }
 
 Error Native::failure(const dlc_error& error, const Cells& cells) const {

@@ -21,6 +21,21 @@ namespace dlc {
 /// What a failed call says that no site explains.
 std::string run_time_error_text(const dlc_error& error);
 
+/// The context of one call: where its error goes, and memory for loops whose number of steps is known only when they
+/// have run. What a failing call did not give back is freed with it.
+class CallContext {
+ public:
+  CallContext();
+  ~CallContext();
+  CallContext(const CallContext&) = delete;
+  CallContext& operator=(const CallContext&) = delete;
+  dlc_ctx ctx{};
+  dlc_error error{};
+
+ private:
+  size_t depth_;
+};
+
 /// Memory of this thread for the duration of one call, aligned to 64; null when there is none to be had.
 void* thread_workspace(int64_t bytes);
 

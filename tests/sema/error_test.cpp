@@ -161,7 +161,7 @@ constexpr Case kCases[] = {
     {"not-supported-yet", "fn f(x: real[3]) = <<map>>(sin, x)"},
     {"ragged-range", "fn f(L: real[3, 3]) { let z[a, b in <<0..a>>] = L[a, b]  return z }"},
     {"ragged-range", "fn f(L: real[9, 9]) = sum[a in 0..3, b in <<0..a * a>>](L[a, b])"},
-    {"assignment-in-index", "fn f(x: real[3]) { var s = x[0]  let y[i in 0..3] = if x[i] > 0 { <<s>> = x[i]  s } else { s }  return y }"},
+    {"assignment-in-index", "fn f(x: real[3]) { var s = x[0]  let y[i in 0..3] = if x[i] > 0 { <<s>> = x[i]; s } else { s }  return y }"},
     {"loop-assigns-nothing", "fn f(x: real) { <<while>> x > 0 { let y = x }  return x }"},
     {"bad-attribute", "fn f(x: real) { var s = x  for i in 0..3 <<@max_iters(3)>> { s = s + 1 }  return s }"},
     {"bad-attribute", "fn f(x: real) { var s = x  while s > 0 <<@checkpoint(0)>> { s = s - 1 }  return s }"},
