@@ -25,7 +25,9 @@
 // index    (x, i0, i1, …) scalar ints subscript the leading axes; only inside a `map` body (batch turns it into a view,
 //          or reports that the subscript is not affine). ints = {1} when it stands under an `if` (guarded): then it
 //          reads 0 where it leaves the array, as the guarded view does that it becomes.
-// map      attr dims = extents of the box; block parameters: one int per extent, then the captures (operands).
+// batch_sum the same type; Σ over the examples of the batch, for each of them. What `batch` finds outside a map over
+//          examples stays as it is, and means the operand: the batch is then one example.
+// map      attr dims = extents of the box, ints = {1} where its one index runs over the examples of a batch; block parameters: one int per extent, then the captures (operands).
 //          The result has the box's axes first (a tuple: every leaf has).
 // if       operands: condition, captures; two blocks whose parameters are the captures.
 // call     attr func and dims (sizes of the callee's size_vars, in order); operands are the arguments.

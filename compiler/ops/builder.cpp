@@ -211,6 +211,12 @@ ValueId Builder::end_map(BlockId body, const std::vector<DimId>& extents, std::s
   return append(func(), block_, in, captures);
 }
 
+ValueId Builder::end_example_map(BlockId body, DimId n_examples, std::span<const ValueId> captures, Loc loc) {
+  const ValueId v = end_map(body, {n_examples}, captures, loc);
+  func()[v].attr = m_.intern({.ints = {1}, .dims = {n_examples}});
+  return v;
+}
+
 // --------------------------------------------------------------------------------------------------- copying
 
 ValueId Builder::raw(Inst inst, std::span<const ValueId> operands) { return append(func(), block_, inst, operands); }

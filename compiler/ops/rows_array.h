@@ -34,6 +34,9 @@ inline constexpr Op kArrayRows[] = {
     {.name = "stack", .arity = -1, .kind = OpKind::linear, .transpose = transpose_stack, .internal = true,
      .doc = "Operands of one type along a new first axis."},
 
+    {.name = "batch_sum", .arity = 1, .kind = OpKind::linear, .transpose = transpose_batch_sum, .internal = true,
+     .doc = "Sum over the examples of the batch, the same for each of them; in a map over examples only."},
+
     // ---- bilinear
     {.name = "matmul", .arity = 2, .kind = OpKind::bilinear, .latex = "$a\\,$b", .symbol = "@", .precedence = 6,
      .transpose = transpose_matmul, .internal = true, .doc = "Contracts trailing axes of the left with leading axes of the right."},

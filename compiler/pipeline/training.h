@@ -67,6 +67,8 @@ class Training {
   void hash_run(uint64_t functions);
   void begin_epoch();
   size_t target_field() const;
+  template <class Do>
+  void for_parts(Do&& part) const;
 
   Compilation& c_;
   const TrainSpec spec_;

@@ -549,7 +549,7 @@ const char* unsupported_function(std::string_view name) {
       {"batch_norm", "`batch_norm` is"}, {"conv2d", "`conv2d` is"}, {"max_pool2d", "`max_pool2d` is"}, {"avg_pool2d", "`avg_pool2d` is"},
       {"embedding", "`embedding` is"}, {"dropout", "`dropout` outside a model is"}, {"cholesky", "`cholesky` is"}, {"solve", "`solve` is"},
       {"triangular_solve", "`triangular_solve` is"}, {"logdet", "`logdet` is"}, {"inverse", "`inverse` is"}, {"uniform", "`uniform` is"},
-      {"normal", "`normal` is"}, {"bernoulli", "`bernoulli` is"}, {"split", "`split` is"}, {"batch_mean", "`batch_mean` is"}, {"batch_sum", "`batch_sum` is"}};
+      {"normal", "`normal` is"}, {"bernoulli", "`bernoulli` is"}, {"split", "`split` is"}};
   for (const auto& later : kLater)
     if (later.name == name) return later.what;
   return nullptr;

@@ -101,7 +101,7 @@ bool Lowering::lower_function(const Fn& fn) {
         if (have[k] != want[k]) label_sizes(d, have[k]), label_sizes(d, want[k]);
     }
   }
-  if (result) b().set_result(result);
+  if (result) b().set_result(with_updates(result, span));
   return result && !failed_;
 }
 
@@ -141,7 +141,7 @@ void Lowering::lower_statement(const Stmt& s) {
     case StmtKind::for_: unsupported(s.mark ? s.mark : s.span, "`for` loops are"); return;
     case StmtKind::while_: unsupported(s.mark ? s.mark : s.span, "`while` loops are"); return;
     case StmtKind::break_: unsupported(s.span, "`break` is"); return;
-    case StmtKind::update: unsupported(s.span, "`update` is"); return;
+    case StmtKind::update: return lower_update(s);
     case StmtKind::return_: return;
   }
 }
