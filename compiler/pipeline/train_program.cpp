@@ -177,7 +177,7 @@ struct TrainBuilder {
     return in.call(callee, std::move(given), args, loc);
   }
 
-  /// predict[n](params, [states], fields that it takes…): one row an example.
+  /// predict[n](params, [states], [first], fields that it takes…): one row an example.
   FuncId prediction() {
     const ModelFunction* predict = info.find(intern("predict"));
     if (!predict) return {};
@@ -196,6 +196,8 @@ struct TrainBuilder {
     const DimId n = types().dims.variable(n_name);
     std::vector<ValueId> all{param(f, params, "params")};
     if (states) all.push_back(param(f, states, "states"));
+    const size_t first_row = all.size();
+    if (has_key(false)) all.push_back(param(f, types().scalar(DType::i64), "first"));
     const size_t first_field = all.size();
     for (size_t k : out.predict_fields_) all.push_back(param(f, field_type(k, n), out.step_.fields[k].name));
     Builder b(m(), f, BlockId{0});
@@ -203,6 +205,8 @@ struct TrainBuilder {
     const std::vector<ValueId> inside = m()[f][body].params;
     Builder in = b.in(body);
     Example example{inside[1], states ? inside[2] : ValueId{}, {}, std::vector<ValueId>(spec.fields.size())};
+    // There is no run whose key it could be: that of seed 0, another for each row.
+    if (has_key(false)) example.key = in.op("philox"_op, {in.constant_int(0, loc), in.op("add"_op, {inside[first_row + 1], inside[0]}, loc)}, loc);
     for (size_t k = 0; k < out.predict_fields_.size(); ++k)
       example.fields[out.predict_fields_[k]] = in.index(inside[first_field + k + 1], std::span(&inside[0], 1), false, loc);
     in.set_result(in.convert(call_model(in, predict->func, false, example), DType::f64, loc));
@@ -431,8 +435,10 @@ Result<double> TrainProgram::loss(const std::vector<const void*>& tables, int64_
 Result<std::vector<double>> TrainProgram::predict(const std::vector<const void*>& tables, int64_t n, const std::byte* state) const {
   std::vector<double> out(static_cast<size_t>(n * prediction_width_));
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
+    int64_t start = first;
     std::vector<void*> cells;
     add_state(state, cells);
+    if (key_in_predict_) cells.push_back(&start);
     for (size_t k : predict_fields_) cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.fields[k].row_bytes());
     cells.push_back(out.data() + first * prediction_width_);
     const Result<int> done = run("predict", std::move(cells), std::min(kRowsAtOnce, n - first));

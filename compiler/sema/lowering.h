@@ -20,6 +20,8 @@
 
 namespace dlc::sema {
 
+struct BuiltinCall;
+
 /// A declared `fn` and what became of it, per float type.
 struct FnEntry {
   const Ast* ast = nullptr;
@@ -380,7 +382,13 @@ class Lowering {
   Val model_value(StrId name, Span span);              // `training`, `key`
   bool is_own(const Val& f) const;                     // of the model we are in, or derived from one of its functions
   void add_hidden_arguments(std::vector<Argument>& out);
-  Val fresh_key(Span span);
+  // ---- random.cpp: keys and what is drawn from them; keys are ints here, the bits of a value of type `key`
+  ValueId fresh_key(Span span);
+  ValueId key_of(const Argument& a, std::string_view name);
+  ValueId unit_draw(ValueId key, ValueId place, DType dtype, bool is_open, Loc l);
+  ValueId places(const std::vector<DimId>& sizes, Span span);
+  Val draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes);
+  Val split_key(const BuiltinCall& c, const std::vector<DimId>& sizes);
   Val lower_dropout(const Expr& call);
 
   // ---- batch.cpp: what connects a model to the batch and to the run

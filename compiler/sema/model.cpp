@@ -282,7 +282,8 @@ Val Lowering::model_value(StrId name, Span span) {
     node.kind = Flex::Kind::boolean, node.fixed = DType::b1, node.integer = is_training_, node.loc = loc(span);
     return add_flex(std::move(node));
   }
-  return fresh_key(span);
+  const ValueId key = fresh_key(span);
+  return key ? value(b().op("to_key"_op, {key}, loc(span))) : Val{};
 }
 
 bool Lowering::is_own(const Val& f) const {
@@ -305,65 +306,8 @@ void Lowering::add_hidden_arguments(std::vector<Argument>& out) {
   };
   if (params_) add(own(params_));
   if (states_) add(own(states_));
-  if (key_) add(fresh_key({}));
-}
-
-/// Another key at every place that asks: the model's, and the number of the place, through the generator itself.
-Val Lowering::fresh_key(Span span) {
-  if (!key_) {
-    fail(sema_error("key-outside-model"), span, "there is no random key here").help("a key belongs to an example: draw in a loss or in what it calls");
-    return {};
-  }
-  Val own;
-  own.kind = Val::Kind::value, own.id = key_, own.block = BlockId{0}, own.type = a_.m[func_][key_].type;
-  const ValueId key = make(own, span), place = b().constant_int(n_draws_++, loc(span));
-  return key ? value(b().op("philox"_op, {key, place}, loc(span))) : Val{};
-}
-
-/// Inverted dropout (Srivastava et al. 2014): each element is kept with probability 1 - p and divided by it, in training;
-/// elsewhere x itself. Which ones are kept is a function of the key and of the element's position.
-Val Lowering::lower_dropout(const Expr& call) {
-  ExprId array;
-  std::optional<double> rate;
-  for (const Arg& a : ast_[call.args]) {
-    if (a.kind == ArgKind::value && !array) {
-      array = a.value;
-    } else if (a.kind == ArgKind::named && str(a.name.id) == "rate" && !rate) {
-      rate = plain_number(a.value);
-      if (rate && *rate >= 0 && *rate < 1) continue;
-      fail(sema_error("bad-argument"), a.span, "the rate of `dropout` is a number from 0 up to, but not 1");
-      return {};
-    } else {
-      fail(sema_error("unknown-argument"), a.span, "`dropout` has no such argument").help("it is used as `dropout(x, rate = 0.5)`");
-      return {};
-    }
-  }
-  if (!array || !rate) {
-    fail(sema_error("argument-count"), call.mark, "`dropout` takes an array and a rate").help("it is used as `dropout(x, rate = 0.5)`");
-    return {};
-  }
-  const Val v = lower(array);
-  if (!v || !is_training_ || *rate == 0) return v;
-  const ValueId x = make(v, ast_[array].span, a_.options.real);
-  const Val key = x ? fresh_key(call.span) : Val{};
-  if (!key) return {};
-  const Loc l = loc(call.span);
-  const Type t = b().type(x);
-  if (!is_float(t.dtype)) {
-    fail(sema_error("type-mismatch"), ast_[array].span, fmt::format("`dropout` wants floats, and this is {}", types().text(b().type_id(x))));
-    return {};
-  }
-  ValueId place = b().constant_int(0, l);
-  if (!t.dims.empty()) {
-    const DimId count = size_too_large(product_of(t.dims), call.span);
-    if (!count) return {};
-    place = b().reshape(b().iota(count, l), t.dims, l);
-  }
-  // 32 random bits a place; below rate * 2^32 it goes.
-  const ValueId bits = b().op("shift_right"_op, {b().op("philox"_op, {make(key, call.span), place}, l), b().constant_int(32, l)}, l);
-  const ValueId keeps = b().op("ge"_op, {bits, b().constant_int(static_cast<int64_t>(std::round(*rate * 0x1p32)), l)}, l);
-  const ValueId kept = b().op("div"_op, {x, b().constant(1 - *rate, t.dtype, l)}, l);
-  return value(b().op("select"_op, {keeps, kept, b().constant(0, t.dtype, l)}, l));
+  if (!key_) return;
+  if (const ValueId key = fresh_key({})) add(value(key));
 }
 
 }  // namespace dlc::sema

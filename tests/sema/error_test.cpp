@@ -146,8 +146,14 @@ constexpr Case kCases[] = {
     // ---- models and train blocks
     {"unknown-model", "model Net { param w: real  loss(x: real) = w * x }\ntrain <<Nett>> { batch 3 }"},
     {"unknown-distribution", "model Net { param w: real ~ <<gloro()>>\n loss(x: real) = w * x }"},
-    {"key-outside-model", "model Net { param w: real  loss(x: real) = int(w * x) - key }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
-                          " optimizer sgd  objective mean(loss) + real(<<key>>) }"},
+    {"key-outside-model", "model Net { param w: real  loss(x: real) = w * x - normal(key) }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
+                          " optimizer sgd  objective mean(loss) + normal(<<key>>) }"},
+    {"type-mismatch", "fn f(k: int) = uniform(<<k>>)"},
+    {"type-mismatch", "fn f(k: key) = normal(<<split(k, 2)>>)"},
+    {"type-mismatch", "fn f(k: key, x: real) = x * <<k>>"},
+    {"type-mismatch", "fn f(k: key) = k\nfn g(x: int) = f(<<x>>)"},
+    {"argument-count", "fn f(x: real) = dropout<<(x, rate = 0.5)>>"},
+    {"shape-mismatch", "fn f[n, m](k: key, p: real[n]) = bernoulli(k, <<p>>, [m])"},
     {"collective-outside-model", "fn f(x: real) = <<batch_sum(x)>>"},
     {"collective-under-condition", "model M { param w: real  fn f(x: real) = if x > 0 { <<batch_mean(x)>> } else { 0 } }"},
     {"collective-in-derivative", "model M { param w: real  fn f(x: real) = batch_mean(x)^2\n fn g(x: real) = <<grad(f)>>(x) }"},
