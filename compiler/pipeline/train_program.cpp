@@ -365,7 +365,7 @@ std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
   return state;
 }
 
-Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std::byte* state, std::byte* next) const {
+Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std::byte* state, std::byte* next, runtime::ThreadPool* pool) const {
   using Step = int32_t (*)(const dlc_ctx*, int64_t, const int64_t*, const void* const*, int64_t, const double*, const double*, const void*, void*,
                            double*, void*);
   static_assert(sizeof(Step) == sizeof(void*));
@@ -378,6 +378,7 @@ Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std:
   dlc_error error{};
   dlc_ctx ctx{};
   ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
+  if (pool) ctx.parallel_for = runtime::ThreadPool::parallel_for, ctx.user = pool;
   const int32_t code = f(&ctx, window.n, window.rows, window.tables.data(), static_cast<int64_t>(window.key), window.scales.data(),
                          window.hyper.data(), state, next, losses, memory);
   if (code != DLC_OK) return error.code = code, Error{run_time_error_text(error)};

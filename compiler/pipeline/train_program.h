@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "codegen/codegen.h"
 #include "pipeline/compilation.h"
+#include "runtime/threads/pool.h"
 
 namespace dlc {
 
@@ -54,8 +55,10 @@ class TrainProgram {
   struct Losses {
     double data = 0, regulariser = 0;
   };
-  /// state → next, two buffers of state_bytes() aligned to 64. The error is a run-time error's text.
-  Result<Losses> step(const Window& window, const std::byte* state, std::byte* next) const;
+  /// state → next, two buffers of state_bytes() aligned to 64. The error is a run-time error's text. With a pool a large
+  /// model's blocks run on its threads; the bits are the same.
+  Result<Losses> step(const Window& window, const std::byte* state, std::byte* next, runtime::ThreadPool* pool = nullptr) const;
+  bool is_parallel() const { return step_.is_parallel(); }
   /// The data part of the objective, training off, over all rows of the tables.
   Result<double> loss(const std::vector<const void*>& tables, int64_t n, std::span<const double> scales, const std::byte* state) const;
   /// [n, prediction_width()] as doubles.

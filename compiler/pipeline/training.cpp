@@ -164,7 +164,7 @@ Result<bool> Training::step() {
   w.scales = scales(tables_[0], w.rows, w.n);
   const auto t = static_cast<double>(updates_ + 1);
   w.hyper = {learning_rate(), 1 - std::pow(spec_.optimizer.beta1, t), 1 - std::pow(spec_.optimizer.beta2, t)};
-  auto losses = program_.step(w, state_, other_);
+  auto losses = program_.step(w, state_, other_, pool_.get());
   if (!losses) return losses.error();
   const double objective = losses->data + losses->regulariser;
   if (!std::isfinite(objective))

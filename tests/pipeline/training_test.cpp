@@ -66,6 +66,41 @@ TEST(Training, GoesOnWhereItStopped) {
   EXPECT_FALSE(other.training->resume(kData + "/wdbc.csv"));
 }
 
+// 784-128-10 on data of its own making: large enough for blocks to go to threads. 150 rows are a whole wave of blocks of 16 and
+// a bit, the last one not full.
+std::string digits(const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  std::ofstream file(folder + "/digits.csv");
+  for (int j = 0; j < 784; ++j) file << 'p' << j << ',';
+  file << "label\n";
+  for (int i = 0; i < 150; ++i) {
+    for (int j = 0; j < 784; ++j) file << (i * 31 + j * 17 + i * j) % 97 / 97.0 << ',';
+    file << i % 10 << '\n';
+  }
+  return "model Mlp[D, H, K] {\n  param W1: f32[H, D] ~ he_normal()\n  param b1: f32[H] = 0\n  param W2: f32[K, H] ~ glorot_uniform()\n  param b2: f32[K] = 0\n"
+         "  fn predict(x: f32[D]) -> f32[K] = W2 @ dropout(relu(W1 @ x + b1), rate = 0.2) + b2\n"
+         "  loss(x: f32[D], y: int) -> f32 = -dot(one_hot(y, K), log_softmax(predict(x)))\n}\n"
+         "train Mlp[D = 784, H = 128, K = 10] {\n  data csv(\"digits.csv\") { x = columns(0..784)  y = column(\"label\") }\n"
+         "  objective mean(loss) + 1e-4 * l2(W1)  optimizer adam(lr = 1e-3)  batch 140  epochs 3  seed 1\n}\n";
+}
+
+TEST(Training, IsTheSameForEveryNumberOfThreads) {
+  const std::string folder = own_path("digits"), text = digits(folder);
+  TestRun one(text, {}, folder);
+  ASSERT_TRUE(one.training->program().is_parallel());
+  one.all();
+  for (const int n : {2, 3, 8}) {
+    TestRun many(text, {}, folder);
+    many.training->use_threads(n);
+    many.all();
+    EXPECT_EQ(many.state(), one.state()) << n;
+  }
+  TestRun small(text, [](TrainSpec& s) { s.batch = 32, s.accumulate = 4; }, folder), large(text, [](TrainSpec& s) { s.batch = 128; }, folder);
+  small.training->use_threads(2);
+  small.all(), large.all();
+  EXPECT_EQ(small.state(), large.state());
+}
+
 // ---- optimizers, against their formulas in double
 
 const std::string kQuadratic =
