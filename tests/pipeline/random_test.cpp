@@ -129,6 +129,18 @@ TEST(Random, IsTheSameInEveryEngine) {
   }
 }
 
+TEST(Random, PredictionsDrawForEachRow) {
+  const std::string folder = own_path("rows");
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/x.csv") << "x\n1\n1\n1\n1\n";
+  TestRun run("model M {\n  param w: f64 = 2\n  fn predict(x: f64) -> f64 = w * x + normal(key)\n  loss(x: f64) -> f64 = predict(x)^2\n}\n"
+              "train M { data csv(\"x.csv\") { x = column(\"x\") }  objective mean(loss)  optimizer sgd  epochs 1 }\n", {}, folder);
+  const double x[4] = {1, 1, 1, 1};
+  const auto y = run.training->program().predict({x}, 4, run.training->state());
+  ASSERT_TRUE(y);
+  EXPECT_EQ(std::set<double>(y->begin(), y->end()).size(), 4u);
+}
+
 // A variational autoencoder in small: z = μ + σ ε with ε from the example's key (Kingma & Welling 2014).
 const std::string kAutoencoder =
     "model Vae[D, Z] {\n  param E: f32[Z, D] ~ glorot_uniform()\n  param S: f32[Z, D] ~ glorot_uniform()\n"
