@@ -53,7 +53,7 @@ class Support {
     if (in.op == "call"_op) return check(m_[in.attr].func);
     if (op_row(in.op).kind == OpKind::elementwise || op_row(in.op).kind == OpKind::reduction) return std::nullopt;
     static constexpr OpId kKnown[] = {"const"_op, "size"_op, "tuple"_op, "get"_op, "if"_op, "view"_op, "view_adjoint"_op,
-                                      "sum"_op, "reshape"_op, "cumsum"_op, "stack"_op, "matmul"_op, "iota"_op, "param"_op};
+                                      "sum"_op, "batch_sum"_op, "reshape"_op, "cumsum"_op, "stack"_op, "matmul"_op, "iota"_op, "param"_op};
     for (OpId known : kKnown)
       if (in.op == known) return std::nullopt;
     return Error{fmt::format("`{}` holds `{}`, which has no native code", f.name, op_row(in.op).name)};
