@@ -354,6 +354,7 @@ bool Parser::parse_body(Form form, Body& body) {
   if (form == Form::call && token().kind == Kind::function) return parse_call(body);
   if (form == Form::constant && !is_generic) return body.has_attr = true, parse_literal(body.literal);
   if (form == Form::size && !is_generic) return body.has_attr = true, parse_dim(a.dims.emplace_back());
+  if (form == Form::map && take_word("examples")) a.ints = {1};
   if (form == Form::map && is_mark("["))
     return body.has_attr = true, parse_dims(a.dims) && parse_operands(body.operands);
   if (token().kind == Kind::value && !parse_operands(body.operands)) return false;

@@ -327,7 +327,8 @@ bool Printer::print_special(const Inst& in, Form form) {
       out_ += ')';
       return true;
     case Form::map:
-      out_ += ' ';
+      if (!a.ints.empty() && a.ints != std::vector<int64_t>{1}) return false;
+      out_ += a.ints.empty() ? " " : " examples ";
       print_dims(a.dims);
       print_operands(in);
       return true;

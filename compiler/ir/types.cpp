@@ -41,7 +41,7 @@ int dtype_bytes(DType d) {
     case DType::f32: return 4;
     case DType::f64: case DType::i64: return 8;
     case DType::b1: return 1;
-    case DType::key: return 16;
+    case DType::key: return 8;
     case DType::tuple: return 0;
   }
   return 0;

@@ -16,7 +16,8 @@ bool is_scalar(const Type& t, DType d) { return t.dtype == d && t.dims.empty(); 
 
 bool Verifier::check_form(ValueId v, Form form) {
   const Inst& in = f_[v];
-  const bool wants_attr = form != Form::plain && form != Form::tuple && form != Form::if_region && form != Form::stack;
+  const bool wants_attr = form != Form::plain && form != Form::tuple && form != Form::if_region && form != Form::stack &&
+                          form != Form::batch_sum;
   if (wants_attr && !in.attr) return fail(v, "has no attribute");
   if (!wants_attr && form != Form::plain && in.attr) return fail(v, "has an attribute");
   switch (form) {
@@ -45,6 +46,9 @@ bool Verifier::check_form(ValueId v, Form form) {
     case Form::arg_extreme: return check_reduction(v, form);
     case Form::reshape: return check_reshape(v);
     case Form::cumsum: return check_cumsum(v);
+    case Form::batch_sum:
+      if (!is_number(operand_type(v, 0).dtype)) return fail(v, "does not sum {}", operand_type_text(v, 0));
+      return expect_type(v, operand_type(v, 0).dtype, operand_type(v, 0).dims);
     case Form::stack: return check_stack(v);
     case Form::matmul: return check_matmul(v);
     case Form::iota: return check_iota(v);
@@ -211,6 +215,7 @@ bool Verifier::check_map(ValueId v) {
   const Inst& in = f_[v];
   const Attr& a = attr(in);
   if (a.dims.empty()) return fail(v, "has no extents");
+  if (!a.ints.empty() && (a.ints != std::vector<int64_t>{1} || a.dims.size() != 1)) return fail(v, "is over examples with one index, or it is not");
   if (!check_captures(v, in.first_block, a.dims.size(), 0)) return false;
   const Block& body = f_[in.first_block];
   for (size_t k = 0; k < a.dims.size(); ++k)

@@ -35,7 +35,9 @@
 // while    operands: k carried values, captures; two blocks with these as parameters: the condition, then the body.
 //          dims = {@max_iters(…)}, or none: when that many steps have been made and the condition holds still, that is
 //          error DLC_MAX_ITERS.
-// map      attr dims = extents of the box; block parameters: one int per extent, then the captures (operands).
+// batch_sum the same type; Σ over the examples of the batch, for each of them. What `batch` finds outside a map over
+//          examples stays as it is, and means the operand: the batch is then one example.
+// map      attr dims = extents of the box, ints = {1} where its one index runs over the examples of a batch; block parameters: one int per extent, then the captures (operands).
 //          The result has the box's axes first (a tuple: every leaf has).
 // if       operands: condition, captures; two blocks whose parameters are the captures.
 // call     attr func and dims (sizes of the callee's size_vars, in order); operands are the arguments, then the sizes of

@@ -218,6 +218,12 @@ ValueId Builder::end_map(BlockId body, const std::vector<DimId>& extents, std::s
   return append(func(), block_, in, captures);
 }
 
+ValueId Builder::end_example_map(BlockId body, DimId n_examples, std::span<const ValueId> captures, Loc loc) {
+  const ValueId v = end_map(body, {n_examples}, captures, loc);
+  func()[v].attr = m_.intern({.ints = {1}, .dims = {n_examples}});
+  return v;
+}
+
 BlockId Builder::begin_for(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc) {
   Func& f = func();
   const BlockId block{static_cast<int32_t>(f.blocks.size())};

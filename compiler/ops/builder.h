@@ -54,6 +54,8 @@ class Builder {
   /// reduction rows: "sum"_op, "prod"_op, "max_over"_op, …; empty axes: x itself.
   ValueId reduce(OpId op, ValueId x, std::vector<int> axes, Loc loc);
   ValueId cumsum(ValueId x, int axis, bool reverse, Loc loc);
+  /// Over the examples of the batch; `batch` makes it a sum over the axis of the map that runs over them.
+  ValueId batch_sum(ValueId x, Loc loc);
   ValueId matmul(ValueId a, ValueId b, MatmulRanks ranks, Loc loc);
   ValueId stack(std::span<const ValueId> rows, Loc loc);
   ValueId iota(DimId extent, Loc loc);
@@ -80,6 +82,8 @@ class Builder {
   /// Parameters: extents.size() ints (named), then the captures.
   BlockId begin_map(const std::vector<DimId>& extents, std::span<const StrId> names, std::span<const ValueId> captures, Loc loc);
   ValueId end_map(BlockId body, const std::vector<DimId>& extents, std::span<const ValueId> captures, Loc loc);
+  /// … whose one index runs over the examples of a batch: `batch_sum` in its body is a sum over it.
+  ValueId end_example_map(BlockId body, DimId n_examples, std::span<const ValueId> captures, Loc loc);
   /// Loops: make the blocks (parameters: a `for`'s step, the carried values, the captures), fill them, set their results
   /// (the body's: `joined` of the carried values), then append. `bound` of a `while` is its `@max_iters`.
   BlockId begin_for(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc);

@@ -9,6 +9,9 @@
 //   after:   %wt = view %W (transposed)   %z = matmul %X, %wt
 //
 // A call that varies becomes a call of the callee's own batched version (made once per set of varying arguments).
+// In a map over examples `batch_sum` is a sum over that axis, and what it gives varies with it no more; so the derivative,
+// which is taken afterwards, is that of the whole batch's objective. Elsewhere it is left for who inlines this function.
+//
 // An `if` on a condition that varies computes both sides and selects; subscripts under it are guarded, and AD's
 // strong zeros keep the untaken side's infinities out. A loop carries what varies; see lift_loop.
 #include <algorithm>
@@ -132,6 +135,7 @@ class BatchPass {
     if (in.op == "get"_op) return operands[0].fields[static_cast<size_t>(m_[in.attr].ints[0])];
     const Axes axes = all_axes(operands);
     if (in.op == "call"_op) return lift_call(b, in, operands, axes);
+    if (in.op == "batch_sum"_op && examples_ >= 0) return lift_batch_sum(b, in, operands[0]);
     std::vector<ValueId> ready;
     if (axes == 0) {
       for (const Lifted& x : operands) ready.push_back(x.value);
@@ -140,6 +144,14 @@ class BatchPass {
     if (in.op == "matmul"_op) return lift_matmul(b, in, operands);
     for (const Lifted& x : operands) ready.push_back(expand(b, x, axes, in.loc));
     return {lift_array_op(b, in, ready, count(axes)), axes, {}, false};
+  }
+
+  // Σ over the examples: what is the same for all of them counts as often as there are any.
+  Lifted lift_batch_sum(Builder& b, const Inst& in, const Lifted& x) {
+    if (x.axes >> examples_ & 1) return {b.sum(x.value, {position(x.axes, examples_)}, in.loc), x.axes & ~(Axes{1} << examples_), {}, false};
+    const Type t = b.type(x.value);
+    const ValueId n = b.convert(b.size(box_[static_cast<size_t>(examples_)], in.loc), t.dtype, in.loc);
+    return {b.op("mul"_op, {x.value, n}, in.loc), x.axes, {}, false};
   }
 
   // Ops whose own axes simply move behind `n` box axes.
@@ -160,6 +172,7 @@ class BatchPass {
       shape.insert(shape.end(), own.begin(), own.end());
       return b.reshape(x[0], std::move(shape), in.loc);
     }
+    if (in.op == "batch_sum"_op) return b.batch_sum(x[0], in.loc);
     if (in.op == "cumsum"_op) return b.cumsum(x[0], static_cast<int>(ints[0]) + n, ints[1] != 0, in.loc);
     if (in.op == "stack"_op) {
       const ValueId stacked = b.stack(x, in.loc);  // [k, box…, own…] → [box…, k, own…]
@@ -261,6 +274,7 @@ class BatchPass {
     const std::vector<Lifted> captures = lifted_operands(v);
     const Block& body = old_[in.first_block];
     box_.insert(box_.end(), extents.begin(), extents.end());
+    if (!m_[in.attr].ints.empty()) examples_ = outer;
     for (size_t k = 0; k < extents.size(); ++k) {
       const ValueId param = body.params[k];
       at(param) = {b.iota(extents[k], in.loc), Axes{1} << (static_cast<size_t>(outer) + k), {}, false};
@@ -274,6 +288,7 @@ class BatchPass {
     const Axes own = ((Axes{1} << extents.size()) - 1) << outer;
     const Lifted result = with_axes(b, inside, own, in.loc);
     box_.resize(static_cast<size_t>(outer));
+    if (examples_ == outer) examples_ = -1;
     return result;
   }
 
@@ -642,6 +657,7 @@ class BatchPass {
   // What is computed for an index may not be wanted there: the other side of a branch, a step after a loop's last.
   enum class Speculation : uint8_t { none, branch, loop };
   Speculation speculation_ = Speculation::none;
+  int examples_ = -1;  // the axis of the box that runs over examples
   bool failed_ = false;
 };
 

@@ -167,7 +167,7 @@ class Decider {
   }
 
   static bool is_inlinable(OpId op) {
-    return op_row(op).kind == OpKind::elementwise || op == "view"_op || op == "iota"_op;
+    return op_row(op).kind == OpKind::elementwise || op == "view"_op || op == "iota"_op || op == "batch_sum"_op;
   }
   static bool is_compute(OpId op) { return op != "param"_op && op != "reshape"_op && op != "tuple"_op && op != "get"_op; }
 

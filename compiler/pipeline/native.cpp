@@ -149,7 +149,7 @@ void add_input(const InterpValue<double>& v, const std::function<void*(size_t)>&
   switch (v.dtype) {
     case DType::f64: copy_to<double>(add(8 * n), v.floats); break;
     case DType::f32: copy_to<float>(add(4 * n), v.floats); break;
-    case DType::i64: copy_to<int64_t>(add(8 * n), v.ints); break;
+    case DType::i64: case DType::key: copy_to<int64_t>(add(8 * n), v.ints); break;
     case DType::b1: copy_to<uint8_t>(add(n), v.ints); break;
     default: break;
   }
@@ -235,7 +235,7 @@ InterpValue<double> Native::collect(const Cells& cells, TypeId id, size_t& leaf,
   switch (v.dtype) {
     case DType::f64: copy_from<double>(memory, n, v.floats); break;
     case DType::f32: copy_from<float>(memory, n, v.floats); break;
-    case DType::i64: copy_from<int64_t>(memory, n, v.ints); break;
+    case DType::i64: case DType::key: copy_from<int64_t>(memory, n, v.ints); break;
     case DType::b1: copy_from<uint8_t>(memory, n, v.ints); break;
     default: break;
   }

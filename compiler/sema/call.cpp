@@ -15,7 +15,8 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
     const auto kind = derivative_kind(str(callee.name));
     const bool is_declared = find(callee.name) || top_level(callee.name);
     if (kind && !is_declared) return lower_derivative(*kind, e);
-    if (model_ >= 0 && !is_declared && str(callee.name) == "dropout") return lower_dropout(e);
+    if (!is_declared && str(callee.name) == "dropout") return lower_dropout(e);
+    if (!is_declared && is_collective(callee.name)) return lower_collective(e, str(callee.name) == "batch_mean");
     return call_value(lookup_function(callee.name, callee.span), nullptr, e, want);
   }
   if (callee.kind == ExprKind::index) {
@@ -316,7 +317,7 @@ Val Lowering::call_func(FuncId func, const Expr* sizes, std::span<const Argument
   }
   std::vector<DimId> given;
   for (StrId v : f.size_vars) given.push_back(bound[v]);
-  return value(b().call(func, std::move(given), operands, loc(call.span)));
+  return after_call(func, value(b().call(func, std::move(given), operands, loc(call.span))), call.span);
 }
 
 }  // namespace dlc::sema

@@ -106,6 +106,14 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   }
   if (!has_function) return bad(call.mark, fmt::format("`{}` takes the function to differentiate", word));
   if (!f) return {};
+  if (is_own(f) && !a_.is_generic(f.function)) {
+    const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
+    if (base && a_.collectives.contains(base)) {
+      fail(sema_error("collective-in-derivative"), call.span, fmt::format("`{}` inside the model would be that of one example, and the function looks at its whole batch", word))
+          .label(a_.m[base].loc.span, "it reaches `batch_mean`, `batch_sum` or `update`");
+      return {};
+    }
+  }
   spec.base = f.function;
   const Val result = a_.function_value(std::move(spec));
   // A function that is the same for all callers can be checked here, called or not.

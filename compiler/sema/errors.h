@@ -57,6 +57,26 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "A `train` block needs `data`, `objective` and `optimizer`, and its data a field for every parameter of the losses that it trains."},
     {"key-outside-model", "`key` is the random key that a model's functions are given in training; elsewhere there is none."},
 
+    {"collective-outside-model",
+     "`batch_mean(e)` and `batch_sum(e)` run over the examples of the batch that a training step works on. Only a model's functions are "
+     "written for one example of a batch; elsewhere use `mean` and `sum` of an array."},
+    {"collective-under-condition",
+     "`batch_mean`, `batch_sum` and `update` may not stand under a condition, nor be reached by a call that does: what one example computes needs "
+     "all of its batch to get there. `if training` is no such condition, it is decided when the program is compiled."},
+    {"collective-in-derivative",
+     "`grad` and its kin inside a model differentiate one example's function, and here that function reaches `batch_mean`, `batch_sum` or `update`, "
+     "which belong to the whole batch. The derivative by the parameters, which training takes, is that of the whole batch's objective."},
+    {"accumulated-collectives",
+     "A model with `batch_mean`, `batch_sum` or `update` sees as many examples at a time as `batch` says, so `batch 32 accumulate 4` is another "
+     "training than `batch 128`. Without them the two agree to the last bit. A note, not an error.", Severity::note},
+    {"not-a-state",
+     "`update r = e` sets a `state` of the model, declared as `state r: T = e`. Parameters are set by the optimizer, variables by `v = e`."},
+    {"misplaced-update", "`update` is a statement of a model function's own body: it may not stand in an index's body, nor be reached by a call that does."},
+    {"update-twice", "A state gets one new value in a training step, and here are two: by two `update`s, or by two calls of a function that updates it."},
+    {"update-of-example",
+     "The new value of a state is the same for all examples of a batch, so it is built from `batch_mean`, `batch_sum`, states and parameters "
+     "only, and from nothing that is one example's own: its data, its key."},
+
     // ---- types
     {"type-mismatch",
      "A value has another type than its place wants: an argument another than the parameter, a result another than declared, a `bool` where a "

@@ -238,6 +238,7 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
 
 Val Lowering::lower_if(ExprId id, TypeId want) {
   const Expr& e = ast_[id];
+  if (const auto holds = static_condition(e.a); holds && e.c) return lower_branch(*holds ? e.b : e.c, want);
   if (is_literal(e.b) && is_literal(e.c)) {
     const Val condition = lower(e.a);
     const Shape s = shape_of(condition);

@@ -101,7 +101,7 @@ bool Lowering::lower_function(const Fn& fn) {
         if (have[k] != want[k]) label_sizes(d, have[k]), label_sizes(d, want[k]);
     }
   }
-  if (result) b().set_result(result);
+  if (result) b().set_result(with_updates(result, span));
   return result && !failed_;
 }
 
@@ -118,7 +118,7 @@ void Lowering::lower_statement(const Stmt& s) {
     case StmtKind::if_: lower_if_region(s.value, {}, false); return;
     case StmtKind::for_: return lower_for(s);
     case StmtKind::while_: return lower_while(s);
-    case StmtKind::update: unsupported(s.span, "`update` is"); return;
+    case StmtKind::update: return lower_update(s);
     case StmtKind::break_:
     case StmtKind::return_: return;  // lower_statements takes these
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/diagnostic.h"
@@ -18,6 +19,8 @@
 #include "syntax/ast.h"
 
 namespace dlc::sema {
+
+struct BuiltinCall;
 
 /// A declared `fn` and what became of it, per float type.
 struct FnEntry {
@@ -52,7 +55,7 @@ struct ModelEntry {
     int32_t plain = -1, training = -1;
   };
   std::vector<Forms> functions;
-  std::vector<const ModelItem*> params;
+  std::vector<const ModelItem*> params, states;
   bool draws = false;           // in training: `dropout` or `key` occurs
   bool key_in_predict = false;  // `key` occurs
   bool failed = false;
@@ -102,6 +105,8 @@ class Analysis {
   Diagnostics* diagnostics;  // swapped for a scratch one while a type is only being asked for
   FileModels& file_models;
   std::unordered_map<StrId, TopLevel> top;
+  std::unordered_set<FuncId> collectives;               // functions that reach `batch_mean`, `batch_sum` or `update`
+  std::unordered_map<FuncId, std::vector<int32_t>> updates;  // of functions for training: states whose new values they return, behind their own result
   std::deque<FnEntry> functions;
   std::deque<ModelEntry> models;
   std::deque<ConstEntry> constants;
@@ -147,6 +152,7 @@ struct Region {
   BlockId first, second;   // second: the other block of an `if`
   bool in_second = false;
   bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
+  bool is_open_loop = false;  // a loop whose number of steps no size tells
   bool is_map = false;     // index notation: what it computes for one index cannot be seen by another
   std::vector<ValueId> captures;
   std::unordered_map<int32_t, std::pair<ValueId, ValueId>> params;  // by captured value; in first, in second
@@ -216,10 +222,11 @@ class Lowering {
   Val lower_statements(ExprId block, size_t from, const Rest* rest, const Purpose& purpose);
 
   // ---- model.cpp: functions of models
-  /// What is lowered next belongs to this model.
-  void enter_model(int32_t model, bool is_training, bool has_key = true) { model_ = model, is_training_ = is_training, has_key_ = has_key; }
+  /// What is lowered next belongs to this model; `has_run` false: a term in its parameters, which sees neither keys nor states.
+  void enter_model(int32_t model, bool is_training, bool has_run = true) { model_ = model, is_training_ = is_training, has_run_ = has_run; }
   bool declare_model_names();
   TypeId params_type();
+  TypeId states_type();
   std::optional<Distribution> lower_distribution(ExprId e);
   ValueId lower_param_value(const ModelItem& item);
   std::optional<double> plain_number(ExprId e);
@@ -435,8 +442,25 @@ class Lowering {
   Val model_value(StrId name, Span span);              // `training`, `key`
   bool is_own(const Val& f) const;                     // of the model we are in, or derived from one of its functions
   void add_hidden_arguments(std::vector<Argument>& out);
-  Val fresh_key(Span span);
+  // ---- random.cpp: keys and what is drawn from them; keys are ints here, the bits of a value of type `key`
+  ValueId fresh_key(Span span);
+  ValueId key_of(const Argument& a, std::string_view name);
+  ValueId unit_draw(ValueId key, ValueId place, DType dtype, bool is_open, Loc l);
+  ValueId places(const std::vector<DimId>& sizes, Span span);
+  Val draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes);
+  Val split_key(const BuiltinCall& c, const std::vector<DimId>& sizes);
   Val lower_dropout(const Expr& call);
+
+  // ---- batch.cpp: what connects a model to the batch and to the run
+  std::optional<bool> static_condition(ExprId e);      // `training`, `not training`
+  bool is_collective(StrId name) const { return str(name) == "batch_mean" || str(name) == "batch_sum"; }
+  Val lower_collective(const Expr& call, bool is_mean);
+  ValueId over_batch(ValueId x, bool is_mean, Span span);
+  bool enter_collective(Span span, std::string_view what);
+  void lower_update(const Stmt& s);
+  bool add_update(int32_t state, ValueId value, Span span);
+  Val after_call(FuncId func, Val result, Span span);
+  ValueId with_updates(ValueId result, Span span);
 
   Analysis& a_;
   const Ast& ast_;
@@ -446,8 +470,14 @@ class Lowering {
   bool stopped_ = false;  // something unsupported was met: what follows it would only give follow-up errors
   TypeId result_type_;    // declared, or absent
   int32_t model_ = -1;    // index into Analysis::models: what we lower belongs to it
-  bool is_training_ = false, has_key_ = false;
-  ValueId params_, key_;  // the model's hidden parameters
+  bool is_training_ = false, has_run_ = false;
+  ValueId params_, states_, key_;  // the model's hidden parameters
+  struct Update {
+    int32_t state;
+    ValueId value;
+    Span span;
+  };
+  std::vector<Update> updates_;
   int n_draws_ = 0;       // places that drew random numbers so far
   std::vector<Region> regions_;
   std::vector<Binding> bindings_;

@@ -13,6 +13,7 @@ std::optional<DType> scalar_type(std::string_view name, DType real, DType float_
   if (name == "f64") return DType::f64;
   if (name == "int") return DType::i64;
   if (name == "bool") return DType::b1;
+  if (name == "key") return DType::key;
   if (name == "real") return real;
   if (name == "float") return float_type;
   return std::nullopt;
@@ -43,8 +44,7 @@ TypeId Lowering::lower_type(TypeExprId id, int depth) {
   const auto dtype = scalar_type(str(t.name.id), a_.options.real, float_type_);
   if (!dtype) {
     if (const TopLevel* top = top_level(t.name.id); top && top->kind == TopLevel::Kind::unsupported) return failed_ = true, TypeId{};
-    if (str(t.name.id) == "key") return unsupported(t.span, "random keys are"), TypeId{};
-    constexpr std::string_view kNames[] = {"f32", "f64", "int", "bool", "real", "float"};
+    constexpr std::string_view kNames[] = {"f32", "f64", "int", "bool", "key", "real", "float"};
     Diagnostic& d = fail(sema_error("unknown-type"), t.name.span, fmt::format("the type `{}` is not declared", str(t.name.id)));
     if (const std::string_view near = nearest_name(str(t.name.id), kNames); !near.empty())
       d.help(fmt::format("did you mean `{}`?", near));
