@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "ad/checkpoints.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -79,7 +80,10 @@ class ReverseSweep : public Sweep {
   void step_linear(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const std::vector<ValueId> mapped = operands(v);
-    for (int k = 0; k < in.n_operands; ++k) {
+    const bool stores = in.op == "put"_op || in.op == "add_at"_op;
+    for (int n = 0; n < in.n_operands; ++n) {
+      // What was stored is read from the cotangent before that is changed there: then it can be changed in place.
+      const int k = stores ? in.n_operands - 1 - n : n;
       const ValueId x = source.operand(v, k);
       if (!depends(x, 0) || !is_float_value(x)) continue;
       const ValueId x_bar = row(v).transpose(b, in, mapped, k, leaves(v)->value, loc);
@@ -197,10 +201,29 @@ class ReverseSweep : public Sweep {
   //
   // What of the tape the way back does not read is dropped by dce. A `while` counts its steps beside.
 
-  struct Tape {
-    ValueId count;                // of the steps that were made
-    std::vector<ValueId> values;  // per carried value; none where the number of steps has no bound
+  // An array of which a step changes elements only, `v[i] = e`, has no row of its own per step: kept is what stood there
+  // before, and where. On the way back it is carried itself, from its last value on, and every step is undone.
+
+  struct Store {                         // one `put` or `add_at` of such an array, in the order of the body
+    ValueId old;                         // tape of what stood there
+    std::vector<ValueId> subscripts;     // tapes
+    Bounds bounds = Bounds::inside;
   };
+  struct Tape {
+    ValueId count;                       // of the steps that were made
+    bool has_values = false;             // false: the number of steps has no bound
+    std::vector<ValueId> values;         // per carried value; absent where there are stores
+    std::vector<std::vector<Store>> stores;
+    std::vector<ValueId> last;           // per carried value: what it is after the loop
+  };
+
+  /// The stores by which a step makes carried value `k` of the one before; empty: it is made otherwise.
+  std::vector<ValueId> stores_of(const Block& body, size_t n, size_t k, ValueId param) const {
+    ValueId v = n == 1 ? body.result : source[body.result].op == "tuple"_op ? source.operand(body.result, static_cast<int>(k)) : ValueId{};
+    std::vector<ValueId> chain;
+    while (v && (source[v].op == "put"_op || source[v].op == "add_at"_op)) chain.insert(chain.begin(), v), v = source.operand(v, 0);
+    return v == param ? chain : std::vector<ValueId>{};
+  }
 
   void copy_region(Builder& b, ValueId v) override {
     const Inst in = source[v];
@@ -282,32 +305,50 @@ class ReverseSweep : public Sweep {
     }
     Inst loop = in;
     loop.op = "for"_op, loop.first_block = body, loop.n_blocks = 1;
-    LoopOptions options = loop_options(m, in.attr);
+    LoopOptions options = loop_options(m, in.attr);  // what it is to keep, too
     options.bound = m.types.dims.variable(steps);
     loop.attr = loop_attr(m, static_cast<size_t>(shape.n_carried), options);
     f.blocks[0].result = append(f, BlockId{0}, loop, operands);
     return m.derived[key] = m.add(std::move(f));
   }
 
+  /// A tape is an array with a row per step: of the carried values, or of what stores overwrite and their subscripts.
+  struct Recording {
+    std::vector<ValueId> initial;  // zeros, in the order in which the loop carries them
+    DimId bound;
+    ValueId add(Builder& b, TypeId row, Loc loc) {
+      const Type t = b.types()[row];
+      std::vector<DimId> dims{bound};
+      dims.insert(dims.end(), t.dims.begin(), t.dims.end());
+      initial.push_back(b.zeros(b.types().array(t.dtype, std::move(dims)), loc));
+      return initial.back();
+    }
+  };
+
   void copy_loop(Builder& b, ValueId v, const RegionShape& shape, const LoopOptions& options) {
     const Inst in = source[v];
     const bool is_for = in.op == "for"_op;
-    const auto n = static_cast<size_t>(shape.n_carried);
+    const auto n = static_cast<size_t>(shape.n_carried), own = static_cast<size_t>(shape.own_params);
+    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     std::vector<ValueId> carried, captures;
     for (size_t k = 0; k < n; ++k) carried.push_back(at(source.operand(v, shape.own_operands + static_cast<int>(k))));
     if (!is_for) carried.push_back(b.constant_int(0, in.loc));
     const size_t first_tape = carried.size();
-    for (size_t k = 0; k < n && options.bound; ++k) {
-      const Type t = b.type(carried[k]);
-      std::vector<DimId> dims{options.bound};
-      dims.insert(dims.end(), t.dims.begin(), t.dims.end());
-      carried.push_back(b.zeros(m.types.array(t.dtype, std::move(dims)), in.loc));
+    // A `while` that is to keep less is cut like a `for`, which it is once its steps are counted.
+    const bool is_cut = !is_for && (options.every != 0 || options.memory != 0);
+    Recording tapes{{}, is_cut ? DimId{} : options.bound};
+    std::vector<std::vector<ValueId>> stores(n);
+    for (size_t k = 0; k < n && tapes.bound; ++k) {
+      stores[k] = stores_of(body, n, k, body.params[own + k]);
+      if (stores[k].empty()) tapes.add(b, source[body.params[own + k]].type, in.loc);
+      for (ValueId store : stores[k])
+        for (int o = 1; o < source[store].n_operands; ++o) tapes.add(b, source[source.operand(store, o)].type, in.loc);
     }
+    carried.insert(carried.end(), tapes.initial.begin(), tapes.initial.end());
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
     const Builder::WhileBlocks blocks = is_for ? Builder::WhileBlocks{{}, b.begin_for(carried, captures, in.loc)} : b.begin_while(carried, captures, in.loc);
     const auto enter = [&](Builder& nested, const Block& inner) {
       const std::vector<ValueId> made = nested.func()[nested.block()].params;
-      const auto own = static_cast<size_t>(shape.own_params);
       for (size_t k = 0; k < own + n; ++k) at(inner.params[k]) = made[k];
       for (size_t k = own + n; k < inner.params.size(); ++k) at(inner.params[k]) = made[k + carried.size() - n];
       return std::vector<ValueId>(made.begin() + static_cast<ptrdiff_t>(own), made.begin() + static_cast<ptrdiff_t>(own + carried.size()));
@@ -319,31 +360,55 @@ class ReverseSweep : public Sweep {
       copy_body(test, condition);
       test.set_result(at(condition.result));
     }
-    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     Builder nested = b.in(blocks.body);
-    const std::vector<ValueId> own = enter(nested, body);
-    const ValueId step = is_for ? at(body.params[0]) : own[n];
-    std::vector<ValueId> tapes;
-    for (size_t k = 0; k + first_tape < carried.size(); ++k) tapes.push_back(nested.put(own[first_tape + k], own[k], std::span(&step, 1), Bounds::inside, in.loc));
-    copy_body(nested, body);
+    const std::vector<ValueId> inside = enter(nested, body);
+    const ValueId step = is_for ? at(body.params[0]) : inside[n];
+    std::vector<ValueId> rows(inside.begin() + static_cast<ptrdiff_t>(first_tape), inside.end());
+    const auto record = [&](size_t tape, ValueId value) { rows[tape] = nested.put(rows[tape], value, std::span(&step, 1), Bounds::inside, in.loc); };
+    std::unordered_map<int32_t, size_t> store_tape;  // by store: its first tape
+    size_t next = 0;
+    for (size_t k = 0; k < n && tapes.bound; ++k) {
+      if (stores[k].empty()) record(next++, inside[k]);
+      for (ValueId store : stores[k]) store_tape[store.i] = next, next += static_cast<size_t>(source[store].n_operands) - 1;
+    }
+    for (ValueId inner : body.body) {
+      if (const auto found = store_tape.find(inner.i); found != store_tape.end()) {
+        const std::vector<ValueId> given = operands(inner);
+        record(found->second, nested.index(given[0], std::span(given).subspan(2), bounds_of(m, source[inner]), in.loc));
+        for (size_t o = 2; o < given.size(); ++o) record(found->second + o - 1, given[o]);
+      }
+      copy(nested, inner);
+    }
     std::vector<ValueId> values;
     for (size_t k = 0; k < n; ++k) values.push_back(nested.part(at(body.result), n, k, in.loc));
     if (!is_for) values.push_back(nested.op("add"_op, {step, nested.constant_int(1, in.loc)}, in.loc));
-    values.insert(values.end(), tapes.begin(), tapes.end());
+    values.insert(values.end(), rows.begin(), rows.end());
     nested.set_result(nested.joined(values, in.loc));
     const ValueId all = is_for ? b.end_for(blocks.body, at(source.operand(v, 0)), carried, captures, options, in.loc)
                                : b.end_while(blocks, carried, captures, options, in.loc);
     std::vector<ValueId> parts;
     for (size_t k = 0; k < values.size(); ++k) parts.push_back(b.part(all, values.size(), k, in.loc));
     at(v) = n == 1 ? parts[0] : b.tuple(std::span(parts).first(n), in.type, in.loc);
-    tapes_[v.i] = {is_for ? at(source.operand(v, 0)) : parts[n], {parts.begin() + static_cast<ptrdiff_t>(first_tape), parts.end()}};
+    Tape& tape = tapes_[v.i] = {is_for ? at(source.operand(v, 0)) : parts[n], static_cast<bool>(tapes.bound), {}, {}, {}};
+    tape.last.assign(parts.begin(), parts.begin() + static_cast<ptrdiff_t>(n));
+    next = first_tape;
+    for (size_t k = 0; k < n && tapes.bound; ++k) {
+      tape.values.push_back(stores[k].empty() ? parts[next++] : ValueId{});
+      std::vector<Store>& kept = tape.stores.emplace_back();
+      for (ValueId store : stores[k]) {
+        const auto n_subscripts = static_cast<size_t>(source[store].n_operands) - 2;
+        const auto begin = parts.begin() + static_cast<ptrdiff_t>(next);
+        kept.push_back({*begin, {begin + 1, begin + 1 + static_cast<ptrdiff_t>(n_subscripts)}, bounds_of(m, source[store])});
+        next += 1 + n_subscripts;
+      }
+    }
   }
 
   void step_loop(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const RegionShape shape = region_shape(m, in);
     const Tape tape = tapes_.at(v.i);
-    if (tape.values.empty()) return step_unbounded_loop(b, v, shape, tape.count, loc);
+    if (!tape.has_values) return step_unbounded_loop(b, v, shape, tape.count, loc);
     const auto n = static_cast<size_t>(shape.n_carried), own = static_cast<size_t>(shape.own_params);
     const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     std::vector<size_t> active;                            // of the carried values
@@ -366,7 +431,16 @@ class ReverseSweep : public Sweep {
         carried.push_back(b.zeros(types[leaf], loc));
       }
     }
-    captures.insert(captures.end(), tape.values.begin(), tape.values.end());
+    const size_t first_undone = carried.size();
+    for (size_t k = 0; k < n; ++k)
+      if (!tape.values[k]) carried.push_back(tape.last[k]);
+    for (size_t k = 0; k < n; ++k) {
+      if (tape.values[k]) captures.push_back(tape.values[k]);
+      for (const Store& store : tape.stores[k]) {
+        captures.push_back(store.old);
+        captures.insert(captures.end(), store.subscripts.begin(), store.subscripts.end());
+      }
+    }
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
 
     for (bool is_known = false; !is_known;) {
@@ -379,7 +453,22 @@ class ReverseSweep : public Sweep {
       const ValueId step = nested.op("sub"_op, {last, made[0]}, loc);
       clear(body);
       if (own > 0) at(body.params[0]) = step;
-      for (size_t k = 0; k < n; ++k) at(body.params[own + k]) = nested.index(made[next++], std::span(&step, 1), Bounds::inside, loc);
+      std::vector<ValueId> undone;
+      for (size_t k = 0; k < n; ++k) {
+        const auto row = [&] { return nested.index(made[next++], std::span(&step, 1), Bounds::inside, loc); };
+        if (tape.values[k]) {
+          at(body.params[own + k]) = row();
+          continue;
+        }
+        std::vector<std::pair<ValueId, std::vector<ValueId>>> stores;
+        for (const Store& store : tape.stores[k]) {
+          stores.emplace_back(row(), std::vector<ValueId>{});
+          for (size_t o = 0; o < store.subscripts.size(); ++o) stores.back().second.push_back(row());
+        }
+        ValueId x = made[1 + first_undone + undone.size()];
+        for (size_t o = stores.size(); o-- > 0;) x = nested.put(x, stores[o].first, stores[o].second, tape.stores[k][o].bounds == Bounds::guarded ? Bounds::guarded : Bounds::inside, loc);
+        undone.push_back(at(body.params[own + k]) = x);
+      }
       for (size_t k = own + n; k < body.params.size(); ++k) at(body.params[k]) = made[next++];
       copy_body(nested, body);
       for (size_t k = 0; k < captured.size(); ++k) {
@@ -399,6 +488,7 @@ class ReverseSweep : public Sweep {
       std::vector<Carried> totals;
       for (const auto& [operand, leaf] : captured) totals.push_back(leaves(body.params[own + static_cast<size_t>(operand - shape.own_operands)])[leaf]);
       for (const Carried& total : totals) values.push_back(total.value);
+      values.insert(values.end(), undone.begin(), undone.end());
       if (!is_known) continue;
       nested.set_result(nested.joined(values, loc));
       LoopOptions options = loop_options(m, in.attr);
@@ -467,7 +557,8 @@ void seed(Builder& b, ReverseSweep& sweep, const Wrt& wrt, TypeId part, ValueId 
     if (slots[k]) sweep.accumulate(b, y, skipped + k, {slots[k]}, loc);
 }
 
-FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, Diagnostics& diagnostics) {
+FuncId build_reverse(Module& m, FuncId whole, const Wrt& wrt, bool with_unit_seed, Diagnostics& diagnostics) {
+  const FuncId f = with_checkpoints(m, whole);
   const std::string key = fmt::format("{} {} {}", with_unit_seed ? "gradient" : "reverse", f.i, wrt.key());
   if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
   const Func& source = m[f];

@@ -80,7 +80,7 @@ struct Block {
 /// leave its array, a mean or maximum that may have no elements, a size that may be negative. Checked on entry; a
 /// violation is error DLC_INDEX, DLC_EMPTY or DLC_BAD_SIZE at `loc`.
 struct SizeCheck {
-  enum class Kind : uint8_t { subscript, elements, size, index, iterations, memory };  // the last three: only as sites of native code
+  enum class Kind : uint8_t { subscript, elements, size, index, iterations, memory };  // index, iterations: only as sites of native code
   DimId nonnegative;  // must be ≥ 0
   DimId extent;       // of the violated array, for the message
   Loc loc;

@@ -253,9 +253,9 @@ bool Parser::parse_checks() {
 bool Parser::parse_check_kind(SizeCheck::Kind& kind) {
   if (!take_mark(",")) return true;
   if (!expect_word("of") || !expect("=")) return false;
-  for (SizeCheck::Kind k : {SizeCheck::Kind::subscript, SizeCheck::Kind::elements, SizeCheck::Kind::size})
+  for (SizeCheck::Kind k : {SizeCheck::Kind::subscript, SizeCheck::Kind::elements, SizeCheck::Kind::size, SizeCheck::Kind::memory})
     if (take_word(check_name(k))) return kind = k, true;
-  return expected("`subscript`, `elements` or `size`");
+  return expected("`subscript`, `elements`, `size` or `memory`");
 }
 
 bool Parser::parse_export() {

@@ -69,7 +69,10 @@ Diagnostic failed_check(const SizeCheck& check, int64_t value, std::optional<int
     case SizeCheck::Kind::elements: d.message = "a reduction of no elements has no value"; break;
     case SizeCheck::Kind::size: d.message = fmt::format("a size is negative: {}", value); break;
     case SizeCheck::Kind::index: d.message = fmt::format("subscript {} leaves an axis{}", value, extent ? fmt::format(" of size {}", *extent) : ""); break;
-    case SizeCheck::Kind::memory: d.message = fmt::format("reverse mode of this loop wants {} bytes for what its steps computed, and there is no memory for it", value); break;
+    case SizeCheck::Kind::memory: 
+      if (extent.value_or(0) > 0) d.message = fmt::format("reverse mode of this loop wants {} bytes for what its steps computed, and may have {}", *extent - value, *extent);
+      else d.message = fmt::format("reverse mode of this loop wants {} bytes for what its steps computed, and there is no memory for it", value);
+      break;
     case SizeCheck::Kind::iterations: d.message = fmt::format("this loop is not done after {} step{}", value, value == 1 ? "" : "s"); break;
   }
   // The innermost place that is in the file of the outermost one is what the user wrote.

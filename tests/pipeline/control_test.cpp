@@ -95,5 +95,26 @@ TEST(Control, DerivativesOfAllModesAgree) {
   }
 }
 
+// What is kept of a loop and what is computed again does not change a bit.
+TEST(Control, CheckpointedIsStored) {
+  const std::string body = "{ s = s * x[i] + sin(s) }\n  return s\n}\n";
+  std::string source;
+  const char* attributes[] = {"", "@checkpoint(1)", "@checkpoint(3)", "@checkpoint(100)", "@checkpoint(sqrt)", "@memory(1KiB)", "@memory(64MiB)"};
+  for (int k = 0; k < 7; ++k) source += "fn f" + std::to_string(k) + "[n](x: real[n]) -> real {\n  var s = 0.5\n  for i in 0..n " + attributes[k] + body;
+  const auto c = loaded(source);
+  std::vector<double> first;
+  for (int k = 0; k < 7; ++k) {
+    const FuncId f = function(*c, "f" + std::to_string(k));
+    const FuncId gradient = c->derivative({.kind = DerivativeRequest::Kind::grad, .mode = Mode::reverse, .base = f, .wrt = {0}}, {});
+    ASSERT_TRUE(gradient) << render_all(c->diagnostics, c->sources);
+    auto native = Native::compile(*c, gradient, {.opt_level = 2});
+    ASSERT_TRUE(native) << native.error().message;
+    const auto g = native->call(arguments(*c, f, "x=[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1,1.1]"), {});
+    ASSERT_TRUE(g) << g.error().message;
+    if (k == 0) first = numbers(*g);
+    EXPECT_EQ(numbers(*g), first) << attributes[k];
+  }
+}
+
 }  // namespace
 }  // namespace dlc

@@ -192,7 +192,7 @@ void FunctionEmitter::check_sizes() {
   for (const SizeCheck& c : f_.checks) {
     if (const auto known = m_.types.dims.as_constant(c.nonnegative); known && *known >= 0) continue;
     llvm::Value* value = dim(c.nonnegative);
-    constexpr int kCodes[] = {DLC_INDEX, DLC_EMPTY, DLC_BAD_SIZE};  // by SizeCheck::Kind
+    constexpr int kCodes[] = {DLC_INDEX, DLC_EMPTY, DLC_BAD_SIZE, DLC_INDEX, DLC_MAX_ITERS, DLC_TAPE_FULL};  // by SizeCheck::Kind
     fail_if(b_.CreateICmpSLT(value, constant(0)), kCodes[static_cast<size_t>(c.kind)], module_.add_site({p_.func, c}), value, dim(c.extent));
   }
 }
