@@ -14,6 +14,9 @@ const char* kind_name(DerivativeRequest::Kind kind) {
     case DerivativeRequest::Kind::value_and_grad: return "value_and_grad";
     case DerivativeRequest::Kind::jvp: return "jvp";
     case DerivativeRequest::Kind::vjp: return "vjp";
+    case DerivativeRequest::Kind::jacobian: return "jacobian";
+    case DerivativeRequest::Kind::hessian: return "hessian";
+    case DerivativeRequest::Kind::hvp: return "hvp";
   }
   return "?";
 }

@@ -17,6 +17,8 @@ Func begin_rewrite(Module& m, FuncId f) {
   fresh.doc = old.doc;
   fresh.request = old.request;
   fresh.declared_result = old.declared_result;
+  fresh.rule = old.rule;
+  fresh.is_kept = old.is_kept;
   fresh.blocks.emplace_back();
   fresh.insts.reserve(old.insts.size());
   fresh.operand_pool.reserve(old.operand_pool.size());

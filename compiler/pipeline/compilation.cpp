@@ -51,6 +51,8 @@ std::vector<std::string> Compilation::names() const {
   if (!ast) return names;
   for (const Decl& d : ast->decls) {
     if (d.kind != DeclKind::fn && d.kind != DeclKind::export_) continue;
+    const auto is_function = [&](const Param& p) { return p.type && (*ast)[p.type].kind == TypeKind::function; };
+    if (d.fn && std::ranges::any_of((*ast)[(*ast)[d.fn].params], is_function)) continue;  // called with functions only
     std::string name(module.strings[d.name.id]);
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   }

@@ -136,7 +136,7 @@ struct Requester {
     std::vector<int> floats;
     std::string names;
     for (int k = 0; k < n_params(); ++k)
-      if (a.m.types.all_float(param_type(k))) {
+      if (a.m.types.all_float(param_type(k)) && !is_hidden_name(str(param_name(k)))) {
         floats.push_back(k);
         names += (names.empty() ? "`" : ", `") + std::string(str(param_name(k))) + "`";
       }
@@ -152,7 +152,7 @@ struct Requester {
       int at = -1;
       std::vector<std::string_view> candidates;
       for (int k = 0; k < n_params(); ++k) {
-        candidates.push_back(str(param_name(k)));
+        if (!is_hidden_name(str(param_name(k)))) candidates.push_back(str(param_name(k)));
         if (param_name(k) == name.id) at = k;
       }
       if (at < 0) {
@@ -218,6 +218,8 @@ bool Analysis::is_generic(int32_t index) const {
   switch (c.kind) {
     case Callable::Kind::declared: return functions[static_cast<size_t>(c.declared)].is_generic;
     case Callable::Kind::derivative: return is_generic(c.base);
+    case Callable::Kind::structure:
+    case Callable::Kind::resolved: return false;
     default: return true;
   }
 }
@@ -255,6 +257,8 @@ FuncId Analysis::func_of(int32_t index, DType float_type, Span use) {
   const Callable& base = callables[static_cast<size_t>(tower.back())];
   FuncId f;
   if (base.kind == Callable::Kind::declared) f = instance(base.declared, float_type, use);
+  else if (base.kind == Callable::Kind::resolved) f = base.func;
+  else if (base.kind == Callable::Kind::structure) f = constructor(base.declared, use);
   else if (base.kind == Callable::Kind::elementwise) f = wrap_elementwise(base.op, float_type, use);
   tower.pop_back();
   for (; f && !tower.empty(); tower.pop_back()) f = request(callables[static_cast<size_t>(tower.back())], f);

@@ -20,6 +20,12 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"function-as-value",
      "A function stands where a number or an array is wanted. Call it, `f(x)`; functions can only be called, bound by `let`, passed to "
      "`grad` and its kin, and exported."},
+    {"function-argument-missing",
+     "A function that takes functions, `fn h(f: fn(real) -> real, x: real)`, is compiled for the functions it is called with, so it cannot be "
+     "exported or differentiated by itself. Write what is meant as a function without them: `grad(fn(x: real) = h(sin, x))`."},
+    {"capture-of-var",
+     "A function declared in a body uses a `var` of the function around it. It keeps the values that it captures, and those of a `var` change: "
+     "bind the present one by `let`, or hand it over as a parameter."},
     {"duplicate-name",
      "Two top-level declarations, two parameters, two sizes or two fields of one tuple have the same name, so neither could be meant by it."},
     {"missing-parameter-type",
@@ -35,7 +41,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"const-cycle", "A `const` is defined by itself, directly or through others, so it has no value."},
     {"value-recursion",
      "A function calls itself, directly or through others, on the same sizes. Every derivative mode unrolls calls, so such a recursion has no end. Use a `while` loop."},
-    {"too-deep", "Functions that are generic in `float` call each other more than 100 deep. Give some of them concrete types."},
+    {"too-deep", "Functions that are made for their callers call each other more than 100 deep: those that are generic in `float`, that take functions, or that "
+     "are declared in bodies. Give some of them concrete types, or declare them at the top level."},
 
     // ---- models and how they are trained
     {"unknown-model", "A `train` block names a model that this file does not declare."},
@@ -65,6 +72,11 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"condition-not-bool", "The condition of an `if`, or an operand of `and`, `or`, `not`, is not a bool. Compare explicitly: `x != 0`."},
     {"condition-not-scalar", "The condition of an `if` is an array of bools. Reduce it by `any(c)` or `all(c)`, or choose elementwise by `select(c, a, b)`."},
     {"branches-differ", "The branches of an `if` used as a value have different types or shapes, so the `if` would have none."},
+    {"struct-cycle",
+     "A struct holds itself, directly or through others, so no value of it could be finished. There are no pointers; write the size of a chain as "
+     "an axis of arrays."},
+    {"struct-too-large",
+     "A struct, with all structs that it holds, has thousands of fields, or structs nested dozens deep. Where fields are alike, make them one array."},
     {"pattern-arity", "A pattern `(a, b)` takes apart a tuple with as many fields, and this value has another number of them or is no tuple."},
     {"no-such-field", "A tuple is read by a field that it does not have. A plain tuple `(A, B)` has none; take it apart by `let (a, b) = t`."},
     {"array-elements-differ",

@@ -22,24 +22,30 @@ Lowering::Lowering(Analysis& a, const Ast& ast, FuncId func, DType float_type) :
 bool Lowering::declare_sizes(Slice<Name> sizes) {
   bool ok = true;
   for (const Name& name : ast_[sizes]) {
-    if (const Binding* other = find(name.id)) {
+    if (const Binding* other = find(name.id); other && !is_outer(*other)) {
       fail(sema_error("duplicate-name"), name.span, fmt::format("the size `{}` is declared twice", str(name.id))).label(other->span, "declared here");
       ok = false;
       continue;
     }
-    a_.m[func_].size_vars.push_back(name.id);
+    StrId variable = name.id;  // another one where the function around has a size of this name
+    std::vector<StrId>& own = a_.m[func_].size_vars;
+    for (int k = 2; std::find(own.begin(), own.end(), variable) != own.end(); ++k) variable = a_.m.strings.intern(fmt::format("{}.{}", str(name.id), k));
+    own.push_back(variable);
     Binding binding;
     binding.name = name.id, binding.kind = Binding::Kind::size, binding.span = name.span;
-    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(name.id);
+    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(variable);
     bind(std::move(binding));
   }
   return ok;
 }
 
 bool Lowering::lower_signature(const Fn& fn) {
-  bool ok = (model_ < 0 || declare_model_names()) && declare_sizes(fn.sizes);
-  for (const Param& p : ast_[fn.params]) {
-    if (const Binding* other = find(p.name.id)) {
+  const bool is_placed = choice_ && choice_->is_local;  // its sizes are those of its caller
+  bool ok = (model_ < 0 || declare_model_names()) && (is_placed ? bind_chosen_sizes(fn.sizes) : declare_sizes(fn.sizes));
+  const std::span<const Param> params = ast_[fn.params];
+  for (size_t k = 0; k < params.size(); ++k) {
+    const Param& p = params[k];
+    if (const Binding* other = find(p.name.id); other && !is_outer(*other)) {
       const char* what = other->kind == Binding::Kind::size ? "the parameter `{}` has the name of a size" : "the parameter `{}` is declared twice";
       fail(sema_error("duplicate-name"), p.name.span, fmt::format(fmt::runtime(what), str(p.name.id))).label(other->span, "declared here");
       ok = false;
@@ -47,19 +53,31 @@ bool Lowering::lower_signature(const Fn& fn) {
     }
     TypeId type;
     Span span = p.name.span;
-    if (!p.type) {
+    const bool is_function = p.type && ast_[p.type].kind == TypeKind::function;
+    if (!p.type && k < parameter_types_.size()) {
+      type = parameter_types_[k];
+    } else if (is_function) {
+      span = join(span, ast_[p.type].span);
+      if (!signature_) {
+        function_params_.push_back(bindings_.size());
+      } else {
+        ok = lower_function_type(ast_[p.type], k) && ok;
+        type = types().tuple({});
+      }
+    } else if (!p.type) {
       fail(sema_error("missing-parameter-type"), p.name.span, fmt::format("the parameter `{}` has no type", str(p.name.id)))
           .help(fmt::format("write `{}: real`", str(p.name.id)));
     } else {
       type = lower_type(p.type);
       span = join(span, ast_[p.type].span);
     }
-    ok = ok && type;
+    ok = ok && (type || (is_function && !signature_));
     Binding binding;
     binding.name = p.name.id, binding.kind = Binding::Kind::param, binding.span = span;
     if (type) binding.val = value(append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, type, p.name.id, loc(span)));
     bind(std::move(binding));
   }
+  if (ok && !signature_) add_hidden_parameters();
   if (fn.result) {
     result_type_ = lower_type(fn.result);
     ok = ok && result_type_;
@@ -136,7 +154,7 @@ void Lowering::lower_statement(const Stmt& s) {
     case StmtKind::var: return lower_var(s);
     case StmtKind::assign: return lower_assign(s);
     case StmtKind::error: failed_ = true; return;
-    case StmtKind::fn: unsupported(ast_[s.fn].head, "functions declared in a body are"); return;
+    case StmtKind::fn: return lower_local_fn(s.fn);
     case StmtKind::if_: unsupported(s.mark ? s.mark : s.span, "`if` statements are"); return;
     case StmtKind::for_: unsupported(s.mark ? s.mark : s.span, "`for` loops are"); return;
     case StmtKind::while_: unsupported(s.mark ? s.mark : s.span, "`while` loops are"); return;
@@ -144,6 +162,13 @@ void Lowering::lower_statement(const Stmt& s) {
     case StmtKind::update: unsupported(s.span, "`update` is"); return;
     case StmtKind::return_: return;
   }
+}
+
+void Lowering::lower_local_fn(FnId id) {
+  const Fn& fn = ast_[id];
+  Binding binding;
+  binding.name = fn.name.id, binding.span = fn.name.span, binding.val = close_over(id);
+  bind(std::move(binding));
 }
 
 void Lowering::bind_pattern(PatternId id, Val v, Binding::Kind kind, TypeId type, ExprId source) {
@@ -260,7 +285,8 @@ void Lowering::assign_to(ExprId target, Val v, Span span) {
       assign_to(ast_[e.args][k].value, tuple ? value(b().get(tuple, static_cast<int>(k), loc(span))) : Val{}, span);
     return;
   }
-  if (e.kind != ExprKind::name) return static_cast<void>(unsupported(e.span, "assignments to elements and fields are"));
+  if (e.kind == ExprKind::field) return assign_field(target, v, span);
+  if (e.kind != ExprKind::name) return static_cast<void>(unsupported(e.span, "assignments to elements are"));
   Binding* binding = find(e.name);
   if (!binding) {
     lookup(e.name, e.span);
@@ -290,8 +316,8 @@ void Lowering::lower_assign(const Stmt& s) {
   const ExprId target = ast_.strip_parens(s.target);
   const Binding* binding = ast_[target].kind == ExprKind::name ? find(ast_[target].name) : nullptr;
   const TypeId want = binding ? binding->type : TypeId{};
-  if (ast_[target].kind == ExprKind::index || ast_[target].kind == ExprKind::field)
-    return static_cast<void>(unsupported(ast_[target].span, "assignments to elements and fields are"));
+  if (ast_[target].kind == ExprKind::index)
+    return static_cast<void>(unsupported(ast_[target].span, "assignments to elements are"));
   const Expr& source = ast_[ast_.strip_parens(s.value)];
   if (s.op == SyntaxOp::none && ast_[target].kind == ExprKind::tuple && source.kind == ExprKind::tuple && source.args.count == ast_[target].args.count) {
     std::vector<Val> values;  // all of them first: `(a, b) = (b, a)` swaps

@@ -46,9 +46,10 @@ struct BuiltinRow;
 
 /// A function as a compile-time value.
 struct Callable {
-  enum class Kind : uint8_t { declared, elementwise, array, derivative };
+  enum class Kind : uint8_t { declared, elementwise, array, structure, derivative, resolved };
   Kind kind = Kind::declared;
-  int32_t declared = -1;          // declared: index into Analysis::functions
+  int32_t declared = -1;          // declared: index into Analysis::functions; structure: into Analysis::structs
+  FuncId func;                    // resolved: of a function that was passed to another
   OpId op;                        // elementwise
   const BuiltinRow* row = nullptr;  // array
   // derivative
@@ -57,6 +58,9 @@ struct Callable {
   std::vector<Name> wrt;
   Name of;
   Span span;
+  // declared in a body, resolved (see closures.cpp)
+  std::vector<Val> captured;      // what its hidden parameters hold, in the function that is being lowered
+  std::vector<StrId> world;       // the size variables that its types are written in, besides its own
 };
 
 }  // namespace dlc::sema
