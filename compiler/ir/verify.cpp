@@ -32,6 +32,15 @@ bool Verifier::check_request(const DerivativeRequest& r, bool is_open) {
   for (int k : r.wrt)
     if (k < 0 || static_cast<size_t>(k) >= n_params)
       return fail({}, "`wrt` names parameter {} of `{}`, which has {}", k, base.name, n_params);
+  for (size_t k = 0; k < r.paths.size(); ++k) {
+    if (k >= r.wrt.size()) return fail({}, "there are more paths than elements of `wrt`");
+    TypeId type = base[base.body().params[static_cast<size_t>(r.wrt[k])]].type;
+    for (int field : r.paths[k]) {
+      const std::vector<Field>& fields = m_.types[type].fields;
+      if (field < 0 || static_cast<size_t>(field) >= fields.size()) return fail({}, "`wrt` names a field that its parameter does not have");
+      type = fields[static_cast<size_t>(field)].type;
+    }
+  }
   if (r.of < -1) return fail({}, "`of` is neither a field nor -1");
   if (is_open && !f_.declared_result) return fail({}, "a request without a body declares no result");
   return true;

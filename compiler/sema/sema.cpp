@@ -221,7 +221,7 @@ Val Analysis::function_named(StrId name, bool is_main) {
 }
 
 std::vector<std::string_view> Analysis::function_names() const {
-  std::vector<std::string_view> names{"grad", "value_and_grad", "jvp", "vjp", "ln", "real"};
+  std::vector<std::string_view> names{"grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp", "ln", "real"};
   for (const auto& [name, entry] : top)
     if (entry.kind == TopLevel::Kind::fn || entry.kind == TopLevel::Kind::structure) names.push_back(m.strings[name]);
   for (const BuiltinRow& row : builtin_rows()) names.push_back(row.name);

@@ -55,7 +55,8 @@ struct Callable {
   // derivative
   DerivativeRequest request;      // kind, mode, is_list, with_value
   int32_t base = -1;              // the function that is differentiated: index into Analysis::callables
-  std::vector<Name> wrt;
+  std::vector<std::vector<Name>> wrt;  // each a parameter's name, then those of fields
+  bool picks_mode = false;        // jacobian without `mode`: by the shapes
   Name of;
   Span span;
   // declared in a body, resolved (see closures.cpp)
