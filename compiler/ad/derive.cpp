@@ -59,6 +59,7 @@ class Deriver {
     if (!prepared_.insert(f).second) return true;
     if (!derive(f)) return false;
     std::vector<FuncId> callees;
+    if (m_[f].rule) callees.push_back(m_[f].rule);
     for (const Inst& in : m_[f].insts)
       if (in.op == "call"_op) callees.push_back(m_[in.attr].func);
     for (FuncId callee : callees)

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "ad/masks.h"
+#include "ad/rules.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -245,10 +246,21 @@ FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, D
   const Func& source = m[f];
   const TypeId part = differentiated_type(m, source, wrt);
   DLC_CHECK(has_float(m.types, part), "what is differentiated holds a float");
+  if (source.rule) {
+    const FuncId by_rule = reverse_by_rule(m, f, wrt, with_unit_seed, diagnostics);
+    return by_rule ? m.derived[key] = by_rule : by_rule;
+  }
   const std::optional<Activity> activity = analyse_activity(m, source, wrt, diagnostics);
   if (!activity) return {};
 
   const FuncId id = start_function(m, source.name + (with_unit_seed ? ".gradient" : ".reverse"), source);
+  m[id].is_kept = source.is_kept;
+  // Known before its body is: a function that calls itself has a derivative that does.
+  m.derived[key] = id;
+  std::vector<Field> fields{{{}, source.result_type()}};
+  for (size_t k = 0; k < wrt.active.size(); ++k)
+    if (const TypeId type = source[source.body().params[k]].type; wrt.active[k] && has_float(m.types, type)) fields.push_back({{}, float_part(m.types, type)});
+  m[id].declared_result = m.types.tuple(std::move(fields));
   ReverseSweep sweep(m, source, *activity, diagnostics);
   Builder b(m, id, BlockId{0});
   for (size_t k = 0; k < wrt.active.size(); ++k) sweep.at(source.body().params[k]) = b.func().body().params[k];
@@ -263,7 +275,7 @@ FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, D
   sweep.copy_body(b, source.body());
   seed(b, sweep, wrt, part, bar, loc);
   sweep.run(b, source.body());
-  if (sweep.failed()) return {};
+  if (sweep.failed()) return m.derived.erase(key), FuncId{};
 
   std::vector<ValueId> results{sweep.at(y)};
   for (size_t k = 0; k < wrt.active.size(); ++k) {
@@ -274,7 +286,7 @@ FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, D
     results.push_back(pack(b, source[p].type, slots, loc));
   }
   b.set_result(b.tuple(results, loc));
-  return m.derived[key] = id;
+  return id;
 }
 
 }  // namespace

@@ -17,7 +17,9 @@ ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operand
   Module& m = b.module();
   const Func& callee = m[m[in.attr].func];
   const bool has_body = static_cast<bool>(callee.body().result);
-  if (!has_body || callee.insts.size() > kSmall || b.func().insts.size() > kLargest) return b.raw(in, operands);
+  if (!callee.size_vars.empty() && calls_itself(m, m[in.attr].func)) return b.raw(in, operands);
+  const bool is_opaque = callee.is_kept || callee.rule;  // its derivative is not that of its body as it stands
+  if (!has_body || is_opaque || callee.insts.size() > kSmall || b.func().insts.size() > kLargest) return b.raw(in, operands);
   std::map<StrId, DimId> sizes;
   const std::vector<DimId> given = m[in.attr].dims;
   for (size_t k = 0; k < given.size(); ++k) sizes[callee.size_vars[k]] = given[k];

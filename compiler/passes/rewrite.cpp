@@ -1,5 +1,6 @@
 // What all passes share: taking a body out to rebuild it, and the order in which functions depend on each other.
 #include <algorithm>
+#include <unordered_set>
 
 #include "ops/table.h"
 #include "passes/passes.h"
@@ -29,6 +30,22 @@ Func begin_rewrite(Module& m, FuncId f) {
   return old;
 }
 
+bool calls_itself(const Module& m, FuncId f) {
+  std::vector<FuncId> todo{f};
+  std::unordered_set<FuncId> seen;
+  while (!todo.empty()) {
+    const FuncId at = todo.back();
+    todo.pop_back();
+    for (const Inst& in : m[at].insts) {
+      if (in.op != "call"_op) continue;
+      const FuncId callee = m[in.attr].func;
+      if (callee == f) return true;
+      if (seen.insert(callee).second) todo.push_back(callee);
+    }
+  }
+  return false;
+}
+
 std::vector<FuncId> call_order(const Module& m, FuncId f) {
   // Depth first with an explicit stack: a chain of calls may be as long as the program.
   struct Frame {
@@ -40,6 +57,7 @@ std::vector<FuncId> call_order(const Module& m, FuncId f) {
     std::vector<FuncId> callees;
     const Func& func = m[id];
     if (func.request) callees.push_back(func.request->base);
+    if (func.rule) callees.push_back(func.rule);
     for (const Inst& in : func.insts)
       if (in.op == "call"_op) callees.push_back(m[in.attr].func);
     std::sort(callees.begin(), callees.end());

@@ -15,6 +15,7 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
     const auto kind = derivative_kind(str(callee.name));
     const bool is_declared = find(callee.name) || top_level(callee.name);
     if (kind && !is_declared) return lower_derivative(*kind, e);
+    if (!is_declared && str(callee.name) == "checkpoint") return lower_checkpoint(e);
     if (model_ >= 0 && !is_declared && str(callee.name) == "dropout") return lower_dropout(e);
     return call_value(lookup_function(callee.name, callee.span), nullptr, e, want);
   }
@@ -112,6 +113,7 @@ Val Lowering::call_elementwise(OpId op, std::string_view name, std::span<const A
     return {};
   }
   if (op == "to_f32"_op || op == "to_f64"_op || op == "to_int"_op) return convert(op, args[0], call.span);
+  if (op == "stop_gradient"_op && is_struct(args[0].val)) return fieldwise_walk(op, args[0].val, {}, call.span);
   std::vector<Val> values;
   std::vector<ExprId> exprs;
   for (const Argument& a : args) values.push_back(a.val), exprs.push_back(a.expr);
@@ -330,7 +332,12 @@ Val Lowering::call_func(FuncId func, const Val& function, const Expr* sizes, std
   }
   if (a_.constructors.contains(func)) return value(b().tuple(operands, types().substitute(f.result_type(), bound), loc(call.span)));
   std::vector<DimId> given;
-  for (StrId v : f.size_vars) given.push_back(bound[v]);
+  bool is_same = func == func_;
+  for (StrId v : f.size_vars) given.push_back(bound[v]), is_same = is_same && bound[v] == dims().variable(v);
+  if (is_same) {
+    fail(sema_error("value-recursion"), call.span, fmt::format("{} calls itself at the same sizes", called(f))).label(f.loc.span, "declared here").help("use a `while` loop");
+    return {};
+  }
   return value(b().call(func, std::move(given), operands, loc(call.span)));
 }
 

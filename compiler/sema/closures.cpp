@@ -241,6 +241,40 @@ void Lowering::add_captured_arguments(const Func& f, const Val& function, std::v
   }
 }
 
+/// `checkpoint(f)`: f under a name of its own, which no pass looks into before derivatives are made.
+FuncId Analysis::kept(FuncId f) {
+  const std::string key = fmt::format("checkpoint {}", f.i);
+  if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
+  const FuncId id = start_function(m, m[f].name + ".checkpoint", m[f]);
+  m[id].is_kept = true;
+  m[id].checks.clear();
+  std::vector<DimId> sizes;
+  for (StrId v : m[f].size_vars) sizes.push_back(m.types.dims.variable(v));
+  const std::vector<ValueId> params = m[id].body().params;
+  Builder b(m, id, BlockId{0});
+  b.set_result(b.call(f, std::move(sizes), params, m[f].loc));
+  return m.derived[key] = id;
+}
+
+Val Lowering::lower_checkpoint(const Expr& call) {
+  const std::span<const Arg> args = ast_[call.args];
+  if (args.size() != 1 || args[0].kind != ArgKind::value) {
+    fail(sema_error("argument-count"), call.mark, "`checkpoint` takes one function").help("its arguments go into a call of the result: `checkpoint(f)(x)`");
+    return {};
+  }
+  const Expr& e = ast_[ast_.strip_parens(args[0].value)];
+  const Val f = e.kind == ExprKind::name ? lookup_function(e.name, e.span) : lower(args[0].value);
+  if (!f) return {};
+  const bool is_function = f.kind == Val::Kind::function && a_.callables[static_cast<size_t>(f.function)].kind != Callable::Kind::array;
+  if (!is_function) {
+    fail(sema_error("bad-derivative"), args[0].span, fmt::format("`checkpoint` takes a function of this program, and `{}` is {}", code(args[0].value), type_text(f)));
+    return {};
+  }
+  Callable c;
+  c.kind = Callable::Kind::derivative, c.is_checkpoint = true, c.base = f.function, c.span = call.span;
+  return a_.function_value(std::move(c));
+}
+
 // ---------------------------------------------------------------------------------- functions that take functions
 
 /// A copy of a function of no declared parameter types that has these.

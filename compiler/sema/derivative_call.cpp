@@ -322,7 +322,10 @@ FuncId Analysis::func_of(int32_t index, DType float_type, Span use) {
   else if (base.kind == Callable::Kind::structure) f = constructor(base.declared, use);
   else if (base.kind == Callable::Kind::elementwise) f = wrap_elementwise(base.op, float_type, use);
   tower.pop_back();
-  for (; f && !tower.empty(); tower.pop_back()) f = request(callables[static_cast<size_t>(tower.back())], f);
+  for (; f && !tower.empty(); tower.pop_back()) {
+    const Callable& c = callables[static_cast<size_t>(tower.back())];
+    f = c.is_checkpoint ? kept(f) : request(c, f);
+  }
   return f;
 }
 

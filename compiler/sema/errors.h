@@ -41,6 +41,9 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"const-cycle", "A `const` is defined by itself, directly or through others, so it has no value."},
     {"value-recursion",
      "A function calls itself, directly or through others, on the same sizes. Every derivative mode unrolls calls, so such a recursion has no end. Use a `while` loop."},
+    {"recursion-needs-type",
+     "A function that calls itself at other sizes must say what it returns, for its calls of itself are checked before its body is: "
+     "`fn det[n](A: real[n, n]) -> real = if n == 1 { A[0, 0] } else { … det(…) … }`."},
     {"too-deep", "Functions that are made for their callers call each other more than 100 deep: those that are generic in `float`, that take functions, or that "
      "are declared in bodies. Give some of them concrete types, or declare them at the top level."},
 
@@ -127,6 +130,14 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"unknown-wrt", "`wrt` names a parameter of the function that is differentiated, never a local variable."},
     {"unknown-mode", "The modes of a derivative are `forward`, `reverse`, `symbolic` and `numeric`."},
     {"unknown-output", "`of` names the field of the function's result that is differentiated; the result has no such field, or is no named tuple."},
+    {"bad-rule",
+     "`derivative f(x, n) -> y { jvp(dx) = e }` names f's parameters in their order, and in `jvp` the directions that it uses: `d` and the name of a "
+     "parameter that is a float. A parameter without its `d` is not differentiable; `y` is the value of f."},
+    {"rule-not-linear",
+     "The derivative along a direction is linear in the direction: twice the direction gives twice the derivative. What is declared after `jvp(dx) =` is "
+     "not, as far as its form shows: a `dx` is squared, divided by, added to something without one, or handed to `exp` or `max`.\n\n"
+     "    derivative cube(x) { jvp(dx) = 3 * x^2 * dx }          // not 3 * x^2 * dx^2, nor 3 * x^2\n\n"
+     "Reverse mode is the transpose of this linear map, so it needs one."},
     {"bad-derivative", "`grad(f, wrt = x, mode = m)` takes one function and the named arguments `wrt`, `mode`, `of` and `value`."},
 
     {"not-supported-yet",

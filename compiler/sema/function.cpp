@@ -97,6 +97,7 @@ Span Lowering::result_span(ExprId body) const {
 
 bool Lowering::lower_function(const Fn& fn) {
   if (!lower_signature(fn)) return false;
+  if (!fn.sizes.empty()) a_.m[func_].declared_result = result_type_;  // then it may call itself, at other sizes
   const Expr& body = ast_[fn.body];
   const Val v = body.kind == ExprKind::block ? lower_block(fn.body, result_type_) : lower(fn.body, result_type_);
   if (!v || stopped_) return failed_ = true, false;

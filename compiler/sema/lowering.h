@@ -177,11 +177,15 @@ class Analysis {
   void lower_exports();
   FuncId made(FnEntry& entry, FnEntry::Instance& slot, DType float_type, const Choice* choice, Span use);
   std::string called_in_source(const FnEntry& entry) const;
-  FuncId lower_instance(const FnEntry& entry, DType float_type, const Choice* choice = nullptr);
+  FuncId lower_instance(const FnEntry& entry, DType float_type, const Choice* choice, FuncId* early);
+  bool add_rule(FuncId f, const Decl& d, DType float_type);  // rules.cpp
+  void check_rules();
+  FuncId kept(FuncId f);                              // closures.cpp
   FuncId request(const Callable& spec, FuncId base);  // derivative_call.cpp
   FuncId wrap_elementwise(OpId op, DType float_type, Span use);
 
   std::deque<Ast> prelude_asts_;
+  std::unordered_map<StrId, const Decl*> rules_;  // `derivative` declarations by their function
   std::unordered_map<StrId, int32_t> prelude_;  // −1: not in the prelude
   std::unordered_map<uint64_t, int32_t> named_values_;
   int instance_depth_ = 0;
@@ -277,6 +281,9 @@ class Lowering {
   void choose(const Choice& choice) { choice_ = &choice; }
   void set_parameter_types(const std::vector<TypeId>& given) { parameter_types_ = given; }
   bool lower_signature_only(const Fn& fn, Signature& out);
+
+  // ---- rules.cpp
+  bool lower_rule(const Decl& d, FuncId f);
 
   // ---- structs.cpp
   bool lower_struct(const Decl& d);
@@ -397,6 +404,7 @@ class Lowering {
 
   // ---- closures.cpp
   Val close_over(FnId fn);
+  Val lower_checkpoint(const Expr& call);
   bool is_outer(const Binding& b) const { return static_cast<size_t>(&b - bindings_.data()) < n_outer_; }
   bool is_placeless(const Val& v);
   Binding captured_binding(Binding binding, std::vector<Val>& captured);

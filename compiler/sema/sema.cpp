@@ -72,8 +72,12 @@ void Analysis::declare(const Ast& ast) {
         entry.kind = TopLevel::Kind::structure, entry.index = static_cast<int32_t>(structs.size());
         break;
     }
-    const char* later = d.kind == DeclKind::derivative ? "`derivative` declarations are" : nullptr;
-    if (later) diagnostics->error(sema_error("not-supported-yet"), d.name ? d.name.span : d.span, fmt::format("{} not supported yet", later));
+    if (d.kind == DeclKind::derivative) {
+      const auto [rule, is_new] = rules_.emplace(d.name.id, &d);
+      if (!is_new)
+        diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("the derivative of `{}` is declared twice", m.strings[d.name.id]))
+            .label(rule->second->name.span, "declared here");
+    }
     if (d.kind == DeclKind::export_ || d.kind == DeclKind::train || d.kind == DeclKind::derivative) continue;
     const auto [it, is_new] = top.emplace(d.name.id, entry);
     if (!is_new && !it->second.span) it->second = entry;  // a lost name that is declared after all
@@ -221,7 +225,7 @@ Val Analysis::function_named(StrId name, bool is_main) {
 }
 
 std::vector<std::string_view> Analysis::function_names() const {
-  std::vector<std::string_view> names{"grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp", "ln", "real"};
+  std::vector<std::string_view> names{"grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp", "checkpoint", "ln", "real"};
   for (const auto& [name, entry] : top)
     if (entry.kind == TopLevel::Kind::fn || entry.kind == TopLevel::Kind::structure) names.push_back(m.strings[name]);
   for (const BuiltinRow& row : builtin_rows()) names.push_back(row.name);
@@ -263,7 +267,10 @@ FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type,
     case FnEntry::Instance::State::failed: return {};
     case FnEntry::Instance::State::busy: {
       const bool on_sizes = !(*entry.ast)[entry.fn].sizes.empty();
-      if (on_sizes) diagnostics->error(sema_error("not-supported-yet"), use, "recursion on sizes is not supported yet");
+      if (on_sizes && slot.func && m[slot.func].declared_result) return slot.func;
+      if (on_sizes && !(*entry.ast)[entry.fn].result)
+        diagnostics->error(sema_error("recursion-needs-type"), use, fmt::format("{} calls itself before its result type is known", called_in_source(entry)))
+            .label(name.span, "declared here").help("write it after the parameters: `-> real`");
       else diagnostics->error(sema_error("value-recursion"), use, fmt::format("{} calls itself", called_in_source(entry)))
                .label(name.span, "declared here").help("use a `while` loop");
       return {};
@@ -276,13 +283,19 @@ FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type,
   }
   slot.state = FnEntry::Instance::State::busy;
   ++instance_depth_;
-  slot.func = lower_instance(entry, float_type, choice);
+  slot.func = lower_instance(entry, float_type, choice, &slot.func);
   --instance_depth_;
   slot.state = slot.func ? FnEntry::Instance::State::done : FnEntry::Instance::State::failed;
+  const bool is_top_level = !entry.env && !entry.is_prelude && entry.model < 0;
+  if (auto rule = rules_.find(name.id); is_top_level && slot.func && rule != rules_.end()) {
+    if (choice) diagnostics->error(sema_error("not-supported-yet"), rule->second->name.span, "derivatives of functions that take functions are not supported yet");
+    else add_rule(slot.func, *rule->second, float_type);
+  }
   return slot.func;
 }
 
-FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type, const Choice* choice) {
+/// `early` has the function from when its signature stands, for calls of itself.
+FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type, const Choice* choice, FuncId* early) {
   const Fn& fn = (*entry.ast)[entry.fn];
   Func f;
   f.name = !entry.name.empty() ? entry.name : std::string(m.strings[fn.name.id]);
@@ -294,7 +307,7 @@ FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type, const Ch
   f.loc.span = fn.name ? fn.name.span : fn.head;
   f.doc = entry.doc;
   f.blocks.emplace_back();
-  const FuncId id = m.add(std::move(f));
+  const FuncId id = *early = m.add(std::move(f));
   Lowering lowering(*this, *entry.ast, id, entry.env ? entry.env->float_type : float_type);
   if (entry.env) lowering.enter_environment(*entry.env);
   else lowering.enter_model(entry.model, entry.is_training);
@@ -399,9 +412,23 @@ Val Lowering::lower_export(const Decl& d) {
   return {};
 }
 
+void Analysis::check_rules() {
+  for (const auto& [name, d] : rules_) {
+    if (find_function(name) >= 0) continue;
+    if (auto it = top.find(name); it != top.end() && it->second.kind == TopLevel::Kind::unsupported) continue;
+    std::vector<std::string_view> names;
+    for (const auto& [other, entry] : top)
+      if (entry.kind == TopLevel::Kind::fn) names.push_back(m.strings[other]);
+    std::sort(names.begin(), names.end());
+    Diagnostic& e = diagnostics->error(sema_error("unknown-function"), d->name.span, fmt::format("this file declares no function `{}`", m.strings[name]));
+    if (const std::string_view near = nearest_name(m.strings[name], names); !near.empty()) e.help(fmt::format("did you mean `{}`?", near));
+  }
+}
+
 bool Analysis::run() {
   const size_t before = diagnostics->n_errors();
   declare(main);
+  check_rules();
   lower_all();
   for (size_t k = 0; k < models.size(); ++k) hand_over_model(static_cast<int32_t>(k));
   lower_exports();

@@ -54,6 +54,7 @@ struct Callable {
   const BuiltinRow* row = nullptr;  // array
   // derivative
   DerivativeRequest request;      // kind, mode, is_list, with_value
+  bool is_checkpoint = false;     // … or not differentiated, but checkpoint(base)
   int32_t base = -1;              // the function that is differentiated: index into Analysis::callables
   std::vector<std::vector<Name>> wrt;  // each a parameter's name, then those of fields
   bool picks_mode = false;        // jacobian without `mode`: by the shapes

@@ -22,7 +22,9 @@ std::vector<double> numbers_of(Compilation& c, const std::string& name, const st
   const auto by_interpreter = interpret<double>(c.module, f, values);
   EXPECT_TRUE(by_interpreter) << name << ": " << (by_interpreter ? "" : by_interpreter.error().message);
   if (by_interpreter) collect(*by_interpreter, interpreted);
-  auto native = Native::compile(c, f, {});
+  const auto special = at_sizes_of(c, f, values);
+  EXPECT_TRUE(special) << name << "\n" << render_all(c.diagnostics, c.sources);
+  auto native = Native::compile(c, special ? *special : f, {});
   auto by_code = native ? native->call(values) : Result<InterpValue<double>>(native.error());
   EXPECT_TRUE(by_code) << name << ": " << (by_code ? "" : by_code.error().message);
   if (by_code) collect(*by_code, compiled);

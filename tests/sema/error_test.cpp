@@ -158,6 +158,13 @@ constexpr Case kCases[] = {
     {"not-supported-yet", "fn f(x: real) { var s: real  <<while>> s < x { s = s + 1 }  return s }"},
     {"not-supported-yet", "fn f(x: real) { var s: real  <<if>> x > 0 { s = 1 } else { s = 2 }\n return s }"},
     {"struct-cycle", "struct <<A>> { b: B }\nstruct B { a: A }"},
+    {"bad-rule", "fn f(x: real) = x\nderivative <<f>>(x, y) { jvp(dx) = dx }"},
+    {"bad-rule", "fn f(x: real, n: int) = x * n\nderivative f(x, n) { jvp(dx, <<dn>>) = dx * n }"},
+    {"bad-rule", "fn f(x: real) = x\nderivative f(x) { jvp(<<dy>>) = dy }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nderivative f(x) { jvp(dx) = <<2 * x * dx + x>> }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nderivative f(x) { jvp(dx) = <<dx * dx>> }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nderivative f(x) { jvp(dx) = <<if dx > 0 { dx } else { 0 }>> }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nfn g(x: real) -> real = x + 1\nderivative f(x) { jvp(dx) = <<g(dx)>> }"},
     {"capture-of-var", "fn f(x: real) { var s = x  let g = fn(y: real) = <<s>> * y  return g(x) }"},
     {"function-argument-missing", "fn h(f: fn(real) -> real, x: real) = f(x)\n<<export h>>"},
     {"value-recursion", "fn f(x: real) { fn g(y: real) -> real = <<g>>(y)\n return g(x) }"},
@@ -168,7 +175,8 @@ constexpr Case kCases[] = {
     {"not-supported-yet", "fn f(x: real[9]) = sum[i in 0..3, j in 0..3](x[<<i * j>>])"},
     {"not-supported-yet", "fn f(L: real[3, 3]) { let z[a] = sum[b in <<0..a>>](L[a, b])  return z }"},
     {"not-supported-yet", "fn f(x: real[3]) { var v = x  <<v[0]>> = 1  return v }"},
-    {"not-supported-yet", "fn det[n](A: real[n, n]) -> real = <<det(A[1..n, 1..n])>>"},
+    {"recursion-needs-type", "fn det[n](A: real[n, n]) = if n == 1 { A[0, 0] } else { <<det(A[1..n, 1..n])>> }"},
+    {"value-recursion", "fn f[n](x: real[n]) -> real = if n == 1 { x[0] } else { <<f(x)>> }"},
 };
 
 TEST(SemaErrors, HavePlaceAndSlugAndComeAlone) {
