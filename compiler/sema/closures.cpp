@@ -498,4 +498,33 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
   return value(b().call(func, std::move(given), operands, loc(call.span)));
 }
 
+/// A function that takes functions and that nobody calls is lowered for functions of the types it takes, so that it is
+/// checked all the same; they return zeros, and nothing calls what is made.
+void Analysis::check_uncalled(int32_t index) {
+  const FnEntry& entry = functions[static_cast<size_t>(index)];
+  const Span place = (*entry.ast)[entry.fn].head;
+  const Signature* signature = this->signature(index, options.real);
+  if (!signature) return;
+  Choice choice;
+  choice.is_local = true, choice.world = signature->func.size_vars;
+  for (StrId v : choice.world) choice.sizes[v] = m.types.dims.variable(v);
+  for (const FunctionType& type : signature->functions) {
+    Func f;
+    const Name param = (*entry.ast)[(*entry.ast)[entry.fn].params][type.position].name;
+    f.name = m.unique_name(fmt::format("{}.{}", m.strings[(*entry.ast)[entry.fn].name.id], m.strings[param.id])), f.loc.span = place, f.size_vars = choice.world;
+    f.blocks.emplace_back();
+    const FuncId id = m.add(std::move(f));
+    for (size_t k = 0; k < type.params.size(); ++k) {
+      const StrId name = type.names[k] ? type.names[k] : m.strings.intern(fmt::format("x{}", k + 1));
+      append_param(m, m[id], BlockId{0}, "param"_op, type.params[k], name, {place});
+    }
+    Builder b(m, id, BlockId{0});
+    b.set_result(b.zeros(type.result, {place}));
+    Callable c;
+    c.kind = Callable::Kind::resolved, c.func = id, c.world = choice.world, c.span = place;
+    choice.functions.push_back(function_value(std::move(c)).function);
+  }
+  chosen_instance(index, options.real, choice, place);
+}
+
 }  // namespace dlc::sema

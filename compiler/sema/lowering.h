@@ -119,7 +119,7 @@ constexpr int kMaxInstances = 100;
 class Analysis {
  public:
   Analysis(const Ast& ast, Sources& sources, Module& m, const SemaOptions& options, Diagnostics& diagnostics, FileModels& file_models)
-      : main(ast), sources(sources), m(m), options(options), diagnostics(&diagnostics), file_models(file_models) {}
+      : main(ast), sources(sources), m(m), options(options), diagnostics(&diagnostics), file_models(file_models), own_diagnostics_(&diagnostics) {}
   bool run();
 
   /// The Func of a declared function, lowered now if it was not yet; absent after an error in it.
@@ -134,6 +134,7 @@ class Analysis {
   Val with_types(int32_t callable, std::vector<TypeId> types);
   FuncId adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& names, Span span);
   const Signature* signature(int32_t function, DType float_type);
+  void check_uncalled(int32_t function);
   FuncId chosen_instance(int32_t function, DType float_type, const Choice& choice, Span use);
 
   bool is_generic(int32_t callable) const;
@@ -184,6 +185,7 @@ class Analysis {
   FuncId request(const Callable& spec, FuncId base);  // derivative_call.cpp
   FuncId wrap_elementwise(OpId op, DType float_type, Span use);
 
+  Diagnostics* const own_diagnostics_;
   std::deque<Ast> prelude_asts_;
   std::unordered_map<StrId, const Decl*> rules_;  // `derivative` declarations by their function
   std::unordered_map<StrId, int32_t> prelude_;  // −1: not in the prelude

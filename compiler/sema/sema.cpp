@@ -252,6 +252,8 @@ FuncId Analysis::chosen_instance(int32_t index, DType float_type, const Choice& 
   std::string key = dtype_name(entry.is_generic ? float_type : DType::f64);
   for (int32_t f : choice.functions) key += fmt::format(" {}", callables[static_cast<size_t>(f)].func.i);
   for (const auto& [name, size] : choice.sizes) key += fmt::format(" {}={}", name.i, size.i);
+  for (const auto& [other, instance] : entry.chosen)
+    if (instance.state == FnEntry::Instance::State::failed) return {};  // and it said why
   return made(entry, entry.chosen[key], float_type, &choice, use);
 }
 
@@ -286,6 +288,7 @@ FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type,
   slot.func = lower_instance(entry, float_type, choice, &slot.func);
   --instance_depth_;
   slot.state = slot.func ? FnEntry::Instance::State::done : FnEntry::Instance::State::failed;
+  if (!slot.func && diagnostics != own_diagnostics_) slot.state = FnEntry::Instance::State::none;  // nobody heard why
   const bool is_top_level = !entry.env && !entry.is_prelude && entry.model < 0;
   if (auto rule = rules_.find(name.id); is_top_level && slot.func && rule != rules_.end()) {
     if (choice) diagnostics->error(sema_error("not-supported-yet"), rule->second->name.span, "derivatives of functions that take functions are not supported yet");
@@ -374,6 +377,11 @@ void Analysis::lower_all() {
     Diagnostics* const all = is_used ? std::exchange(diagnostics, &unwanted) : diagnostics;
     instance(k, options.real, main[f.fn].name.span);
     diagnostics = all;
+  }
+  for (int32_t k : order) {
+    const FnEntry& f = functions[static_cast<size_t>(k)];
+    const auto is_decided = [](const auto& one) { return one.second.state != FnEntry::Instance::State::none; };
+    if (f.takes_functions && std::none_of(f.chosen.begin(), f.chosen.end(), is_decided)) check_uncalled(k);
   }
 }
 
