@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "ad/checkpoints.h"
+#include "ad/rules.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -564,10 +565,21 @@ FuncId build_reverse(Module& m, FuncId whole, const Wrt& wrt, bool with_unit_see
   const Func& source = m[f];
   const TypeId part = differentiated_type(m, source, wrt);
   DLC_CHECK(has_float(m.types, part), "what is differentiated holds a float");
+  if (source.rule) {
+    const FuncId by_rule = reverse_by_rule(m, f, wrt, with_unit_seed, diagnostics);
+    return by_rule ? m.derived[key] = by_rule : by_rule;
+  }
   const std::optional<Activity> activity = analyse_activity(m, source, wrt, diagnostics);
   if (!activity) return {};
 
   const FuncId id = start_function(m, source.name + (with_unit_seed ? ".gradient" : ".reverse"), source);
+  m[id].is_kept = source.is_kept;
+  // Known before its body is: a function that calls itself has a derivative that does.
+  m.derived[key] = id;
+  std::vector<Field> fields{{{}, source.result_type()}};
+  for (size_t k = 0; k < wrt.active.size(); ++k)
+    if (const TypeId type = source[source.body().params[k]].type; wrt.active[k] && has_float(m.types, type)) fields.push_back({{}, float_part(m.types, type)});
+  m[id].declared_result = m.types.tuple(std::move(fields));
   ReverseSweep sweep(m, source, *activity, diagnostics);
   Builder b(m, id, BlockId{0});
   for (size_t k = 0; k < wrt.active.size(); ++k) sweep.at(source.body().params[k]) = b.func().body().params[k];
@@ -582,7 +594,7 @@ FuncId build_reverse(Module& m, FuncId whole, const Wrt& wrt, bool with_unit_see
   sweep.copy_body(b, source.body());
   seed(b, sweep, wrt, part, bar, loc);
   sweep.run(b, source.body());
-  if (sweep.failed()) return {};
+  if (sweep.failed()) return m.derived.erase(key), FuncId{};
 
   std::vector<ValueId> results{sweep.at(y)};
   for (size_t k = 0; k < wrt.active.size(); ++k) {
@@ -593,7 +605,7 @@ FuncId build_reverse(Module& m, FuncId whole, const Wrt& wrt, bool with_unit_see
     results.push_back(pack(b, source[p].type, slots, loc));
   }
   b.set_result(b.tuple(results, loc));
-  return m.derived[key] = id;
+  return id;
 }
 
 }  // namespace

@@ -194,6 +194,8 @@ void Printer::print_function(const Func& f) {
   print_params(body);
   const TypeId result = is_value(body.result) ? f[body.result].type : f.declared_result;
   write(" -> {}", type(result));
+  if (f.is_kept) out_ += " kept";
+  if (f.rule) write(" rule {}", function_name(f.rule));
   if (is_request) {
     print_request(*f.request);
     if (f.checks.empty()) {
@@ -213,9 +215,13 @@ void Printer::print_function(const Func& f) {
 }
 
 void Printer::print_request(const DerivativeRequest& r) {
-  constexpr const char* kKinds[] = {"grad", "value_and_grad", "jvp", "vjp"};
+  constexpr const char* kKinds[] = {"grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp"};
   write(" = {} {} of {} wrt [", kKinds[static_cast<size_t>(r.kind)], mode_name(r.mode), function_name(r.base));
-  for (size_t k = 0; k < r.wrt.size(); ++k) write("{}{}", k ? ", " : "", r.wrt[k]);
+  for (size_t k = 0; k < r.wrt.size(); ++k) {
+    write("{}{}", k ? ", " : "", r.wrt[k]);
+    if (k >= r.paths.size()) continue;
+    for (int field : r.paths[k]) write(" field {}", field);
+  }
   write("]{}{}", r.is_list ? " list" : "", r.with_value ? " value" : "");
   if (r.of >= 0) write(" field {}", r.of);
 }

@@ -336,8 +336,7 @@ std::string TypeTable::text(TypeId id) const {
   const Type& t = (*this)[id];
   std::string out;
   if (t.is_tuple()) {
-    if (t.name) return std::string(strings_[t.name]);
-    out = "(";
+    out = t.name ? std::string(strings_[t.name]) + "(" : "(";
     for (size_t k = 0; k < t.fields.size(); ++k) {
       if (k) out += ", ";
       if (t.fields[k].name) out += std::string(strings_[t.fields[k].name]) + ": ";

@@ -95,11 +95,16 @@ class BatchPass {
     }
     return b.view(x.value, permute_map(m_, t, from, std::move(dims)), loc);
   }
-  ValueId materialise(Builder& b, const Lifted& x, Axes axes, Loc loc) {
+  /// As one value; a tuple has the names of the type `like`, if that is given.
+  ValueId materialise(Builder& b, const Lifted& x, Axes axes, Loc loc, TypeId like = {}) {
     if (!x.is_tuple) return expand(b, x, axes, loc);
+    Type t = like ? m_.types[like] : Type{.dtype = DType::tuple, .dims = {}, .fields = std::vector<Field>(x.fields.size()), .name = {}};
     std::vector<ValueId> fields;
-    for (const Lifted& f : x.fields) fields.push_back(materialise(b, f, axes, loc));
-    return b.tuple(fields, loc);
+    for (size_t k = 0; k < x.fields.size(); ++k) {
+      fields.push_back(materialise(b, x.fields[k], axes, loc, t.fields[k].type));
+      t.fields[k].type = b.type_id(fields.back());
+    }
+    return b.tuple(fields, m_.types.intern(std::move(t)), loc);
   }
 
  private:
@@ -534,6 +539,7 @@ class BatchPass {
   // -------------------------------------------------------------------------------------------------- calls
 
   Lifted lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes);
+  bool holds_float(const Inst& call, size_t k) const;
 
   // --------------------------------------------------------------------------------------------- subscripts
 
@@ -669,6 +675,13 @@ TypeId with_leading(TypeTable& types, TypeId type, const std::vector<DimId>& dim
   return types.intern(std::move(t));
 }
 
+TypeId without_names(TypeTable& types, TypeId type) {
+  Type t = types[type];
+  for (Field& f : t.fields) f = {{}, without_names(types, f.type)};
+  t.name = {};
+  return types.intern(std::move(t));
+}
+
 /// The callee over a box of fresh size variables: arguments in `varying` carry all of them. Every leaf of the result
 /// carries all of them too.
 FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varying, int n_axes, Diagnostics& diagnostics) {
@@ -681,7 +694,9 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
   f.size_vars = source.size_vars;
   f.checks = source.checks;
   f.loc = source.loc;
+  f.is_kept = source.is_kept;
   f.blocks.emplace_back();
+  // Known before its body is, in case the callee calls itself; tuples lose their names on the way.
   std::vector<DimId> box;
   for (int k = 0; k < n_axes; ++k) {
     f.size_vars.push_back(m.strings.intern(fmt::format("batch{}", k)));
@@ -689,6 +704,7 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
       f.size_vars.back() = m.strings.intern(fmt::format("batch{}_{}", k, n));
     box.push_back(m.types.dims.variable(f.size_vars.back()));
   }
+  f.declared_result = with_leading(m.types, without_names(m.types, source.result_type()), box);
   const FuncId id = m.add(std::move(f));
   m.derived.emplace(key, id);
   BatchPass pass(m, source, diagnostics);
@@ -708,7 +724,18 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
     return id;
   }
   b.set_result(pass.materialise(b, result, (Axes{1} << n_axes) - 1, source.loc));
+  if (const FuncId rule = m[callee].rule) {
+    std::vector<bool> of_rule = varying;
+    of_rule.resize(m[rule].body().params.size(), true);
+    const FuncId batched = batched_version(m, rule, of_rule, n_axes, diagnostics);
+    m[id].rule = batched;
+  }
   return id;
+}
+
+bool BatchPass::holds_float(const Inst& call, size_t k) const {
+  const Func& callee = m_[m_[call.attr].func];
+  return m_.types.all_float(callee[callee.body().params[k]].type);
 }
 
 Lifted BatchPass::lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes) {
@@ -716,8 +743,11 @@ Lifted BatchPass::lift_call(Builder& b, const Inst& in, std::span<const Lifted> 
   std::vector<bool> varying;
   const Attr attr = m_[in.attr];
   for (const Lifted& x : args.first(args.size() - attr.ints.size())) {
-    varying.push_back(all_axes(x) != 0);
-    ready.push_back(materialise(b, x, varying.back() ? axes : 0, in.loc));
+    // A rule's directions vary wherever it is called; so do the values that they are directions of.
+    const bool is_direction = axes != 0 && m_[attr.func].rule && holds_float(in, varying.size());
+    varying.push_back(is_direction || all_axes(x) != 0);
+    const Func& own = m_[attr.func];
+    ready.push_back(materialise(b, x, varying.back() ? axes : 0, in.loc, own[own.body().params[ready.size()]].type));
   }
   for (const Lifted& size : args.last(attr.ints.size())) {  // as many as any index needs
     std::vector<int> all;

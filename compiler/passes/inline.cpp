@@ -24,8 +24,10 @@ ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operand
   Module& m = b.module();
   const Func& callee = m[m[in.attr].func];
   const bool has_body = static_cast<bool>(callee.body().result);
+  if (!callee.size_vars.empty() && calls_itself(m, m[in.attr].func)) return b.raw(in, operands);
+  const bool is_opaque = callee.is_kept || callee.rule;  // its derivative is not that of its body as it stands
   const bool is_large = callee.insts.size() > kSmall || b.func().insts.size() > kLargest;
-  if (!has_body || n_size_operands(m, in) > 0 || (is_large && !has_collective(callee))) return b.raw(in, operands);
+  if (!has_body || is_opaque || n_size_operands(m, in) > 0 || (is_large && !has_collective(callee))) return b.raw(in, operands);
   std::map<StrId, DimId> sizes;
   const std::vector<DimId> given = m[in.attr].dims;
   for (size_t k = 0; k < given.size(); ++k) sizes[callee.size_vars[k]] = given[k];

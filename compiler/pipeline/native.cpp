@@ -14,6 +14,7 @@
 #include "interp/errors.h"
 #include "interp/sizes.h"
 #include "ops/errors.h"
+#include "pipeline/errors.h"
 #include "ops/size_check.h"
 
 namespace dlc {
@@ -131,7 +132,25 @@ std::optional<size_t> bytes_of(const std::vector<int64_t>& dims, DType dtype) {
 
 }  // namespace
 
+Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue<double>> args) {
+  if (!c.recurs(f)) return f;
+  std::vector<Shape> shapes;
+  for (const InterpValue<double>& a : args) shapes.push_back(shape_of(a));
+  const auto sizes = bind_sizes(c.module, c.module[f], shapes);
+  if (!sizes) return sizes.error();
+  const FuncId special = c.at_sizes(f, *sizes);
+  if (!special) return Error{};
+  return special;
+}
+
+Error open_recursion(const Compilation& c, FuncId f) {
+  return as_error({.kind = &find_kind<kPipelineErrors>("recursion-open"),
+                   .message = fmt::format("`{}` calls itself at other sizes, so its sizes must be numbers when it is compiled", c.module[f].name),
+                   .span = c.module[f].loc.span});
+}
+
 Result<Native> Native::compile(const Compilation& c, FuncId f, const CompileOptions& options) {
+  if (c.recurs(f)) return open_recursion(c, f);
   if (c.module[f].size_vars.size() > kMaxSizeVariables)
     return Error{fmt::format("`{}` has more than {} size variables", c.module[f].name, kMaxSizeVariables)};
   const Entry entry{"f", f};
