@@ -559,7 +559,7 @@ const BuiltinRow* find_builtin(std::string_view name) {
 
 const char* unsupported_function(std::string_view name) {
   constexpr struct { std::string_view name; const char* what; } kLater[] = {
-      {"map", "`map` is"}, {"scan", "`scan` is"},
+      
       {"layer_norm", "`layer_norm` is"},
       {"batch_norm", "`batch_norm` is"}, {"conv2d", "`conv2d` is"}, {"max_pool2d", "`max_pool2d` is"}, {"avg_pool2d", "`avg_pool2d` is"},
       {"embedding", "`embedding` is"}, {"cholesky", "`cholesky` is"}, {"solve", "`solve` is"},

@@ -272,7 +272,6 @@ Val Lowering::lower_if_region(ExprId id, TypeId want, bool has_value) {
 
 // ------------------------------------------------------------------------------------------------------------ loops
 
-namespace {
 void add_leaves(Builder b, ValueId v, Loc loc, std::vector<ValueId>& out) {
   const Type t = b.type(v);
   if (!t.is_tuple()) return out.push_back(v);
@@ -290,7 +289,6 @@ ValueId from_leaves(Builder b, TypeId type, std::span<const ValueId>& leaves, Lo
   for (const Field& f : t.fields) fields.push_back(from_leaves(b, f.type, leaves, loc));
   return b.tuple(fields, type, loc);
 }
-}  // namespace
 
 /// The values of these variables, tuples taken apart; an absent one after an error.
 std::vector<ValueId> Lowering::carried_leaves(const std::vector<size_t>& carried) {

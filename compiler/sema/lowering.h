@@ -276,6 +276,10 @@ bool is_hidden_name(std::string_view name);
 /// What an error calls a function: derived ones by what they derive from.
 std::string called(const Func& f);
 
+/// The leaves of a value in order, and the value of a type that takes its leaves from the front of `leaves`.
+void add_leaves(Builder b, ValueId v, Loc loc, std::vector<ValueId>& out);
+ValueId from_leaves(Builder b, TypeId type, std::span<const ValueId>& leaves, Loc loc);
+
 /// One argument of a call after lowering.
 struct Argument {
   Name name;  // absent: by position
@@ -375,6 +379,14 @@ class Lowering {
   void set_carried(const std::vector<size_t>& carried, std::span<const ValueId> leaves);
   void lower_loop(const Stmt& s, const LoopRange* range, const LoopOptions& options, const std::vector<size_t>& carried);
   void bind_loop_index(const Stmt& s, const LoopRange& range, ValueId step);
+
+  // ---- scan.cpp
+  Val apply(Val f, std::vector<Argument> args, const Expr& call, TypeId want);
+  DimId leading_extent(std::span<const Argument> arrays, const Expr& call);
+  ValueId row_of(ValueId x, ValueId i, Loc l);
+  std::vector<Argument> rows_of(std::span<const Argument> arrays, const std::vector<ValueId>& made, BlockId outer, ValueId i);
+  Val lower_map_call(const Expr& call);
+  Val lower_scan_call(const Expr& call);
 
   // ---- assignment.cpp
   Val stored(const Val& base, const Expr& target, const Val& v, Span span);
