@@ -372,13 +372,13 @@ class Lowering {
     ValueId first, step;             // where they are not
     bool is_static() const { return static_cast<bool>(dims); }
   };
-  std::optional<LoopRange> lower_loop_range(const Stmt& s);
+  std::optional<LoopRange> lower_loop_range(ExprId range);
   std::optional<LoopOptions> lower_attributes(const Stmt& s);
   void learn_types(const std::vector<size_t>& carried, const std::function<void()>& body);
   std::vector<ValueId> carried_leaves(const std::vector<size_t>& carried);
   void set_carried(const std::vector<size_t>& carried, std::span<const ValueId> leaves);
   void lower_loop(const Stmt& s, const LoopRange* range, const LoopOptions& options, const std::vector<size_t>& carried);
-  void bind_loop_index(const Stmt& s, const LoopRange& range, ValueId step);
+  void bind_loop_index(const Name& index_name, const LoopRange& range, ValueId step);
 
   // ---- scan.cpp
   Val apply(Val f, std::vector<Argument> args, const Expr& call, TypeId want);
@@ -386,6 +386,7 @@ class Lowering {
   ValueId row_of(ValueId x, ValueId i, Loc l);
   std::vector<Argument> rows_of(std::span<const Argument> arrays, const std::vector<ValueId>& made, BlockId outer, ValueId i);
   Val lower_map_call(const Expr& call);
+  bool scan_arguments(const Expr& call, Argument& f, Argument& init, std::vector<Argument>& arrays);
   Val lower_scan_call(const Expr& call);
 
   // ---- assignment.cpp
@@ -532,6 +533,8 @@ class Lowering {
   void bind_index(const BinderSpec& binder, ValueId step, BlockId block);
   Val lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word);
   Val lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span, std::string_view word);
+  bool has_dynamic_end(ExprId range);
+  Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
   Val lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want);
 
   // ---- call.cpp

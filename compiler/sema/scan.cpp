@@ -107,11 +107,9 @@ Val Lowering::lower_map_call(const Expr& call) {
   return result ? value(b().end_map(body, {extent}, captures, l)) : Val{};
 }
 
-/// scan(f, init, over = xs) or over = (xs, ys): f(s, x, y) gives the next state, or that and an output.
-Val Lowering::lower_scan_call(const Expr& call) {
-  std::vector<Argument> args, arrays;
-  Argument f, init;
-  bool has_init = false, ok = true;
+/// The arguments of scan(f, init, over = xs) or over = (xs, ys). False after an error.
+bool Lowering::scan_arguments(const Expr& call, Argument& f, Argument& init, std::vector<Argument>& arrays) {
+  bool has_init = false;
   for (const Arg& a : ast_[call.args]) {
     const std::string_view name = a.kind == ArgKind::named ? str(a.name.id) : "";
     const Expr& e = ast_[ast_.strip_parens(a.value)];
@@ -125,14 +123,19 @@ Val Lowering::lower_scan_call(const Expr& call) {
       f = {{}, lower(a.value), a.value, a.span};
     } else {
       fail(sema_error("unknown-argument"), a.name.span, fmt::format("`scan` has no argument `{}`", name));
-      ok = false;
+      return false;
     }
   }
-  if (ok && (f.val.kind != Val::Kind::function || !has_init || arrays.empty())) {
-    if (!failed_) fail(sema_error("argument-count"), call.mark, "`scan` takes a function, the first state and the arrays that it runs over").help("it is used as `scan(f, init, over = xs)`");
-    ok = false;
-  }
-  const DimId extent = ok ? leading_extent(arrays, call) : DimId{};
+  if (f.val.kind == Val::Kind::function && has_init && !arrays.empty()) return true;
+  if (!failed_) fail(sema_error("argument-count"), call.mark, "`scan` takes a function, the first state and the arrays that it runs over").help("it is used as `scan(f, init, over = xs)`");
+  return false;
+}
+
+/// f(s, x, y) gives the next state, or that and an output.
+Val Lowering::lower_scan_call(const Expr& call) {
+  Argument f, init;
+  std::vector<Argument> arrays;
+  const DimId extent = scan_arguments(call, f, init, arrays) ? leading_extent(arrays, call) : DimId{};
   if (!extent || !init.val) return {};
   const Loc l = loc(call.span);
   std::vector<ValueId> made;
