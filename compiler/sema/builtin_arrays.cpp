@@ -458,6 +458,23 @@ struct Builtins {
     return y ? w.value(y) : Val{};
   }
 
+  static Val layer_norm(Lowering& w, const BuiltinCall& c) {
+    const ValueId x = array(w, c, 0);
+    if (!x) return {};
+    const int rank = w.b().type(x).rank(), k = axis(w, c, rank);
+    if (k == -2) return {};
+    if (c.args.size() > 1 && k >= 0 && k != rank - 1)
+      return w.fail(sema_error("bad-argument"), c.axis->span, "scale and shift of `layer_norm` belong to the last axis"), Val{};
+    const ValueId y = w.over_axis(c.row.name, x, k < 0 ? rank - 1 : k, c.call.span);
+    Val v = y ? w.value(y) : Val{};
+    for (size_t j = 1; v && j < c.args.size(); ++j) {
+      const Val operands[] = {v, c.args[j].val};
+      const ExprId exprs[] = {c.args[0].expr, c.args[j].expr};
+      v = c.args[j].val ? w.elementwise(j == 1 ? "mul"_op : "add"_op, operands, exprs, c.call.span) : Val{};
+    }
+    return v;
+  }
+
   static Val norm(Lowering& w, const BuiltinCall& c) {
     if (c.axis) return along_last(w, c);
     const ValueId x = array(w, c, 0);
@@ -545,6 +562,19 @@ constexpr BuiltinRow kRows[] = {
     {"bernoulli", "bernoulli(k, p, [n, m])", 2, 3, false, false, Builtins::random, "1 with probability p, else 0, from a key; without sizes as p is."},
     {"split", "split(k, n)", 2, 2, false, false, Builtins::split, "n keys from one; each is independent of the others."},
     {"one_hot", "one_hot(i, n)", 1, 2, false, false, Builtins::one_hot, "Zeros of size n with a one at position i; all zeros where i is no position."},
+    {"layer_norm", "layer_norm(x, axis = k), layer_norm(x, scale, shift)", 1, 3, true, false, Builtins::layer_norm,
+     "Less the mean, over the standard deviation, along the last axis; then times `scale` plus `shift`."},
+    {"conv2d", "conv2d(x, k, bias = b, stride = 1, pad = 0)", 2, 2, false, false, lower_conv2d,
+     "Of an image [C, H, W] and kernels [O, C, h, w]: [O, …], the sums of products at every position; beside the image it is 0.", "bias stride pad"},
+    {"max_pool2d", "max_pool2d(x, size, stride = size)", 2, 2, false, false, lower_pool2d,
+     "Of an image [C, H, W], the largest element of each window of size × size; what no window covers is left out.", "stride"},
+    {"avg_pool2d", "avg_pool2d(x, size, stride = size)", 2, 2, false, false, lower_pool2d,
+     "Of an image [C, H, W], the mean of each window of size × size; what no window covers is left out.", "stride"},
+    {"embedding", "embedding(table, at)", 2, 2, false, false, lower_embedding, "Rows of a table by an int or an array of them: table[at]."},
+    {"solve", "solve(A, b)", 2, 2, false, false, lower_solve,
+     "x with A @ x = b, of a vector or the columns of a matrix, by LU with partial pivoting; inf or nan where A is singular."},
+    {"triangular_solve", "triangular_solve(L, b, upper = false)", 2, 2, false, false, lower_triangular_solve,
+     "x with L @ x = b, of a vector or the columns of a matrix; of L only the lower triangle is read, or only the upper one.", "upper"},
 };
 
 }  // namespace
@@ -557,20 +587,34 @@ const BuiltinRow* find_builtin(std::string_view name) {
   return nullptr;
 }
 
+const Argument* BuiltinCall::option(std::string_view name) const {
+  for (const Argument& a : named)
+    if (lowering.str(a.name.id) == name) return &a;
+  return nullptr;
+}
+
 const char* unsupported_function(std::string_view name) {
   constexpr struct { std::string_view name; const char* what; } kLater[] = {
-      
-      {"layer_norm", "`layer_norm` is"},
-      {"batch_norm", "`batch_norm` is"}, {"conv2d", "`conv2d` is"}, {"max_pool2d", "`max_pool2d` is"}, {"avg_pool2d", "`avg_pool2d` is"},
-      {"embedding", "`embedding` is"}, {"cholesky", "`cholesky` is"}, {"solve", "`solve` is"},
-      {"triangular_solve", "`triangular_solve` is"}, {"logdet", "`logdet` is"}, {"inverse", "`inverse` is"}};
+      {"batch_norm", "`batch_norm` is"}};
   for (const auto& later : kLater)
     if (later.name == name) return later.what;
   return nullptr;
 }
 
+namespace {
+/// Whether a list of words, "stride pad", has this one.
+bool has_word(std::string_view words, std::string_view word) {
+  while (!words.empty()) {
+    const size_t end = std::min(words.find(' '), words.size());
+    if (words.substr(0, end) == word) return true;
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return false;
+}
+}  // namespace
+
 Val Lowering::call_array(const BuiltinRow& row, const Expr* sizes, const Expr& call, TypeId want) {
-  std::vector<Argument> all, positional;
+  std::vector<Argument> all, positional, named;
   const Argument* axis = nullptr;
   // Lists of sizes are read as sizes by the row itself; an array literal among the arguments costs nothing.
   if (!lower_arguments(call, nullptr, all)) return {};
@@ -579,10 +623,12 @@ Val Lowering::call_array(const BuiltinRow& row, const Expr* sizes, const Expr& c
       positional.push_back(a);
     } else if (row.has_axis && str(a.name.id) == "axis" && !axis) {
       axis = &a;
+    } else if (has_word(row.options, str(a.name.id)) && std::none_of(named.begin(), named.end(), [&](const Argument& n) { return n.name.id == a.name.id; })) {
+      named.push_back(a);
     } else {
-      const bool is_again = axis && str(a.name.id) == "axis";
+      const bool is_again = (axis && str(a.name.id) == "axis") || has_word(row.options, str(a.name.id));
       fail(is_again ? sema_error("duplicate-argument") : sema_error("unknown-argument"), a.name.span,
-           is_again ? fmt::format("`{}` is given its axis twice", row.name) : fmt::format("`{}` has no argument `{}`", row.name, str(a.name.id)))
+           is_again ? fmt::format("`{}` is given its {} twice", row.name, str(a.name.id)) : fmt::format("`{}` has no argument `{}`", row.name, str(a.name.id)))
           .help(fmt::format("it is used as `{}`", row.usage));
       return {};
     }
@@ -602,7 +648,7 @@ Val Lowering::call_array(const BuiltinRow& row, const Expr* sizes, const Expr& c
     fail(sema_error("size-count"), sizes->mark, fmt::format("`{}` takes no sizes", row.name));
     return {};
   }
-  return row.lower(*this, {row, positional, axis, sizes, call, want});
+  return row.lower(*this, {*this, row, positional, axis, named, sizes, call, want});
 }
 
 }  // namespace dlc::sema

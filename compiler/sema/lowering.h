@@ -338,6 +338,8 @@ class Lowering {
 
  private:
   friend struct Builtins;
+  friend struct LayerRows;
+  friend struct BuiltinCall;
 
   // ---- function.cpp
   void lower_statement(const Stmt& s);

@@ -1,34 +1,9 @@
 // Loops, branches, assignments and subscripts by data: their values, in the interpreter and in native code, and their
 // derivatives in every mode.
-#include <map>
-
-#include "interp/interp.h"
-#include "loaded.h"
-#include "pipeline/check.h"
-#include "pipeline/native.h"
-#include "pipeline/values.h"
+#include "cases.h"
 
 namespace dlc {
 namespace {
-
-struct Case {
-  const char* source;
-  const char* arguments;
-  std::vector<double> result;  // its floats or ints
-};
-
-std::vector<double> numbers(const InterpValue<double>& v) {
-  std::vector<double> all(v.floats.begin(), v.floats.end());
-  if (!is_float(v.dtype)) all.assign(v.ints.begin(), v.ints.end());
-  for (const auto& field : v.fields)
-    for (double x : numbers(field)) all.push_back(x);
-  return all;
-}
-
-void expect_near(const std::vector<double>& got, const std::vector<double>& want) {
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t k = 0; k < got.size(); ++k) EXPECT_NEAR(got[k], want[k], 1e-11);
-}
 
 const Case kCases[] = {
     {"fn f[n](x: real[n]) -> real {\n  var s = 0.0\n  for i in 0..n { s = s + x[i] * x[i] }\n  return s\n}", "x=[1,2,3]", {14}},
@@ -71,33 +46,13 @@ const Case kCases[] = {
 };
 
 TEST(Control, Values) {
-  for (const Case& k : kCases) {
-    SCOPED_TRACE(k.source);
-    const auto c = loaded(k.source);
-    const FuncId f = function(*c, "f");
-    const auto args = arguments(*c, f, k.arguments);
-    const auto slow = interpret<double>(c->module, f, args);
-    ASSERT_TRUE(slow) << slow.error().message;
-    expect_near(numbers(*slow), k.result);
-    for (int level : {0, 2}) {
-      auto native = Native::compile(*c, f, {.opt_level = level});
-      ASSERT_TRUE(native) << native.error().message;
-      const auto fast = native->call(args, {});
-      ASSERT_TRUE(fast) << fast.error().message;
-      EXPECT_EQ(numbers(*fast), numbers(*slow)) << "at -O" << level;
-    }
-  }
+  for (const Case& k : kCases) expect_value(k);
 }
 
 TEST(Control, DerivativesOfAllModesAgree) {
   for (const Case& k : kCases) {
-    SCOPED_TRACE(k.source);
-    const auto c = loaded(k.source);
-    ASSERT_TRUE(c->find("f"));
-    const auto check = check_function(*c, c->find("f"), {.order = 2, .n_samples = 12});
-    ASSERT_TRUE(check) << check.error().message;
     if (std::string(k.source).find("abs(x * x - a)") != std::string::npos) continue;  // at a = 1 no step is made, beside it some are
-    EXPECT_FALSE(check->failed()) << check_text(*check, c->sources);
+    expect_derivatives_agree(k);
   }
 }
 
