@@ -165,7 +165,8 @@ Val Lowering::lower_exiting_if(ExprId id, const Rest& rest, const Purpose& purpo
   else y = lower_statements(e.c, 0, &rest, purpose);
   restore();
   TypeId type;
-  if (x && y) type = purpose.carried ? x.type : join_branches(x, y, e, purpose.want);
+  if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) unsupported(e.span, "functions chosen by an `if` are");
+  else if (x && y) type = purpose.carried ? x.type : join_branches(x, y, e, purpose.want);
   bool ok = type && condition;
   for (bool second : {false, true}) {
     if (!ok) break;
