@@ -50,7 +50,8 @@ struct dlc_ctx {
   /* Calls body(data, begin, end) on pieces of 0..n of `grain` each, on any threads; null: the caller's thread. */
   void (*parallel_for)(const dlc_ctx* ctx, int64_t n, int64_t grain, void (*body)(void* data, int64_t begin, int64_t end),
                        void* data);
-  /* Gives `bytes` more of memory, aligned to 64, that lives until the entry returns; null: no growth. */
+  /* Gives `bytes` of memory more, aligned to 64, or null where there is no more. Negative: takes back that much, the last that it
+   * gave first. What was not given back when the entry returns, after an error, is the caller's to free. Null: no growth. */
   void* (*grow)(const dlc_ctx* ctx, int64_t bytes);
   const volatile int32_t* cancel; /* not 0: stop soon with DLC_CANCELLED; null: never */
   dlc_error* error;               /* filled in when an entry does not return DLC_OK; may be null */

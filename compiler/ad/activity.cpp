@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "ad/errors.h"
@@ -137,6 +138,8 @@ class Analysis {
     const auto key = std::pair(callee.i, arguments);
     if (auto known = calls_.find(key); known != calls_.end()) return known->second;
     const Func& f = m_[callee];
+    if (std::find(in_progress_.begin(), in_progress_.end(), callee) != in_progress_.end()) return of_recursion(f, arguments);
+    in_progress_.push_back(callee);
     DLC_CHECK(f.body().result, "a callee has its body before its caller is differentiated");
     Activity a = start(f);
     size_t next = 0;
@@ -146,7 +149,22 @@ class Analysis {
     std::vector<bool> results;
     const ValueId result = f.body().result;
     for (size_t k = 0; k < a.leaves.count(result); ++k) results.push_back(a.depends[a.leaves.begin(result) + k]);
+    in_progress_.pop_back();
     return calls_[key] = results;
+  }
+
+  /// Of a call of a function within itself, whose results are not known yet: a leaf may depend on every argument of its kind.
+  std::vector<bool> of_recursion(const Func& f, const std::vector<bool>& arguments) {
+    bool on_floats = false, on_others = false;
+    size_t next = 0;
+    for (ValueId p : f.body().params)
+      for (TypeId leaf : leaf_types(m_.types, f[p].type)) {
+        bool& on = is_float(m_.types[leaf].dtype) ? on_floats : on_others;
+        on = arguments[next++] || on;
+      }
+    std::vector<bool> results;
+    for (TypeId leaf : leaf_types(m_.types, f.result_type())) results.push_back(is_float(m_.types[leaf].dtype) ? on_floats : on_others || on_floats);
+    return results;
   }
 
   void mark_floats(const Func& f, ValueId v, Activity& a) {
@@ -215,6 +233,7 @@ class Analysis {
 
   const Module& m_;
   std::map<std::pair<int32_t, std::vector<bool>>, std::vector<bool>> calls_;
+  std::vector<FuncId> in_progress_;
 };
 
 /// Why the useful result of `v` has no derivative; empty when it has one (or needs none).

@@ -8,8 +8,10 @@
 #include "ad/elements.h"
 #include "ad/errors.h"
 #include "ad/forward.h"
+#include "ad/jacobian.h"
 #include "ad/reverse.h"
 #include "base/check.h"
+#include "ops/request.h"
 #include "ops/request_errors.h"
 #include "ops/table.h"
 
@@ -57,6 +59,7 @@ class Deriver {
     if (!prepared_.insert(f).second) return true;
     if (!derive(f)) return false;
     std::vector<FuncId> callees;
+    if (m_[f].rule) callees.push_back(m_[f].rule);
     for (const Inst& in : m_[f].insts)
       if (in.op == "call"_op) callees.push_back(m_[in.attr].func);
     for (FuncId callee : callees)
@@ -73,18 +76,19 @@ class Deriver {
   bool check(FuncId id, const DerivativeRequest& request) {
     const Func& base = m_[request.base];
     const Span span = m_[id].loc.span;
-    for (int k : request.wrt) {
-      const Inst p = base[base.body().params[static_cast<size_t>(k)]];
-      if (m_.types.all_float(p.type)) continue;
+    for (size_t k = 0; k < request.wrt.size(); ++k) {
+      const Inst p = base[base.body().params[static_cast<size_t>(request.wrt[k])]];
+      const WrtItem item = wrt_item(m_, request, k);
+      if (m_.types.all_float(item.type)) continue;
       diagnostics_.error(request_error("not-differentiable"), span,
-                         fmt::format("`{}` is {}, and only floats have a derivative", m_.strings[m_[p.attr].name], m_.types.text(p.type)))
+                         fmt::format("`{}` is {}, and only floats have a derivative", m_.strings[item.name], m_.types.text(item.type)))
           .label(p.loc.span, "declared here");
       return false;
     }
     const TypeId part = differentiated_type(m_, base, wrt_of(request));
     const Type t = m_.types[part];
     const bool is_scalar = is_float(t.dtype) && t.rank() == 0;
-    const bool is_gradient = request.kind == Kind::grad || request.kind == Kind::value_and_grad;
+    const bool is_gradient = request.kind != Kind::jvp && request.kind != Kind::vjp && request.kind != Kind::jacobian;
     if (!m_.types.all_float(part)) {
       diagnostics_.error(request_error("not-differentiable"), span,
                          fmt::format("{} returns {}, and only floats have a derivative", described(m_, request.base), m_.types.text(part)))
@@ -93,7 +97,7 @@ class Deriver {
     }
     if (is_gradient && !is_scalar) {
       diagnostics_.error(request_error("grad-of-array"), span,
-                         fmt::format("`grad` differentiates a scalar, and {} returns {}", described(m_, request.base), m_.types.text(part)))
+                         fmt::format("`{}` differentiates a scalar, and {} returns {}", kind_name(request.kind), described(m_, request.base), m_.types.text(part)))
           .label(base.loc.span, fmt::format("returns {}", m_.types.text(base.result_type())))
           .help("use `jvp` or `vjp` with a direction, or reduce the result");
       return false;
@@ -108,6 +112,8 @@ class Deriver {
   }
 
   bool fill(FuncId id, const DerivativeRequest& request) {
+    if (!request.paths.empty()) return fill_paths(id, request);
+    if (request.kind == Kind::hessian || request.kind == Kind::hvp) return fill_second(id, request);
     Builder b(m_, id, BlockId{0});
     const Wrt wrt = wrt_of(request);
     const std::vector<ValueId> params = b.func().body().params;
@@ -123,6 +129,13 @@ class Deriver {
       if (!both) return false;
       value = b.get(both, 0, loc);
       parts = {b.get(both, 1, loc)};
+    } else if (request.kind == Kind::jacobian && !is_scalar_float(differentiated_type(m_, m_[request.base], wrt))) {
+      const FuncId f = request.mode == Mode::reverse ? jacobian_by_rows(m_, request.base, wrt, diagnostics_)
+                                                     : jacobian_by_columns(m_, request.base, wrt, request.mode == Mode::forward ? Along::tangent : Along::difference, diagnostics_);
+      if (!f) return false;
+      const ValueId all = b.call(f, sizes_of(m_, m_[f]), args, loc);
+      value = b.get(all, 0, loc);
+      for (int k : request.wrt) parts.push_back(b.get(all, 1 + static_cast<int>(rank_among_active(wrt, k)), loc));
     } else {
       const ValueId bar = request.kind == Kind::vjp ? extra.at(0) : ValueId{};
       const ValueId all = pulled_back(b, request, wrt, args, bar, loc);
@@ -134,6 +147,102 @@ class Deriver {
     const TypeId declared = m_[id].declared_result;
     DLC_CHECK(!declared || declared == m_[id].result_type(), "a derivative has the type its request declared");
     return true;
+  }
+
+  bool is_scalar_float(TypeId t) const { return is_float(m_.types[t].dtype) && m_.types[t].rank() == 0; }
+
+  /// The request `sub` with a body; absent after an error.
+  FuncId derived(const DerivativeRequest& sub, Loc loc) {
+    const FuncId f = request_function(m_, sub, loc);
+    return derive(f) ? f : FuncId{};
+  }
+
+  // wrt = s.h: a function that takes s.h once more, and puts it into s, is differentiated by that.
+  bool fill_paths(FuncId id, const DerivativeRequest& request) {
+    const Loc loc = m_[id].loc;
+    const FuncId at = start_function(m_, m_[request.base].name + ".at", m_[request.base]);
+    Builder inner(m_, at, BlockId{0}), b(m_, id, BlockId{0});
+    std::vector<ValueId> moved = m_[at].body().params;
+    const std::vector<ValueId> params = m_[id].body().params;
+    const auto n_base = static_cast<ptrdiff_t>(moved.size());
+    std::vector<ValueId> args(params.begin(), params.begin() + n_base);
+    DerivativeRequest whole = request;
+    whole.base = at, whole.paths.clear();
+    for (size_t k = 0; k < request.wrt.size(); ++k) {
+      if (request.paths[k].empty()) continue;
+      const auto param = static_cast<size_t>(request.wrt[k]);
+      const WrtItem item = wrt_item(m_, request, k);
+      whole.wrt[k] = static_cast<int>(m_[at].body().params.size());
+      const ValueId own = append_param(m_, m_[at], BlockId{0}, "param"_op, item.type, item.name, loc);
+      moved[param] = with_field(inner, moved[param], request.paths[k], own, loc);
+      ValueId value = args[param];
+      for (int field : request.paths[k]) value = b.get(value, field, loc);
+      args.push_back(value);
+    }
+    inner.set_result(inner.call(request.base, sizes_of(m_, m_[request.base]), moved, loc));
+    const FuncId f = derived(whole, loc);
+    if (!f) return false;
+    args.insert(args.end(), params.begin() + n_base, params.end());
+    b.set_result(b.call(f, sizes_of(m_, m_[f]), args, loc));
+    return true;
+  }
+
+  /// `tuple` with another value at the end of the path.
+  ValueId with_field(Builder& b, ValueId tuple, std::span<const int> path, ValueId value, Loc loc) {
+    if (path.empty()) return value;
+    std::vector<ValueId> fields;
+    for (int k = 0; k < static_cast<int>(b.type(tuple).fields.size()); ++k) {
+      const ValueId field = b.get(tuple, k, loc);
+      fields.push_back(k == path[0] ? with_field(b, field, path.subspan(1), value, loc) : field);
+    }
+    return b.tuple(fields, b.type_id(tuple), loc);
+  }
+
+  // The derivative of the gradient: all of it, or along a direction. The gradient is in reverse mode, whose derivative is
+  // taken in the mode that is asked for; symbolic is a closed gradient, whose derivative is closed too where it is a number.
+  bool fill_second(FuncId id, const DerivativeRequest& request) {
+    const Loc loc = m_[id].loc;
+    const bool is_symbolic = request.mode == Mode::symbolic;
+    DerivativeRequest first = request;
+    first.kind = Kind::grad, first.with_value = false, first.mode = is_symbolic ? Mode::symbolic : Mode::reverse;
+    const FuncId gradient = derived(first, loc);
+    if (!gradient) return false;
+    DerivativeRequest second = request;
+    second.kind = request.kind == Kind::hvp ? Kind::jvp : Kind::jacobian, second.base = gradient, second.with_value = false, second.of = -1;
+    if (is_symbolic && !is_scalar_float(m_[gradient].result_type())) second.mode = Mode::forward;
+    const FuncId f = derived(second, loc);
+    if (!f) return false;
+    Builder b(m_, id, BlockId{0});
+    const std::vector<ValueId> params = b.func().body().params;
+    ValueId result = b.call(f, sizes_of(m_, m_[f]), params, loc);
+    if (request.kind == Kind::hessian && request.is_list) result = rows_first(b, result, loc);
+    if (request.with_value) {
+      const auto n_base = m_[request.base].body().params.size();
+      const ValueId value = b.call(request.base, sizes_of(m_, m_[request.base]), std::span(params).first(n_base), loc);
+      const ValueId both[] = {value, result};
+      result = b.tuple(both, loc);
+    }
+    b.set_result(result);
+    return true;
+  }
+
+  /// J.b.a, the derivative by b of the gradient by a, becomes h.a.b.
+  ValueId rows_first(Builder& b, ValueId jacobian, Loc loc) {
+    const Type t = b.type(jacobian);
+    const int n = static_cast<int>(t.fields.size());
+    std::vector<ValueId> rows;
+    std::vector<Field> row_fields;
+    for (int i = 0; i < n; ++i) {
+      std::vector<ValueId> row;
+      std::vector<Field> fields;
+      for (int j = 0; j < n; ++j) {
+        row.push_back(b.get(b.get(jacobian, j, loc), i, loc));
+        fields.push_back({t.fields[static_cast<size_t>(j)].name, b.type_id(row.back())});
+      }
+      rows.push_back(b.tuple(row, m_.types.tuple(std::move(fields)), loc));
+      row_fields.push_back({t.fields[static_cast<size_t>(i)].name, b.type_id(rows.back())});
+    }
+    return b.tuple(rows, m_.types.tuple(std::move(row_fields)), loc);
   }
 
   /// (y, dy)

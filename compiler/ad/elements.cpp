@@ -72,6 +72,10 @@ struct Element {
   }
 
   ValueId by_tangent(Builder& b, std::span<const ValueId> args, ValueId bar, std::span<const ValueId> indices) const {
+    return paired(b, bar, tangents(b, args, indices));
+  }
+
+  std::vector<ValueId> tangents(Builder& b, std::span<const ValueId> args, std::span<const ValueId> indices) const {
     const Func& source = m[f];
     const TypeId param_type = source[source.body().params[param]].type;
     std::vector<ValueId> slots(static_cast<size_t>(n_leaves(m.types, param_type)));
@@ -79,17 +83,24 @@ struct Element {
     std::vector<ValueId> all(args.begin(), args.end());
     all.push_back(pack(b, param_type, slots, loc));
     const ValueId both = b.call(jvp, own_sizes(m, source), all, loc);
-    return paired(b, bar, unpack(b, differentiated_type(m, source, wrt), b.get(both, 1, loc), loc));
+    return unpack(b, differentiated_type(m, source, wrt), b.get(both, 1, loc), loc);
   }
 
   ValueId by_difference(Builder& b, std::span<const ValueId> args, ValueId bar, std::span<const ValueId> indices) const {
+    ValueId step;
+    const std::vector<ValueId> dy = differences(b, args, indices, step);
+    return b.op("div"_op, {paired(b, bar, dy), step}, loc);
+  }
+
+  /// y(x + h) − y(x − h), and the `step` really taken.
+  std::vector<ValueId> differences(Builder& b, std::span<const ValueId> args, std::span<const ValueId> indices, ValueId& step) const {
     const DType dtype = m.types[leaf_type].dtype;
     const ValueId x = leaf_values(b, args[param], loc)[static_cast<size_t>(leaf)];
     const ValueId scale = b.op("max"_op, {b.constant(1, dtype, loc), b.op("abs"_op, {x}, loc)}, loc);
     const ValueId h_everywhere = b.op("mul"_op, {b.constant(cube_root_of_epsilon(dtype), dtype, loc), scale}, loc);
     const auto moved = [&](ValueId by, OpId add_or_sub) { return b.op(add_or_sub, {x, by}, loc); };
     const ValueId taken = b.op("sub"_op, {moved(h_everywhere, "add"_op), moved(h_everywhere, "sub"_op)}, loc);
-    const ValueId step = b.index(taken, indices, Bounds::inside, loc);
+    step = b.index(taken, indices, Bounds::inside, loc);
     const ValueId h = placed_at(b, leaf_type, indices, h_everywhere, loc);
     const ValueId above = moved(h, "add"_op), below = moved(h, "sub"_op);
     const std::vector<ValueId> y_above = result_at(b, args, above), y_below = result_at(b, args, below);
@@ -98,7 +109,7 @@ struct Element {
       const bool is_float_leaf = is_float(b.type(y_above[k]).dtype);
       dy.push_back(is_float_leaf ? b.op("sub"_op, {y_above[k], y_below[k]}, loc) : ValueId{});
     }
-    return b.op("div"_op, {paired(b, bar, dy), step}, loc);
+    return dy;
   }
 
   std::vector<ValueId> result_at(Builder& b, std::span<const ValueId> args, ValueId x) const {
@@ -157,6 +168,32 @@ ValueId largest(Builder& b, double start, std::span<const ValueId> values, Loc l
 }
 
 }  // namespace
+
+Direction::Direction(Module& m, FuncId f, const Wrt& wrt, Along along, size_t param, int leaf, TypeId leaf_type, FuncId jvp)
+    : m_(m), f_(f), wrt_(wrt), along_(along), param_(param), leaf_(leaf), leaf_type_(leaf_type), jvp_(jvp) {}
+
+std::vector<ValueId> Direction::derivatives(Builder& b, std::span<const ValueId> args, std::span<const ValueId> indices) const {
+  const Loc loc = m_[f_].loc.because(along_ == Along::tangent ? Reason::jvp_of : Reason::numeric_of);
+  const Element element{m_, f_, wrt_, along_, param_, leaf_, leaf_type_, jvp_, loc};
+  ValueId step;
+  std::vector<ValueId> dy = along_ == Along::tangent ? element.tangents(b, args, indices) : element.differences(b, args, indices, step);
+  const DType dtype = m_.types[leaf_type_].dtype;
+  for (ValueId& v : dy) {
+    if (step) v = b.op("div"_op, {v, b.convert(step, b.type(v).dtype, loc)}, loc);
+    v = b.convert(v, dtype, loc);
+  }
+  return dy;
+}
+
+std::optional<Direction> direction_of(Module& m, FuncId f, const Wrt& wrt, Along along, size_t param, int leaf, TypeId leaf_type, Diagnostics& diagnostics) {
+  FuncId jvp;
+  if (along == Along::tangent) {
+    Wrt only(std::vector<bool>(wrt.active.size()), wrt.of);
+    only.active[param] = true;
+    if (!(jvp = forward(m, f, only, diagnostics))) return std::nullopt;
+  }
+  return Direction(m, f, wrt, along, param, leaf, leaf_type, jvp);
+}
 
 FuncId by_elements(Module& m, FuncId f, const Wrt& wrt, bool unit_seed, Along along, Diagnostics& diagnostics) {
   const std::string key = fmt::format("elements {} {} {} {}", f.i, wrt.key(), unit_seed, along == Along::tangent);

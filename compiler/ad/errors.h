@@ -16,9 +16,6 @@ inline constexpr DiagnosticKind kAdErrors[] = {
     {"mode-not-possible",
      "The mode that was asked for cannot express this derivative. `symbolic` differentiates one number: a directional "
      "derivative (`jvp`, `vjp`) of a function with an array result needs mode = forward, reverse or numeric."},
-    {"loop-without-bound",
-     "Reverse mode keeps, for every step of a loop, what its way back needs, and must know how many steps there may be. A range that ends "
-     "at a size says so, `for i in 0..n`; a `while` says it by `@max_iters(n)`. Forward mode keeps nothing."},
 };
 
 }  // namespace dlc

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "ad/rules.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -109,10 +110,11 @@ class ForwardSweep : public Sweep {
     const Wrt wrt = wrt_of_call(v, [&](ValueId o) { return has_carried(o); });
     const FuncId callee = forward(m, m[in.attr].func, wrt, diagnostics_);
     if (!callee) return fail(b, v);
-    std::vector<ValueId> args = operands(v);
-    for (ValueId o : source.operands(v))
+    std::vector<ValueId> args;
+    for (ValueId o : arguments(v)) args.push_back(at(o));
+    for (ValueId o : arguments(v))
       if (has_carried(o)) args.push_back(packed_tangent(b, o, loc));
-    const ValueId both = b.call(callee, m[in.attr].dims, args, loc);
+    const ValueId both = call_like(b, v, callee, args, loc);
     at(v) = b.get(both, 0, loc);
     const std::vector<ValueId> slots = unpack(b, in.type, b.get(both, 1, loc), loc);
     for (size_t k = 0; k < slots.size(); ++k)
@@ -301,15 +303,24 @@ FuncId forward(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
   if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
   const Func& source = m[f];
   DLC_CHECK(has_float(m.types, differentiated_type(m, source, wrt)), "what is differentiated holds a float");
+  if (source.rule) {
+    const FuncId by_rule = forward_by_rule(m, f, wrt, diagnostics);
+    return by_rule ? m.derived[key] = by_rule : by_rule;
+  }
   const std::optional<Activity> activity = analyse_activity(m, source, wrt, diagnostics);
   if (!activity) return {};
 
   const FuncId id = start_function(m, source.name + ".forward", source);
+  m[id].is_kept = source.is_kept;
+  // Known before its body is: a function that calls itself has a derivative that does.
+  m.derived[key] = id;
+  const TypeId dy_type = float_part(m.types, differentiated_type(m, source, wrt));
+  m[id].declared_result = m.types.tuple({{{}, source.result_type()}, {{}, dy_type}});
   ForwardSweep sweep(m, source, *activity, diagnostics);
   Builder b(m, id, BlockId{0});
   add_tangent_params(b, sweep, wrt);
   sweep.run(b, source.body());
-  if (sweep.failed()) return {};
+  if (sweep.failed()) return m.derived.erase(key), FuncId{};
 
   const ValueId y = source.body().result;
   const Loc loc = source[y].loc.because(Reason::jvp_of);
@@ -319,7 +330,7 @@ FuncId forward(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
   for (int k = 0; k < n_leaves(m.types, part); ++k) slots.push_back(dy[k].value);
   const ValueId results[] = {sweep.at(y), pack(b, part, slots, loc)};
   b.set_result(b.tuple(results, loc));
-  return m.derived[key] = id;
+  return id;
 }
 
 }  // namespace dlc

@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
-#include "ad/errors.h"
+#include "ad/checkpoints.h"
+#include "ad/rules.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -79,7 +81,10 @@ class ReverseSweep : public Sweep {
   void step_linear(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const std::vector<ValueId> mapped = operands(v);
-    for (int k = 0; k < in.n_operands; ++k) {
+    const bool stores = in.op == "put"_op || in.op == "add_at"_op;
+    for (int n = 0; n < in.n_operands; ++n) {
+      // What was stored is read from the cotangent before that is changed there: then it can be changed in place.
+      const int k = stores ? in.n_operands - 1 - n : n;
       const ValueId x = source.operand(v, k);
       if (!depends(x, 0) || !is_float_value(x)) continue;
       const ValueId x_bar = row(v).transpose(b, in, mapped, k, leaves(v)->value, loc);
@@ -116,12 +121,13 @@ class ReverseSweep : public Sweep {
       failed_ = true;
       return;
     }
-    std::vector<ValueId> slots, args = operands(v);
+    std::vector<ValueId> slots, args;
+    for (ValueId o : arguments(v)) args.push_back(at(o));
     for (size_t k = 0; k < n_leaves(v); ++k) slots.push_back(leaves(v)[k].value);
     args.push_back(pack(b, in.type, slots, loc));
-    const ValueId results = b.call(callee, m[in.attr].dims, args, loc);
+    const ValueId results = call_like(b, v, callee, args, loc);
     int field = 1;
-    for (int k = 0; k < in.n_operands; ++k) {
+    for (int k = 0; k < static_cast<int>(arguments(v).size()); ++k) {
       if (!wrt.active[static_cast<size_t>(k)]) continue;
       const ValueId o = source.operand(v, k);
       const std::vector<ValueId> o_bar = unpack(b, source[o].type, b.get(results, field++, loc), loc);
@@ -196,38 +202,154 @@ class ReverseSweep : public Sweep {
   //
   // What of the tape the way back does not read is dropped by dce. A `while` counts its steps beside.
 
-  struct Tape {
-    ValueId count;                // of the steps that were made
-    std::vector<ValueId> values;  // per carried value
+  // An array of which a step changes elements only, `v[i] = e`, has no row of its own per step: kept is what stood there
+  // before, and where. On the way back it is carried itself, from its last value on, and every step is undone.
+
+  struct Store {                         // one `put` or `add_at` of such an array, in the order of the body
+    ValueId old;                         // tape of what stood there
+    std::vector<ValueId> subscripts;     // tapes
+    Bounds bounds = Bounds::inside;
   };
+  struct Tape {
+    ValueId count;                       // of the steps that were made
+    bool has_values = false;             // false: the number of steps has no bound
+    std::vector<ValueId> values;         // per carried value; absent where there are stores
+    std::vector<std::vector<Store>> stores;
+    std::vector<ValueId> last;           // per carried value: what it is after the loop
+  };
+
+  /// The stores by which a step makes carried value `k` of the one before; empty: it is made otherwise.
+  std::vector<ValueId> stores_of(const Block& body, size_t n, size_t k, ValueId param) const {
+    ValueId v = n == 1 ? body.result : source[body.result].op == "tuple"_op ? source.operand(body.result, static_cast<int>(k)) : ValueId{};
+    std::vector<ValueId> chain;
+    while (v && (source[v].op == "put"_op || source[v].op == "add_at"_op)) chain.insert(chain.begin(), v), v = source.operand(v, 0);
+    return v == param ? chain : std::vector<ValueId>{};
+  }
 
   void copy_region(Builder& b, ValueId v) override {
     const Inst in = source[v];
     const RegionShape shape = region_shape(m, in);
     const LoopOptions options = shape.n_carried > 0 ? loop_options(m, in.attr) : LoopOptions{};
-    if (shape.n_carried == 0 || !activity.any_depends(v) || !options.bound) return Sweep::copy_region(b, v);
+    if (shape.n_carried == 0 || !activity.any_depends(v)) return Sweep::copy_region(b, v);
     copy_loop(b, v, shape, options);
   }
+
+  // Where nothing bounds the number of steps the loop is a function of its own, in which that number is a size:
+  //
+  //   loop[T](count, s, c) = for i in 0..count { s = body(i, s, c) }        with the bound T
+  //
+  // On the way forward the loop runs and counts; on the way back the derivative of that function is called with the count for
+  // T, runs the loop again with a tape, and back.
+  void step_unbounded_loop(Builder& b, ValueId v, const RegionShape& shape, ValueId count, Loc loc) {
+    const Inst in = source[v];
+    const FuncId loop = loop_function(v, shape);
+    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
+    Wrt wrt({false});
+    wrt.tainted = {false};
+    std::vector<ValueId> args{count};
+    for (int k = shape.own_operands; k < in.n_operands; ++k) {
+      const ValueId o = source.operand(v, k), param = body.params[static_cast<size_t>(shape.own_params + k - shape.own_operands)];
+      args.push_back(at(o));
+      bool is_tainted = false;
+      const std::vector<TypeId> types = leaf_types(m.types, source[o].type);
+      for (size_t leaf = 0; leaf < types.size(); ++leaf) is_tainted = is_tainted || (!is_float(m.types[types[leaf]].dtype) && depends(param, leaf));
+      wrt.active.push_back(activity.any_depends(param) && has_float(m.types, source[o].type));
+      wrt.tainted.push_back(is_tainted);
+    }
+    const FuncId derivative = reverse(m, loop, wrt, diagnostics_);
+    if (!derivative) return static_cast<void>(failed_ = true);
+    std::vector<ValueId> slots;
+    for (size_t k = 0; k < n_leaves(v); ++k) slots.push_back(leaves(v)[k].value);
+    args.push_back(pack(b, in.type, slots, loc));
+    std::vector<DimId> sizes;
+    for (StrId name : source.size_vars) sizes.push_back(m.types.dims.variable(name));
+    sizes.push_back(m.types.dims.constant(0));
+    const ValueId results = b.call(derivative, sizes, args, {static_cast<int64_t>(source.size_vars.size())}, std::span(&count, 1), loc);
+    int field = 1;
+    for (size_t k = 1; k < wrt.active.size(); ++k) {
+      if (!wrt.active[k]) continue;
+      const ValueId o = source.operand(v, shape.own_operands + static_cast<int>(k) - 1);
+      const std::vector<ValueId> o_bar = unpack(b, source[o].type, b.get(results, field++, loc), loc);
+      for (size_t leaf = 0; leaf < o_bar.size(); ++leaf)
+        if (o_bar[leaf]) accumulate(b, o, leaf, {o_bar[leaf], true}, loc);
+    }
+  }
+
+  FuncId loop_function(ValueId v, const RegionShape& shape) {
+    const std::string key = fmt::format("loop {} of {}", v.i, source.name);
+    if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
+    const Inst in = source[v];
+    Func f = source;  // with all its blocks, of which the loop's body is reachable
+    f.name = m.unique_name(source.name + ".loop");
+    f.request.reset();
+    f.checks.clear();
+    f.doc.clear();
+    f.loc = in.loc;
+    f.blocks[0] = {};
+    StrId steps = m.strings.intern("steps");
+    for (int k = 2; std::find(f.size_vars.begin(), f.size_vars.end(), steps) != f.size_vars.end(); ++k) steps = m.strings.intern(fmt::format("steps{}", k));
+    f.size_vars.push_back(steps);
+    const OpId param = "param"_op;
+    std::vector<ValueId> operands{append_param(m, f, BlockId{0}, param, m.types.scalar(DType::i64), m.strings.intern("count"), in.loc)};
+    for (int k = shape.own_operands; k < in.n_operands; ++k)
+      operands.push_back(append_param(m, f, BlockId{0}, param, source[source.operand(v, k)].type, m.strings.intern(fmt::format("v{}", k)), in.loc));
+    const BlockId body{in.first_block.i + in.n_blocks - 1};
+    if (shape.own_params == 0) {  // a `while` has no index
+      append_param(m, f, body, param, m.types.scalar(DType::i64), {}, in.loc);
+      auto& params = f[body].params;
+      std::rotate(params.begin(), params.end() - 1, params.end());
+      for (size_t k = 0; k < params.size(); ++k) {
+        Attr attr = m[f[params[k]].attr];
+        attr.ints = {static_cast<int64_t>(k)};
+        f[params[k]].attr = m.intern(std::move(attr));
+      }
+    }
+    Inst loop = in;
+    loop.op = "for"_op, loop.first_block = body, loop.n_blocks = 1;
+    LoopOptions options = loop_options(m, in.attr);  // what it is to keep, too
+    options.bound = m.types.dims.variable(steps);
+    loop.attr = loop_attr(m, static_cast<size_t>(shape.n_carried), options);
+    f.blocks[0].result = append(f, BlockId{0}, loop, operands);
+    return m.derived[key] = m.add(std::move(f));
+  }
+
+  /// A tape is an array with a row per step: of the carried values, or of what stores overwrite and their subscripts.
+  struct Recording {
+    std::vector<ValueId> initial;  // zeros, in the order in which the loop carries them
+    DimId bound;
+    ValueId add(Builder& b, TypeId row, Loc loc) {
+      const Type t = b.types()[row];
+      std::vector<DimId> dims{bound};
+      dims.insert(dims.end(), t.dims.begin(), t.dims.end());
+      initial.push_back(b.zeros(b.types().array(t.dtype, std::move(dims)), loc));
+      return initial.back();
+    }
+  };
 
   void copy_loop(Builder& b, ValueId v, const RegionShape& shape, const LoopOptions& options) {
     const Inst in = source[v];
     const bool is_for = in.op == "for"_op;
-    const auto n = static_cast<size_t>(shape.n_carried);
+    const auto n = static_cast<size_t>(shape.n_carried), own = static_cast<size_t>(shape.own_params);
+    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     std::vector<ValueId> carried, captures;
     for (size_t k = 0; k < n; ++k) carried.push_back(at(source.operand(v, shape.own_operands + static_cast<int>(k))));
     if (!is_for) carried.push_back(b.constant_int(0, in.loc));
     const size_t first_tape = carried.size();
-    for (size_t k = 0; k < n; ++k) {
-      const Type t = b.type(carried[k]);
-      std::vector<DimId> dims{options.bound};
-      dims.insert(dims.end(), t.dims.begin(), t.dims.end());
-      carried.push_back(b.zeros(m.types.array(t.dtype, std::move(dims)), in.loc));
+    // A `while` that is to keep less is cut like a `for`, which it is once its steps are counted.
+    const bool is_cut = !is_for && (options.every != 0 || options.memory != 0);
+    Recording tapes{{}, is_cut ? DimId{} : options.bound};
+    std::vector<std::vector<ValueId>> stores(n);
+    for (size_t k = 0; k < n && tapes.bound; ++k) {
+      stores[k] = stores_of(body, n, k, body.params[own + k]);
+      if (stores[k].empty()) tapes.add(b, source[body.params[own + k]].type, in.loc);
+      for (ValueId store : stores[k])
+        for (int o = 1; o < source[store].n_operands; ++o) tapes.add(b, source[source.operand(store, o)].type, in.loc);
     }
+    carried.insert(carried.end(), tapes.initial.begin(), tapes.initial.end());
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
     const Builder::WhileBlocks blocks = is_for ? Builder::WhileBlocks{{}, b.begin_for(carried, captures, in.loc)} : b.begin_while(carried, captures, in.loc);
     const auto enter = [&](Builder& nested, const Block& inner) {
       const std::vector<ValueId> made = nested.func()[nested.block()].params;
-      const auto own = static_cast<size_t>(shape.own_params);
       for (size_t k = 0; k < own + n; ++k) at(inner.params[k]) = made[k];
       for (size_t k = own + n; k < inner.params.size(); ++k) at(inner.params[k]) = made[k + carried.size() - n];
       return std::vector<ValueId>(made.begin() + static_cast<ptrdiff_t>(own), made.begin() + static_cast<ptrdiff_t>(own + carried.size()));
@@ -239,37 +361,55 @@ class ReverseSweep : public Sweep {
       copy_body(test, condition);
       test.set_result(at(condition.result));
     }
-    const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     Builder nested = b.in(blocks.body);
-    const std::vector<ValueId> own = enter(nested, body);
-    const ValueId step = is_for ? at(body.params[0]) : own[n];
-    std::vector<ValueId> tapes;
-    for (size_t k = 0; k < n; ++k) tapes.push_back(nested.put(own[first_tape + k], own[k], std::span(&step, 1), Bounds::inside, in.loc));
-    copy_body(nested, body);
+    const std::vector<ValueId> inside = enter(nested, body);
+    const ValueId step = is_for ? at(body.params[0]) : inside[n];
+    std::vector<ValueId> rows(inside.begin() + static_cast<ptrdiff_t>(first_tape), inside.end());
+    const auto record = [&](size_t tape, ValueId value) { rows[tape] = nested.put(rows[tape], value, std::span(&step, 1), Bounds::inside, in.loc); };
+    std::unordered_map<int32_t, size_t> store_tape;  // by store: its first tape
+    size_t next = 0;
+    for (size_t k = 0; k < n && tapes.bound; ++k) {
+      if (stores[k].empty()) record(next++, inside[k]);
+      for (ValueId store : stores[k]) store_tape[store.i] = next, next += static_cast<size_t>(source[store].n_operands) - 1;
+    }
+    for (ValueId inner : body.body) {
+      if (const auto found = store_tape.find(inner.i); found != store_tape.end()) {
+        const std::vector<ValueId> given = operands(inner);
+        record(found->second, nested.index(given[0], std::span(given).subspan(2), bounds_of(m, source[inner]), in.loc));
+        for (size_t o = 2; o < given.size(); ++o) record(found->second + o - 1, given[o]);
+      }
+      copy(nested, inner);
+    }
     std::vector<ValueId> values;
     for (size_t k = 0; k < n; ++k) values.push_back(nested.part(at(body.result), n, k, in.loc));
     if (!is_for) values.push_back(nested.op("add"_op, {step, nested.constant_int(1, in.loc)}, in.loc));
-    values.insert(values.end(), tapes.begin(), tapes.end());
+    values.insert(values.end(), rows.begin(), rows.end());
     nested.set_result(nested.joined(values, in.loc));
     const ValueId all = is_for ? b.end_for(blocks.body, at(source.operand(v, 0)), carried, captures, options, in.loc)
                                : b.end_while(blocks, carried, captures, options, in.loc);
     std::vector<ValueId> parts;
     for (size_t k = 0; k < values.size(); ++k) parts.push_back(b.part(all, values.size(), k, in.loc));
     at(v) = n == 1 ? parts[0] : b.tuple(std::span(parts).first(n), in.type, in.loc);
-    tapes_[v.i] = {is_for ? at(source.operand(v, 0)) : parts[n], {parts.begin() + static_cast<ptrdiff_t>(first_tape), parts.end()}};
+    Tape& tape = tapes_[v.i] = {is_for ? at(source.operand(v, 0)) : parts[n], static_cast<bool>(tapes.bound), {}, {}, {}};
+    tape.last.assign(parts.begin(), parts.begin() + static_cast<ptrdiff_t>(n));
+    next = first_tape;
+    for (size_t k = 0; k < n && tapes.bound; ++k) {
+      tape.values.push_back(stores[k].empty() ? parts[next++] : ValueId{});
+      std::vector<Store>& kept = tape.stores.emplace_back();
+      for (ValueId store : stores[k]) {
+        const auto n_subscripts = static_cast<size_t>(source[store].n_operands) - 2;
+        const auto begin = parts.begin() + static_cast<ptrdiff_t>(next);
+        kept.push_back({*begin, {begin + 1, begin + 1 + static_cast<ptrdiff_t>(n_subscripts)}, bounds_of(m, source[store])});
+        next += 1 + n_subscripts;
+      }
+    }
   }
 
   void step_loop(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const RegionShape shape = region_shape(m, in);
-    const auto known = tapes_.find(v.i);
-    if (known == tapes_.end()) {
-      diagnostics_.error(find_kind<kAdErrors>("loop-without-bound"), in.loc.span, "reverse mode keeps what every step of this loop computed, and nothing tells how many steps there are")
-          .help(in.op == "while"_op ? "bound the loop by `@max_iters(n)`, or use mode = forward" : "let the range end at a size, or use mode = forward");
-      failed_ = true;
-      return;
-    }
-    const Tape tape = known->second;
+    const Tape tape = tapes_.at(v.i);
+    if (!tape.has_values) return step_unbounded_loop(b, v, shape, tape.count, loc);
     const auto n = static_cast<size_t>(shape.n_carried), own = static_cast<size_t>(shape.own_params);
     const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     std::vector<size_t> active;                            // of the carried values
@@ -292,7 +432,16 @@ class ReverseSweep : public Sweep {
         carried.push_back(b.zeros(types[leaf], loc));
       }
     }
-    captures.insert(captures.end(), tape.values.begin(), tape.values.end());
+    const size_t first_undone = carried.size();
+    for (size_t k = 0; k < n; ++k)
+      if (!tape.values[k]) carried.push_back(tape.last[k]);
+    for (size_t k = 0; k < n; ++k) {
+      if (tape.values[k]) captures.push_back(tape.values[k]);
+      for (const Store& store : tape.stores[k]) {
+        captures.push_back(store.old);
+        captures.insert(captures.end(), store.subscripts.begin(), store.subscripts.end());
+      }
+    }
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
 
     for (bool is_known = false; !is_known;) {
@@ -305,7 +454,22 @@ class ReverseSweep : public Sweep {
       const ValueId step = nested.op("sub"_op, {last, made[0]}, loc);
       clear(body);
       if (own > 0) at(body.params[0]) = step;
-      for (size_t k = 0; k < n; ++k) at(body.params[own + k]) = nested.index(made[next++], std::span(&step, 1), Bounds::inside, loc);
+      std::vector<ValueId> undone;
+      for (size_t k = 0; k < n; ++k) {
+        const auto row = [&] { return nested.index(made[next++], std::span(&step, 1), Bounds::inside, loc); };
+        if (tape.values[k]) {
+          at(body.params[own + k]) = row();
+          continue;
+        }
+        std::vector<std::pair<ValueId, std::vector<ValueId>>> stores;
+        for (const Store& store : tape.stores[k]) {
+          stores.emplace_back(row(), std::vector<ValueId>{});
+          for (size_t o = 0; o < store.subscripts.size(); ++o) stores.back().second.push_back(row());
+        }
+        ValueId x = made[1 + first_undone + undone.size()];
+        for (size_t o = stores.size(); o-- > 0;) x = nested.put(x, stores[o].first, stores[o].second, tape.stores[k][o].bounds == Bounds::guarded ? Bounds::guarded : Bounds::inside, loc);
+        undone.push_back(at(body.params[own + k]) = x);
+      }
       for (size_t k = own + n; k < body.params.size(); ++k) at(body.params[k]) = made[next++];
       copy_body(nested, body);
       for (size_t k = 0; k < captured.size(); ++k) {
@@ -325,6 +489,7 @@ class ReverseSweep : public Sweep {
       std::vector<Carried> totals;
       for (const auto& [operand, leaf] : captured) totals.push_back(leaves(body.params[own + static_cast<size_t>(operand - shape.own_operands)])[leaf]);
       for (const Carried& total : totals) values.push_back(total.value);
+      values.insert(values.end(), undone.begin(), undone.end());
       if (!is_known) continue;
       nested.set_result(nested.joined(values, loc));
       LoopOptions options = loop_options(m, in.attr);
@@ -393,16 +558,28 @@ void seed(Builder& b, ReverseSweep& sweep, const Wrt& wrt, TypeId part, ValueId 
     if (slots[k]) sweep.accumulate(b, y, skipped + k, {slots[k]}, loc);
 }
 
-FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, Diagnostics& diagnostics) {
+FuncId build_reverse(Module& m, FuncId whole, const Wrt& wrt, bool with_unit_seed, Diagnostics& diagnostics) {
+  const FuncId f = with_checkpoints(m, whole);
   const std::string key = fmt::format("{} {} {}", with_unit_seed ? "gradient" : "reverse", f.i, wrt.key());
   if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
   const Func& source = m[f];
   const TypeId part = differentiated_type(m, source, wrt);
   DLC_CHECK(has_float(m.types, part), "what is differentiated holds a float");
+  if (source.rule) {
+    const FuncId by_rule = reverse_by_rule(m, f, wrt, with_unit_seed, diagnostics);
+    return by_rule ? m.derived[key] = by_rule : by_rule;
+  }
   const std::optional<Activity> activity = analyse_activity(m, source, wrt, diagnostics);
   if (!activity) return {};
 
   const FuncId id = start_function(m, source.name + (with_unit_seed ? ".gradient" : ".reverse"), source);
+  m[id].is_kept = source.is_kept;
+  // Known before its body is: a function that calls itself has a derivative that does.
+  m.derived[key] = id;
+  std::vector<Field> fields{{{}, source.result_type()}};
+  for (size_t k = 0; k < wrt.active.size(); ++k)
+    if (const TypeId type = source[source.body().params[k]].type; wrt.active[k] && has_float(m.types, type)) fields.push_back({{}, float_part(m.types, type)});
+  m[id].declared_result = m.types.tuple(std::move(fields));
   ReverseSweep sweep(m, source, *activity, diagnostics);
   Builder b(m, id, BlockId{0});
   for (size_t k = 0; k < wrt.active.size(); ++k) sweep.at(source.body().params[k]) = b.func().body().params[k];
@@ -417,7 +594,7 @@ FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, D
   sweep.copy_body(b, source.body());
   seed(b, sweep, wrt, part, bar, loc);
   sweep.run(b, source.body());
-  if (sweep.failed()) return {};
+  if (sweep.failed()) return m.derived.erase(key), FuncId{};
 
   std::vector<ValueId> results{sweep.at(y)};
   for (size_t k = 0; k < wrt.active.size(); ++k) {
@@ -428,7 +605,7 @@ FuncId build_reverse(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, D
     results.push_back(pack(b, source[p].type, slots, loc));
   }
   b.set_result(b.tuple(results, loc));
-  return m.derived[key] = id;
+  return id;
 }
 
 }  // namespace

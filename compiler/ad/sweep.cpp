@@ -20,6 +20,17 @@ std::vector<ValueId> Sweep::operands(ValueId v) {
   return mapped;
 }
 
+std::span<const ValueId> Sweep::arguments(ValueId call) const {
+  return source.operands(call).first(static_cast<size_t>(source[call].n_operands - n_size_operands(m, source[call])));
+}
+
+ValueId Sweep::call_like(Builder& b, ValueId call, FuncId callee, std::span<const ValueId> args, Loc loc) {
+  const Attr attr = m[source[call].attr];
+  std::vector<ValueId> sizes;
+  for (ValueId o : source.operands(call).subspan(arguments(call).size())) sizes.push_back(at(o));
+  return b.call(callee, attr.dims, args, attr.ints, sizes, loc);
+}
+
 Carried* Sweep::field_leaves(ValueId v, int field) { return leaves(v) + leaves_before(m.types, source[v].type, field); }
 
 std::vector<size_t> Sweep::present_slots(ValueId v) const {

@@ -43,11 +43,15 @@ struct Sweep {
   /// The values carried for some leaves as operands of a region: which leaves, and in which order.
   std::vector<size_t> present_slots(ValueId v) const;
 
+  /// The operands of a call but for the sizes among them, and a call of `callee` with those sizes and other arguments.
+  std::span<const ValueId> arguments(ValueId call) const;
+  ValueId call_like(Builder& b, ValueId call, FuncId callee, std::span<const ValueId> args, Loc loc);
+
   /// Dependence of a call's arguments, as its callee's derivative sees it. A parameter is active when `is_active`.
   template <class IsActive>
   Wrt wrt_of_call(ValueId v, IsActive is_active) const {
     Wrt wrt;
-    for (ValueId o : source.operands(v)) {
+    for (ValueId o : arguments(v)) {
       const std::vector<TypeId> types = leaf_types(m.types, source[o].type);
       bool tainted = false;
       for (size_t k = 0; k < types.size(); ++k) tainted = tainted || (!is_float(m.types[types[k]].dtype) && depends(o, k));

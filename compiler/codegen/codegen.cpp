@@ -28,14 +28,6 @@ void* JitModule::address(std::string_view symbol, std::string_view form) const {
 
 namespace {
 
-bool holds_key(const TypeTable& types, TypeId type) {
-  const Type& t = types[type];
-  if (t.dtype == DType::key) return true;
-  for (const Field& field : t.fields)
-    if (holds_key(types, field.type)) return true;
-  return false;
-}
-
 /// Why a function cannot be compiled, if so: what is not known here must be an error, not a failed check.
 class Support {
  public:
@@ -50,8 +42,6 @@ class Support {
       for (ValueId v : block.body)
         if (auto error = check(f, v)) return error;
     }
-    for (const Inst& in : f.insts)
-      if (holds_key(m_.types, in.type)) return Error{fmt::format("`{}` uses a random key, which native code does not do yet", f.name)};
     open_.erase(id);
     done_.insert(id);
     return std::nullopt;
@@ -63,7 +53,7 @@ class Support {
     if (in.op == "call"_op) return check(m_[in.attr].func);
     if (op_row(in.op).kind == OpKind::elementwise || op_row(in.op).kind == OpKind::reduction) return std::nullopt;
     static constexpr OpId kKnown[] = {"const"_op, "size"_op, "tuple"_op, "get"_op, "if"_op, "view"_op, "view_adjoint"_op,
-                                      "sum"_op, "index"_op, "put"_op, "add_at"_op, "for"_op, "while"_op, "reshape"_op, "cumsum"_op, "stack"_op, "matmul"_op, "iota"_op, "param"_op};
+                                      "sum"_op, "batch_sum"_op, "index"_op, "put"_op, "add_at"_op, "for"_op, "while"_op, "reshape"_op, "cumsum"_op, "stack"_op, "matmul"_op, "iota"_op, "param"_op};
     for (OpId known : kKnown)
       if (in.op == known) return std::nullopt;
     return Error{fmt::format("`{}` holds `{}`, which has no native code", f.name, op_row(in.op).name)};

@@ -116,6 +116,12 @@ void declare(const TrainStep& step, std::string& out) {
                      1 + step.moments.size(), prefix, list(step.moments));
   out += " * Where a parameter begins in its part; what is between parameters is zero:\n";
   for (const TrainStep::Leaf& l : step.leaves) out += fmt::format(" *   {:>8}  {} {}\n", l.offset, in_comment(l.name), shape_text(l.shape));
+  if (!step.states.empty()) {
+    out += fmt::format(" * Behind the parts, from {}_STATES on, stand the model's states, which training sets and no optimizer moves:\n", prefix);
+    for (const TrainStep::Leaf& l : step.states) out += fmt::format(" *   {:>8}  {} {}\n", l.offset, in_comment(l.name), shape_text(l.shape));
+  }
+  if (step.block_rows == 0) out += " * The examples of a call are one batch.\n";
+  else if (step.block_rows != kBlockRows) out += fmt::format(" * The examples of a call are batches of {}, one after the other.\n", step.block_rows);
   out += " * Tables of the data, in order, row-major, a row an example:\n";
   for (const TrainStep::Field& f : step.fields)
     out += fmt::format(" *   {} {}[rows{}]\n", in_comment(f.name), c_type(f.dtype), f.width > 1 ? fmt::format(", {}", f.width) : "");
@@ -126,10 +132,12 @@ void declare(const TrainStep& step, std::string& out) {
          " * losses[1]: the rest. Returns DLC_OK or one of dlc_code. */\n";
   out += fmt::format("enum {{ {0}_PART = {1}, {0}_PARTS = {2}", prefix, step.state_length, 1 + step.moments.size());
   for (const TrainStep::Leaf& l : step.leaves) out += fmt::format(", {}_AT_{} = {}", prefix, ascii_name(l.name), l.offset);
+  if (!step.states.empty()) out += fmt::format(", {}_STATES = {}, {}_STATES_LENGTH = {}", prefix, step.states_at(), prefix, step.states_length);
+  for (const TrainStep::Leaf& l : step.states) out += fmt::format(", {}_AT_{} = {}", prefix, ascii_name(l.name), step.states_at() + l.offset);
   out += " };\n";
   out += fmt::format("int32_t {}(const dlc_ctx* ctx, int64_t n, const int64_t* rows, const void* const* fields, int64_t key, const double* scales,\n"
                      "    const double* hyper, const {}* state, {}* new_state, double* losses, void* workspace);\n"
-                     "int64_t {}_ws(void);\n",
+                     "int64_t {}_ws(int64_t n);\n",
                      step.symbol, type, type, step.symbol);
 }
 
@@ -139,6 +147,9 @@ nlohmann::ordered_json step_json(const TrainStep& step) {
   j["parameters"] = nlohmann::ordered_json::array();
   j["fields"] = nlohmann::ordered_json::array();
   for (const TrainStep::Leaf& l : step.leaves) j["parameters"].push_back({{"name", l.name}, {"shape", l.shape}, {"offset", l.offset}});
+  j["states_at"] = step.states_at(), j["states_length"] = step.states_length;
+  j["states"] = nlohmann::ordered_json::array();
+  for (const TrainStep::Leaf& l : step.states) j["states"].push_back({{"name", l.name}, {"shape", l.shape}, {"offset", l.offset}, {"kind", "state"}});
   for (const TrainStep::Field& f : step.fields) j["fields"].push_back({{"name", f.name}, {"dtype", dtype_name(f.dtype)}, {"width", f.width}});
   return j;
 }

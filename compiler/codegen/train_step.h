@@ -2,15 +2,20 @@
 //
 //   int32_t NAME(const dlc_ctx*, int64_t n, const int64_t* rows, const void* const* fields, int64_t key, const double* scales,
 //                const double* hyper, const T* state, T* new_state, double* losses, void* workspace)
-//   int64_t NAME_ws(void)                         bytes of workspace, to be aligned to 64
+//   int64_t NAME_ws(int64_t n)                    bytes of workspace for windows of n examples, to be aligned to 64
 //
 // n examples, the `rows` of the tables in `fields` (row-major, one table a field of the data). `state` is w, then the
-// optimizer's moments, each `state_length` elements of the model's float T; it is read, and `new_state`, another buffer, is
-// written. losses[0] = Σ scales·loss over the window, losses[1] = the regulariser. `hyper`: what changes from step to step
-// (learning rate, bias corrections), `scales`: one a loss, 1/n for a mean.
+// optimizer's moments, each `state_length` elements of the model's float T, then the model's states, `states_length`; it is
+// read, and `new_state`, another buffer, is written. losses[0] = Σ scales·loss over the window, losses[1] = the regulariser.
+// `hyper`: what changes from step to step (learning rate, bias corrections), `scales`: one a loss, 1/n for a mean.
 //
 // The gradient is added up in blocks of kBlockRows examples, each from zero, in order. So it is the same to the last bit
-// whichever way a window was cut into micro-batches (of whole blocks), and on any number of threads.
+// whichever way a window was cut into micro-batches (of whole blocks), and on any number of threads. Where an example's loss
+// depends on its batch a block is a micro-batch, and all of them read the states as they were before the step; the new
+// states are the mean of what the blocks gave, each as heavy as it has examples.
+//
+// A model with at least kParallelFrom parameters gives ctx->parallel_for kWave blocks at a time, each with a gradient of its
+// own, and adds them up afterwards, element by element in the order of the blocks.
 #pragma once
 #include <string>
 #include <vector>
@@ -23,10 +28,16 @@ inline constexpr int64_t kBlockRows = 16;
 /// Parts of the state begin at multiples of this many elements; what is between them is zero and stays so.
 inline constexpr int64_t kStateAlign = 16;
 
+/// A block of that many parameters is 16 · 6 · 2^14 flops at least, about 0.1 ms: waking a thread costs a tenth of it.
+inline constexpr int64_t kParallelFrom = int64_t{1} << 14;
+/// Blocks that are computed at a time, where a step is parallel.
+inline constexpr int64_t kWave = 8;
+
 struct TrainStep {
   std::string symbol;
   DType dtype = DType::f64;
-  /// value_and_grad of block[n](params, [key, first], fields…, scales…) by params: → (loss, gradient).
+  /// value_and_grad of block[n](params, [states], [key, first], fields…, scales…) by params: → (loss, gradient), or with
+  /// updates ((loss, new states…), gradient).
   FuncId block;
   bool draws = false;
   /// value_and_grad of regulariser(params); absent: none.
@@ -50,10 +61,15 @@ struct TrainStep {
     int64_t width = 1;
     int64_t row_bytes() const { return width * dtype_bytes(dtype); }
   };
-  std::vector<Leaf> leaves;
+  std::vector<Leaf> leaves, states;
+  std::vector<int> updated;           // states that the block gives new values of, by position, in its order
   int64_t state_length = 0;           // of one part, a multiple of kStateAlign
+  int64_t states_length = 0;          // of the states, a multiple of kStateAlign
+  int64_t states_at() const { return static_cast<int64_t>(1 + moments.size()) * state_length; }
+  int64_t total_length() const { return states_at() + states_length; }
   std::vector<Field> fields;
-  int64_t block_rows = kBlockRows;
+  int64_t block_rows = kBlockRows;    // 0: the whole window
+  bool is_parallel() const { return state_length >= kParallelFrom; }
 };
 
 }  // namespace dlc

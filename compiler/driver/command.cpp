@@ -41,7 +41,10 @@ int load(Compilation& c, const std::string& path, const Common& common) {
   } else {
     is_good = c.load(name, std::move(*text));
   }
-  return is_good ? kDone : report(c, {}, common);
+  if (!is_good) return report(c, {}, common);
+  report(c, {}, common, kDone);  // notes, which stop nothing; an error that follows is printed without them
+  c.diagnostics.clear();
+  return kDone;
 }
 
 int report(const Compilation& c, const Error& error, const Common& common, int status) {

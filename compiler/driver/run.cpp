@@ -39,7 +39,9 @@ int run(const RunOptions& o, const Common& common) {
 
   std::optional<Native> native;
   if (!o.interpret) {
-    auto compiled = Native::compile(*c, f, {.opt_level = common.opt_level});
+    const auto special = at_sizes_of(*c, f, point.args);
+    if (!special) return report(*c, special.error(), common);
+    auto compiled = Native::compile(*c, *special, {.opt_level = common.opt_level});
     if (!compiled) return report(*c, compiled.error(), common);
     native = std::move(*compiled);
   }

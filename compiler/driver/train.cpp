@@ -24,6 +24,7 @@ namespace {
 struct TrainOptions {
   std::string file, resume, checkpoint, log;
   std::vector<std::string> set;
+  int threads = 1;
 };
 
 constexpr const char* kExamples =
@@ -108,6 +109,7 @@ int stop_early(const Training& run, const TrainOptions& o, const Compilation& c,
   if (!o.checkpoint.empty()) again += " --checkpoint " + shell_word(o.checkpoint);
   if (!o.log.empty()) again += " --log " + shell_word(o.log);
   for (const std::string& s : o.set) again += " --set " + shell_word(s);
+  if (o.threads != 1) again += fmt::format(" --threads {}", o.threads);
   if (common.real != "f64") again += " --real " + common.real;
   if (common.opt_level != 2) again += fmt::format(" -O{}", common.opt_level);
   fmt::print(stderr, "interrupted after update {}; saved {}\ngo on with: {}\n", run.updates(), path, again);
@@ -127,6 +129,7 @@ int train(const TrainOptions& o, const Common& common) {
   auto opened = Training::open(*c, spec, folder.empty() ? "." : folder, {.opt_level = common.opt_level});
   if (!opened) return report(*c, c->diagnostics.has_errors() ? Error{} : opened.error(), common);
   Training& run = **opened;
+  run.use_threads(o.threads);
   if (!o.resume.empty())
     if (auto resumed = run.resume(o.resume); !resumed) return report(*c, resumed.error(), common);
 
@@ -183,6 +186,8 @@ void add_train(CLI::App& app, Common& common) {
   command->add_option("--set", o->set, "Another value for an entry, optimizer.lr=0.01");
   command->add_option("--resume", o->resume, "Go on from this checkpoint");
   command->add_option("--checkpoint", o->checkpoint, "Write the whole state here after every epoch");
+  command->add_option("--threads", o->threads, "Threads that a large model's step may use; the bits are the same for any number")
+      ->check(CLI::Range(1, 256))->capture_default_str();
   command->add_option("--log", o->log, "A row for every epoch: csv:FILE, jsonl:FILE, several as a,b; - is standard output. With --resume, after the checkpoint's row");
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return train(*o, common); }; });

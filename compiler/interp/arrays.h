@@ -10,16 +10,14 @@
 
 namespace dlc::interp {
 
-/// Copies `n` elements of any dtype; a key takes two ints.
+/// Copies `n` elements of any dtype.
 template <class T>
 void copy_elements(InterpValue<T>& out, int64_t to, const InterpValue<T>& x, int64_t from, int64_t n) {
-  const int64_t width = x.dtype == DType::key ? 2 : 1;
   for (int64_t k = 0; k < n; ++k) {
     if (is_float(x.dtype))
       out.floats[static_cast<size_t>(to + k)] = x.floats[static_cast<size_t>(from + k)];
     else
-      for (int64_t w = 0; w < width; ++w)
-        out.ints[static_cast<size_t>((to + k) * width + w)] = x.ints[static_cast<size_t>((from + k) * width + w)];
+      out.ints[static_cast<size_t>(to + k)] = x.ints[static_cast<size_t>(from + k)];
   }
 }
 

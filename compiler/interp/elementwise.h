@@ -17,13 +17,16 @@ template <class T>
 struct Element {
   DType dtype = DType::f64;
   T real{};             // f32, f64
-  int64_t integer = 0;  // int, bool
+  int64_t integer = 0;  // int, bool, key
 };
 
 inline Scalar to_scalar(const Element<double>& e) {
   if (e.dtype == DType::f64) return Scalar::of(e.real);
   if (e.dtype == DType::f32) return Scalar::of(static_cast<float>(e.real));
-  return e.dtype == DType::b1 ? Scalar::of(e.integer != 0) : Scalar::of(e.integer);
+  if (e.dtype == DType::b1) return Scalar::of(e.integer != 0);
+  Scalar whole = Scalar::of(e.integer);
+  whole.dtype = e.dtype;  // an int, or a key
+  return whole;
 }
 /// Rounded to the element's own type, for what is about bits or dtypes and not about numbers.
 inline Scalar to_scalar(const Element<Big>& e) {

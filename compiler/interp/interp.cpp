@@ -266,8 +266,11 @@ bool Machine<T>::enter_call(Frame& frame, ValueId v) {
   std::map<StrId, int64_t> sizes;
   for (size_t k = 0; k < a.dims.size(); ++k)
     if (!size_of(frame, a.dims[k], in.loc, sizes[callee.size_vars[k]])) return false;
+  const int n_args = in.n_operands - n_size_operands(m_, in);
+  for (size_t k = 0; k < a.ints.size(); ++k)
+    sizes[callee.size_vars[static_cast<size_t>(a.ints[k])]] = std::max<int64_t>(frame.operand(v, n_args + static_cast<int>(k)).ints[0], 0);
   std::vector<const Value*> args;
-  for (int k = 0; k < in.n_operands; ++k) args.push_back(&frame.operand(v, k));
+  for (int k = 0; k < n_args; ++k) args.push_back(&frame.operand(v, k));
   return enter_function(a.func, args, std::move(sizes), v);
 }
 
@@ -417,7 +420,7 @@ bool Machine<T>::is_of_type(const Frame& frame, const Value& v, TypeId type) con
     if (__builtin_mul_overflow(n_nonzero, std::max<int64_t>(v.dims[k], 1), &n_nonzero)) return false;
     count *= v.dims[k];
   }
-  const int64_t n_ints = is_float(t.dtype) ? 0 : t.dtype == DType::key ? 2 * count : count;
+  const int64_t n_ints = is_float(t.dtype) ? 0 : count;
   return static_cast<int64_t>(v.floats.size()) == (is_float(t.dtype) ? count : 0) &&
          static_cast<int64_t>(v.ints.size()) == n_ints;
 }
@@ -451,7 +454,7 @@ bool Machine<T>::make(const Frame& frame, TypeId type, Loc loc, Value& out) {
   if (is_float(t.dtype))
     out.floats.assign(count, T(0.0));
   else
-    out.ints.assign(t.dtype == DType::key ? 2 * count : count, 0);
+    out.ints.assign(count, 0);
   return true;
 }
 
@@ -473,6 +476,8 @@ bool Machine<T>::run_array_op(Frame& frame, ValueId v, Value& out) {
     case "iota"_op.i:
       for (size_t k = 0; k < out.ints.size(); ++k) out.ints[k] = static_cast<int64_t>(k);
       return true;
+    case "batch_sum"_op.i:  // outside a batch the batch is this one example
+      return copy_elements(out, 0, frame.operand(v, 0), 0, out.count()), true;
     case "reshape"_op.i:  // equal numbers of elements: the verifier compared the polynomials
       return copy_elements(out, 0, frame.operand(v, 0), 0, out.count()), true;
     case "stack"_op.i:
@@ -518,12 +523,11 @@ bool Machine<T>::run_elementwise(const Frame& frame, ValueId v, Value& out) {
   for (size_t i = 0; i < count; ++i) {
     for (size_t k = 0; k < n; ++k) {
       const Value& x = frame.operand(v, static_cast<int>(k));
-      const size_t at = out.dtype == DType::key && x.dtype != DType::key ? i / 2 : i;  // a key has two ints
       operands[k].dtype = x.dtype;
       if (is_float(x.dtype))
-        operands[k].real = x.floats[at];
+        operands[k].real = x.floats[i];
       else
-        operands[k].integer = x.ints[at];
+        operands[k].integer = x.ints[i];
     }
     const auto y = evaluate(in.op, out.dtype, std::span<const Element<T>>(operands, n));
     if (!y) return fail(in.loc, "`{}` has no complex step: it is not analytic", op_row(in.op).name);

@@ -33,6 +33,7 @@ enum class Form : uint8_t {
   arg_extreme,
   reshape,
   cumsum,
+  batch_sum,
   stack,
   matmul,
   iota,
@@ -69,6 +70,7 @@ constexpr Form form_of(const Op& row) {
                               {"argmin", Form::arg_extreme},
                               {"reshape", Form::reshape},
                               {"cumsum", Form::cumsum},
+                              {"batch_sum", Form::batch_sum},
                               {"stack", Form::stack},
                               {"matmul", Form::matmul},
                               {"iota", Form::iota}};

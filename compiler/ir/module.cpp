@@ -12,6 +12,7 @@ const char* check_name(SizeCheck::Kind kind) {
     case SizeCheck::Kind::size: return "size";
     case SizeCheck::Kind::index: return "index";
     case SizeCheck::Kind::iterations: return "iterations";
+    case SizeCheck::Kind::memory: return "memory";
   }
   return "?";
 }

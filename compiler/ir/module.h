@@ -42,7 +42,8 @@ struct Loc {
 ///   param      ints = {position}, name
 ///   size       dims = {the size whose value it is}
 ///   get        ints = {field}
-///   call       func, dims = sizes for the callee's size_vars, in order
+///   call       func, dims = sizes for the callee's size_vars, in order; ints = positions in it (ascending) of sizes that are
+///              known only when the call is made: those are its last operands, and their place in dims holds 0
 ///   view       dims, ints: see ops/array.h (ViewMap)
 ///   reductions ints = the reduced axes, ascending
 ///   reshape    dims = the new shape
@@ -79,7 +80,7 @@ struct Block {
 /// leave its array, a mean or maximum that may have no elements, a size that may be negative. Checked on entry; a
 /// violation is error DLC_INDEX, DLC_EMPTY or DLC_BAD_SIZE at `loc`.
 struct SizeCheck {
-  enum class Kind : uint8_t { subscript, elements, size, index, iterations };  // the last two: only as sites of native code
+  enum class Kind : uint8_t { subscript, elements, size, index, iterations, memory };  // index, iterations: only as sites of native code
   DimId nonnegative;  // must be ≥ 0
   DimId extent;       // of the violated array, for the message
   Loc loc;
@@ -93,13 +94,14 @@ enum class Mode : uint8_t { reverse, forward, symbolic, numeric };
 const char* mode_name(Mode mode);  // "reverse", …
 
 /// `grad(f, wrt = …, mode = …)` as sema finds it: a function known by its signature, whose body the derivative
-/// passes fill in (pipeline/derive). Parameters: those of `base`, then the directions `d<name>` (jvp) or `bar` (vjp).
+/// passes fill in (pipeline/derive). Parameters: those of `base`, then the directions `d<name>` (jvp, hvp) or `bar` (vjp).
 struct DerivativeRequest {
-  enum class Kind : uint8_t { grad, value_and_grad, jvp, vjp };
+  enum class Kind : uint8_t { grad, value_and_grad, jvp, vjp, jacobian, hessian, hvp };
   Kind kind = Kind::grad;
   Mode mode = Mode::reverse;
   FuncId base;
   std::vector<int> wrt;      // positions of base's parameters
+  std::vector<std::vector<int>> paths;  // `wrt = s.h`: per element of wrt the fields to follow; empty: whole parameters
   bool is_list = false;      // `wrt = [a, b]`: the derivative is a named tuple (a: …, b: …), also with one element
   bool with_value = false;   // returns (value, derivative)
   int of = -1;               // field of base's tuple result that is differentiated; −1: the result is not a tuple
@@ -115,7 +117,9 @@ struct Func {
   Loc loc;                        // of the declaration's name
   std::string doc;
   std::optional<DerivativeRequest> request;  // set: `blocks` holds only the parameters until derived
-  TypeId declared_result;                    // of a request, before it has a body
+  TypeId declared_result;                    // of a request, or of a function that calls itself, before it has a body
+  FuncId rule;                    // its derivative as the program declares it: (parameters…, d of the float ones…) → dy
+  bool is_kept = false;           // stays a function of its own: what derivative passes compute of it is computed again
 
   Block& body() { return blocks[0]; }
   const Block& body() const { return blocks[0]; }

@@ -42,6 +42,8 @@ enum class TypeRule : uint8_t {
   bits,         // float → int, its bit pattern (f32: zero-extended 32 bits)
   from_bits64,  // int → f64
   from_bits32,  // int → f32 (low 32 bits)
+  to_key,       // int → key
+  key_bits,     // key → int
   none,         // not elementwise: the builder function of the op computes the type
 };
 

@@ -49,6 +49,7 @@ class Parser {
   bool verify_all(size_t first);
   bool parse_function(bool is_request);
   bool parse_request_tail(Func& f);
+  bool parse_path(std::vector<int>& out);
   bool parse_checks();
   bool parse_check_kind(SizeCheck::Kind& kind);
   bool parse_export();
@@ -200,6 +201,8 @@ bool Parser::parse_function(bool is_request) {
   const Span result_span = span();
   TypeId result;
   if (!parse_type(result)) return false;
+  f.is_kept = take_word("kept");
+  if (take_word("rule") && !parse_func_ref(f.rule)) return false;
   if (is_request) {
     f.declared_result = result;
     if (!parse_request_tail(f)) return false;
@@ -213,21 +216,28 @@ bool Parser::parse_function(bool is_request) {
   return true;
 }
 
-// = grad reverse of @f wrt [0, 2] list value field 1
+bool Parser::parse_path(std::vector<int>& out) {
+  while (take_word("field"))
+    if (!parse_position(out.emplace_back())) return false;
+  return true;
+}
+
+// = grad reverse of @f wrt [0, 2 field 1] list value field 1
 bool Parser::parse_request_tail(Func& f) {
-  constexpr std::string_view kKinds[] = {"grad", "value_and_grad", "jvp", "vjp"};
+  constexpr std::string_view kKinds[] = {"grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp"};
   DerivativeRequest r;
   if (!expect("=")) return false;
   bool is_found = false;
-  for (int k = 0; k < 4 && !is_found; ++k)
+  for (int k = 0; k < 7 && !is_found; ++k)
     if (take_word(kKinds[k])) r.kind = static_cast<DerivativeRequest::Kind>(k), is_found = true;
-  if (!is_found) return expected("`grad`, `value_and_grad`, `jvp` or `vjp`");
+  if (!is_found) return expected("`grad`, `value_and_grad`, `jvp`, `vjp`, `jacobian`, `hessian` or `hvp`");
   is_found = false;
   for (Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic, Mode::numeric})
     if (!is_found && take_word(mode_name(mode))) r.mode = mode, is_found = true;
   if (!is_found) return expected("a mode");
   if (!expect_word("of") || !parse_func_ref(r.base) || !expect_word("wrt")) return false;
-  if (!parse_list(r.wrt, [&](int& k) { return parse_position(k); })) return false;
+  if (!parse_list(r.wrt, [&](int& k) { return parse_position(k) && parse_path(r.paths.emplace_back()); })) return false;
+  if (std::all_of(r.paths.begin(), r.paths.end(), [](const auto& path) { return path.empty(); })) r.paths.clear();
   r.is_list = take_word("list");
   r.with_value = take_word("value");
   if (take_word("field") && !parse_position(r.of)) return false;
@@ -253,9 +263,9 @@ bool Parser::parse_checks() {
 bool Parser::parse_check_kind(SizeCheck::Kind& kind) {
   if (!take_mark(",")) return true;
   if (!expect_word("of") || !expect("=")) return false;
-  for (SizeCheck::Kind k : {SizeCheck::Kind::subscript, SizeCheck::Kind::elements, SizeCheck::Kind::size})
+  for (SizeCheck::Kind k : {SizeCheck::Kind::subscript, SizeCheck::Kind::elements, SizeCheck::Kind::size, SizeCheck::Kind::memory})
     if (take_word(check_name(k))) return kind = k, true;
-  return expected("`subscript`, `elements` or `size`");
+  return expected("`subscript`, `elements`, `size` or `memory`");
 }
 
 bool Parser::parse_export() {
@@ -354,6 +364,7 @@ bool Parser::parse_body(Form form, Body& body) {
   if (form == Form::call && token().kind == Kind::function) return parse_call(body);
   if (form == Form::constant && !is_generic) return body.has_attr = true, parse_literal(body.literal);
   if (form == Form::size && !is_generic) return body.has_attr = true, parse_dim(a.dims.emplace_back());
+  if (form == Form::map && take_word("examples")) a.ints = {1};
   if (form == Form::map && is_mark("["))
     return body.has_attr = true, parse_dims(a.dims) && parse_operands(body.operands);
   if (token().kind == Kind::value && !parse_operands(body.operands)) return false;
@@ -373,12 +384,23 @@ bool Parser::parse_operands(std::vector<ValueId>& out) {
   return true;
 }
 
-// @f[n, 3](%0, %1)
+// @f[n, %3](%0, %1)
 bool Parser::parse_call(Body& body) {
   body.has_attr = true;
   if (!parse_func_ref(body.attr.func)) return false;
-  if (is_mark("[") && !parse_dims(body.attr.dims)) return false;
-  return expect("(") && parse_operands(body.operands) && expect(")");
+  std::vector<ValueId> sizes;
+  int64_t position = 0;
+  const auto parse_size = [&](DimId& d) {
+    ++position;
+    if (token().kind != Kind::value) return parse_dim(d);
+    d = m_.types.dims.constant(0);
+    body.attr.ints.push_back(position - 1);
+    return parse_value(sizes.emplace_back());
+  };
+  if (is_mark("[") && !parse_list(body.attr.dims, parse_size)) return false;
+  if (!expect("(") || !parse_operands(body.operands) || !expect(")")) return false;
+  body.operands.insert(body.operands.end(), sizes.begin(), sizes.end());
+  return true;
 }
 
 // [j0, 2*j1 + n - 1] guarded

@@ -1,6 +1,7 @@
 // IR to text. Values are numbered in the order they are printed, so equal programs have equal text whatever
 // passes did to the ids. It also prints what the verifier rejects (that is when one reads IR), so nothing here
 // relies on an invariant: an attribute that does not have its op's form is printed as the lists it consists of.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include <bit>
@@ -100,6 +101,7 @@ class Printer {
   void print_block(const Block& block, int indent, const char* result_word);
   void print_inst(ValueId v, int indent);
   bool print_special(const Inst& in, Form form);
+  void print_call_sizes(const Inst& in, const Attr& a);
   void print_constant(const Inst& in, int64_t bits);
   bool print_view(const Inst& in, const Attr& attr, Form form);
   void print_coordinate(const Attr& attr, size_t R, size_t axis);
@@ -192,6 +194,8 @@ void Printer::print_function(const Func& f) {
   print_params(body);
   const TypeId result = is_value(body.result) ? f[body.result].type : f.declared_result;
   write(" -> {}", type(result));
+  if (f.is_kept) out_ += " kept";
+  if (f.rule) write(" rule {}", function_name(f.rule));
   if (is_request) {
     print_request(*f.request);
     if (f.checks.empty()) {
@@ -211,9 +215,13 @@ void Printer::print_function(const Func& f) {
 }
 
 void Printer::print_request(const DerivativeRequest& r) {
-  constexpr const char* kKinds[] = {"grad", "value_and_grad", "jvp", "vjp"};
+  constexpr const char* kKinds[] = {"grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp"};
   write(" = {} {} of {} wrt [", kKinds[static_cast<size_t>(r.kind)], mode_name(r.mode), function_name(r.base));
-  for (size_t k = 0; k < r.wrt.size(); ++k) write("{}{}", k ? ", " : "", r.wrt[k]);
+  for (size_t k = 0; k < r.wrt.size(); ++k) {
+    write("{}{}", k ? ", " : "", r.wrt[k]);
+    if (k >= r.paths.size()) continue;
+    for (int field : r.paths[k]) write(" field {}", field);
+  }
   write("]{}{}", r.is_list ? " list" : "", r.with_value ? " value" : "");
   if (r.of >= 0) write(" field {}", r.of);
 }
@@ -309,18 +317,24 @@ bool Printer::print_special(const Inst& in, Form form) {
       write(".{}", a.ints[0]);
       return true;
     case Form::call:
+      if (static_cast<int64_t>(a.ints.size()) > in.n_operands) return false;
+      for (int64_t at : a.ints)
+        if (at < 0 || at >= static_cast<int64_t>(a.dims.size())) return false;
       write(" {}", function_name(a.func));
-      if (!a.dims.empty()) print_dims(a.dims);
+      print_call_sizes(in, a);
       out_ += '(';
-      if (in.n_operands > 0) {
+      if (in.n_operands > static_cast<int>(a.ints.size())) {
         const size_t begin = out_.size();
-        print_operands(in);
+        Inst given = in;
+        given.n_operands -= static_cast<int>(a.ints.size());
+        print_operands(given);
         out_.erase(begin, 1);  // the space before the first operand
       }
       out_ += ')';
       return true;
     case Form::map:
-      out_ += ' ';
+      if (!a.ints.empty() && a.ints != std::vector<int64_t>{1}) return false;
+      out_ += a.ints.empty() ? " " : " examples ";
       print_dims(a.dims);
       print_operands(in);
       return true;
@@ -340,6 +354,17 @@ bool Printer::print_special(const Inst& in, Form form) {
     case Form::view_adjoint: return print_view(in, a, form);
     default: return false;
   }
+}
+
+/// `[n, %3]`: a size that is known only at run time is the value it has.
+void Printer::print_call_sizes(const Inst& in, const Attr& a) {
+  int next = in.n_operands - static_cast<int>(a.ints.size());
+  for (size_t k = 0; k < a.dims.size(); ++k) {
+    out_ += k ? ", " : "[";
+    if (std::find(a.ints.begin(), a.ints.end(), static_cast<int64_t>(k)) == a.ints.end()) out_ += dim(a.dims[k]);
+    else print_value(f_->operand_pool[static_cast<size_t>(in.first_operand + next++)]);
+  }
+  if (!a.dims.empty()) out_ += ']';
 }
 
 void Printer::print_constant(const Inst& in, int64_t bits) {

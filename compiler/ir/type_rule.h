@@ -34,6 +34,8 @@ constexpr std::optional<DType> result_dtype(TypeRule rule, std::span<const DType
     case TypeRule::bits: return when(is_single && is_float(first), DType::i64);
     case TypeRule::from_bits64: return when(is_single && is_int, DType::f64);
     case TypeRule::from_bits32: return when(is_single && is_int, DType::f32);
+    case TypeRule::to_key: return when(is_single && is_int, DType::key);
+    case TypeRule::key_bits: return when(is_single && first == DType::key, DType::i64);
     case TypeRule::none: return std::nullopt;
   }
   return std::nullopt;

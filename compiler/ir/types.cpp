@@ -41,7 +41,7 @@ int dtype_bytes(DType d) {
     case DType::f32: return 4;
     case DType::f64: case DType::i64: return 8;
     case DType::b1: return 1;
-    case DType::key: return 16;
+    case DType::key: return 8;
     case DType::tuple: return 0;
   }
   return 0;
@@ -336,8 +336,7 @@ std::string TypeTable::text(TypeId id) const {
   const Type& t = (*this)[id];
   std::string out;
   if (t.is_tuple()) {
-    if (t.name) return std::string(strings_[t.name]);
-    out = "(";
+    out = t.name ? std::string(strings_[t.name]) + "(" : "(";
     for (size_t k = 0; k < t.fields.size(); ++k) {
       if (k) out += ", ";
       if (t.fields[k].name) out += std::string(strings_[t.fields[k].name]) + ": ";

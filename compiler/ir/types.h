@@ -115,7 +115,7 @@ class TypeTable {
   TypeId substitute(TypeId t, const std::map<StrId, DimId>& values);
   /// A copy is cheap enough and survives the table's growth; never hold a reference across intern().
   const Type& operator[](TypeId t) const { return types_[static_cast<size_t>(t.i)]; }
-  /// "f64[n, 3]", "(a: f32, int)".
+  /// "f64[n, 3]", "(a: f32, int)", "State(h: f32[n])".
   std::string text(TypeId t) const;
   /// True when every leaf is a float (what may carry a derivative).
   bool all_float(TypeId t) const;

@@ -2,6 +2,8 @@
 // where each value was defined; the types of array ops are in verify_array.cpp.
 #include "ir/verify.h"
 
+#include <algorithm>
+
 #include "ir/verify_inst.h"
 
 namespace dlc {
@@ -20,7 +22,7 @@ bool Verifier::check_function() {
   is_block_seen_.assign(f_.blocks.size(), false);
   const bool is_request = f_.request && !f_.body().result;
   if (f_.request && !check_request(*f_.request, is_request)) return false;
-  if (!is_request) return check_block(BlockId{0}, 0);
+  if (!is_request) return check_block(BlockId{0}, 0) && (!f_.rule || check_rule());
   if (!f_.body().body.empty()) return fail({}, "a request has instructions but no result");
   return check_params(BlockId{0}) && check_type({}, f_.declared_result);
 }
@@ -32,9 +34,37 @@ bool Verifier::check_request(const DerivativeRequest& r, bool is_open) {
   for (int k : r.wrt)
     if (k < 0 || static_cast<size_t>(k) >= n_params)
       return fail({}, "`wrt` names parameter {} of `{}`, which has {}", k, base.name, n_params);
+  for (size_t k = 0; k < r.paths.size(); ++k) {
+    if (k >= r.wrt.size()) return fail({}, "there are more paths than elements of `wrt`");
+    TypeId type = base[base.body().params[static_cast<size_t>(r.wrt[k])]].type;
+    for (int field : r.paths[k]) {
+      const std::vector<Field>& fields = m_.types[type].fields;
+      if (field < 0 || static_cast<size_t>(field) >= fields.size()) return fail({}, "`wrt` names a field that its parameter does not have");
+      type = fields[static_cast<size_t>(field)].type;
+    }
+  }
   if (r.of < -1) return fail({}, "`of` is neither a field nor -1");
   if (is_open && !f_.declared_result) return fail({}, "a request without a body declares no result");
   return true;
+}
+
+/// The rule's parameters are the function's, then directions of these, each named `d` and the parameter, of its type.
+bool Verifier::check_rule() {
+  if (static_cast<size_t>(f_.rule.i) >= m_.size()) return fail({}, "the rule's function does not exist");
+  const Func& rule = m_[f_.rule];
+  const auto name = [&](const Func& f, ValueId p) { return std::string(m_.strings[m_[f[p].attr].name]); };
+  const std::vector<ValueId>& own = f_.body().params;
+  const std::vector<ValueId> params = rule.blocks.empty() ? std::vector<ValueId>{} : rule.body().params;
+  bool fits = !rule.blocks.empty() && rule.size_vars == f_.size_vars && params.size() >= own.size() && rule.result_type() == f_.result_type() &&
+              m_.types.all_float(f_.result_type());
+  for (size_t k = 0; fits && k < own.size(); ++k) fits = rule[params[k]].type == f_[own[k]].type;
+  for (size_t k = own.size(); fits && k < params.size(); ++k) {
+    const auto is_direction = [&](ValueId p) {
+      return name(rule, params[k]) == "d" + name(f_, p) && rule[params[k]].type == f_[p].type && m_.types.all_float(f_[p].type);
+    };
+    fits = std::any_of(own.begin(), own.end(), is_direction);
+  }
+  return fits || fail({}, "the rule `{}` does not take this function's parameters, then directions of them, and give its result", rule.name);
 }
 
 // ------------------------------------------------------------------------------------------------------ blocks

@@ -16,7 +16,8 @@ bool is_scalar(const Type& t, DType d) { return t.dtype == d && t.dims.empty(); 
 
 bool Verifier::check_form(ValueId v, Form form) {
   const Inst& in = f_[v];
-  const bool wants_attr = form != Form::plain && form != Form::tuple && form != Form::if_region && form != Form::stack;
+  const bool wants_attr = form != Form::plain && form != Form::tuple && form != Form::if_region && form != Form::stack &&
+                          form != Form::batch_sum;
   if (wants_attr && !in.attr) return fail(v, "has no attribute");
   if (!wants_attr && form != Form::plain && in.attr) return fail(v, "has an attribute");
   switch (form) {
@@ -45,6 +46,9 @@ bool Verifier::check_form(ValueId v, Form form) {
     case Form::arg_extreme: return check_reduction(v, form);
     case Form::reshape: return check_reshape(v);
     case Form::cumsum: return check_cumsum(v);
+    case Form::batch_sum:
+      if (!is_number(operand_type(v, 0).dtype)) return fail(v, "does not sum {}", operand_type_text(v, 0));
+      return expect_type(v, operand_type(v, 0).dtype, operand_type(v, 0).dims);
     case Form::stack: return check_stack(v);
     case Form::matmul: return check_matmul(v);
     case Form::iota: return check_iota(v);
@@ -132,7 +136,15 @@ bool Verifier::check_call(ValueId v) {
   if (callee.blocks.empty()) return fail(v, "calls `{}`, which has no parameters yet", callee.name);
   if (a.dims.size() != callee.size_vars.size())
     return fail(v, "gives {} sizes to `{}`, which has {}", a.dims.size(), callee.name, callee.size_vars.size());
-  const auto operands = f_.operands(v);
+  const auto n_sizes = static_cast<int64_t>(a.ints.size());
+  if (n_sizes > f_[v].n_operands) return fail(v, "has {} sizes among its {} operands", n_sizes, f_[v].n_operands);
+  for (size_t k = 0; k < a.ints.size(); ++k) {
+    const int64_t at = a.ints[k];
+    if (at < 0 || at >= static_cast<int64_t>(a.dims.size()) || (k && at <= a.ints[k - 1])) return fail(v, "has no size {}", at);
+    if (!is_scalar(operand_type(v, static_cast<int>(f_[v].n_operands - n_sizes) + static_cast<int>(k)), DType::i64))
+      return fail(v, "size {} is not an int", at);
+  }
+  const auto operands = f_.operands(v).first(static_cast<size_t>(f_[v].n_operands - n_sizes));
   const auto& params = callee.body().params;
   if (operands.size() != params.size())
     return fail(v, "gives {} arguments to `{}`, which has {}", operands.size(), callee.name, params.size());
@@ -203,6 +215,7 @@ bool Verifier::check_map(ValueId v) {
   const Inst& in = f_[v];
   const Attr& a = attr(in);
   if (a.dims.empty()) return fail(v, "has no extents");
+  if (!a.ints.empty() && (a.ints != std::vector<int64_t>{1} || a.dims.size() != 1)) return fail(v, "is over examples with one index, or it is not");
   if (!check_captures(v, in.first_block, a.dims.size(), 0)) return false;
   const Block& body = f_[in.first_block];
   for (size_t k = 0; k < a.dims.size(); ++k)

@@ -24,6 +24,7 @@ class Verifier {
 
   // The function, its blocks and one instruction (verify.cpp).
   bool check_function();
+  bool check_rule();
   bool check_request(const DerivativeRequest& r, bool is_open);
   bool check_params(BlockId id);
   bool check_block(BlockId id, int depth);

@@ -93,6 +93,8 @@ std::optional<ViewMap> compose(Module& m, const ViewMap& outer, const ViewMap& i
   return map;
 }
 
+int n_size_operands(const Module& m, const Inst& call) { return static_cast<int>(m[call.attr].ints.size()); }
+
 Bounds bounds_of(const Module& m, const Inst& subscripting) { return static_cast<Bounds>(m[subscripting.attr].ints[0]); }
 
 RegionShape region_shape(const Module& m, const Inst& region) {

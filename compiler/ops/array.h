@@ -35,10 +35,14 @@
 // while    operands: k carried values, captures; two blocks with these as parameters: the condition, then the body.
 //          dims = {@max_iters(…)}, or none: when that many steps have been made and the condition holds still, that is
 //          error DLC_MAX_ITERS.
-// map      attr dims = extents of the box; block parameters: one int per extent, then the captures (operands).
+// batch_sum the same type; Σ over the examples of the batch, for each of them. What `batch` finds outside a map over
+//          examples stays as it is, and means the operand: the batch is then one example.
+// map      attr dims = extents of the box, ints = {1} where its one index runs over the examples of a batch; block parameters: one int per extent, then the captures (operands).
 //          The result has the box's axes first (a tuple: every leaf has).
 // if       operands: condition, captures; two blocks whose parameters are the captures.
-// call     attr func and dims (sizes of the callee's size_vars, in order); operands are the arguments.
+// call     attr func and dims (sizes of the callee's size_vars, in order); operands are the arguments, then the sizes of
+//          `ints` (see Attr), negative ones taken for 0. No parameter and no result may have such a size in its type. What
+//          the callee needs of memory is asked for when the call is made (dlc_ctx::grow) and given back after it.
 #pragma once
 #include <vector>
 
@@ -87,6 +91,9 @@ bool is_identity(const Module& m, const ViewMap& map, const Type& source);
 bool is_permutation_broadcast(const Module& m, const ViewMap& map, const Type& source, std::vector<int>* axes);
 /// outer ∘ inner, i.e. the map of view(view(x, inner), outer); nullopt when a guard would be lost.
 std::optional<ViewMap> compose(Module& m, const ViewMap& outer, const ViewMap& inner);
+
+/// How many of a call's operands are sizes.
+int n_size_operands(const Module& m, const Inst& call);
 
 /// How operands and block parameters of a region correspond: what it owns of each comes first, then values of which each
 /// is an operand outside and a parameter of every block inside. The first `n_carried` of those a loop carries.

@@ -66,6 +66,11 @@ ValueId transpose_cumsum(Builder& b, const Inst& self, std::span<const ValueId>,
   return b.cumsum(y_bar, static_cast<int>(ints[0]), ints[1] == 0, loc);
 }
 
+// y_j = Σ_i x_i for every example j, so x_bar_i = Σ_j y_bar_j: what is differentiated is the whole batch's objective.
+ValueId transpose_batch_sum(Builder& b, const Inst&, std::span<const ValueId>, int, ValueId y_bar, Loc loc) {
+  return b.batch_sum(y_bar, loc);
+}
+
 ValueId transpose_stack(Builder& b, const Inst&, std::span<const ValueId>, int k, ValueId y_bar, Loc loc) {
   return b.pick(y_bar, 0, b.dims().constant(k), loc);
 }

@@ -11,6 +11,7 @@ ValueId transpose_view_adjoint(Builder&, const Inst& self, std::span<const Value
 ValueId transpose_sum(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId transpose_reshape(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId transpose_cumsum(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
+ValueId transpose_batch_sum(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId transpose_stack(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId transpose_matmul(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);
 ValueId transpose_index(Builder&, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc);

@@ -149,12 +149,19 @@ ValueId Builder::get(ValueId t, int field, Loc loc) {
 }
 
 ValueId Builder::call(FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, Loc loc) {
+  return call(callee, std::move(sizes), args, {}, {}, loc);
+}
+
+ValueId Builder::call(FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, std::vector<int64_t> at,
+                      std::span<const ValueId> run_time_sizes, Loc loc) {
   const Func& f = m_[callee];
   std::map<StrId, DimId> bound;
   for (size_t k = 0; k < sizes.size(); ++k) bound[f.size_vars[k]] = sizes[k];
   const TypeId result = types().substitute(f.result_type(), bound);
-  const AttrId attr = m_.intern({.dims = std::move(sizes), .func = callee});
-  return append_inst("call"_op, result, attr, args, loc);
+  const AttrId attr = m_.intern({.ints = std::move(at), .dims = std::move(sizes), .func = callee});
+  std::vector<ValueId> operands(args.begin(), args.end());
+  operands.insert(operands.end(), run_time_sizes.begin(), run_time_sizes.end());
+  return append_inst("call"_op, result, attr, operands, loc);
 }
 
 // --------------------------------------------------------------------------------------------------- regions
@@ -209,6 +216,12 @@ ValueId Builder::end_map(BlockId body, const std::vector<DimId>& extents, std::s
   in.attr = m_.intern({.dims = extents});
   in.type = boxed(types(), func()[func()[body].result].type, extents);
   return append(func(), block_, in, captures);
+}
+
+ValueId Builder::end_example_map(BlockId body, DimId n_examples, std::span<const ValueId> captures, Loc loc) {
+  const ValueId v = end_map(body, {n_examples}, captures, loc);
+  func()[v].attr = m_.intern({.ints = {1}, .dims = {n_examples}});
+  return v;
 }
 
 BlockId Builder::begin_for(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc) {

@@ -54,6 +54,8 @@ class Builder {
   /// reduction rows: "sum"_op, "prod"_op, "max_over"_op, …; empty axes: x itself.
   ValueId reduce(OpId op, ValueId x, std::vector<int> axes, Loc loc);
   ValueId cumsum(ValueId x, int axis, bool reverse, Loc loc);
+  /// Over the examples of the batch; `batch` makes it a sum over the axis of the map that runs over them.
+  ValueId batch_sum(ValueId x, Loc loc);
   ValueId matmul(ValueId a, ValueId b, MatmulRanks ranks, Loc loc);
   ValueId stack(std::span<const ValueId> rows, Loc loc);
   ValueId iota(DimId extent, Loc loc);
@@ -69,6 +71,8 @@ class Builder {
   ValueId tuple(std::span<const ValueId> values, Loc loc);                // unnamed fields
   ValueId get(ValueId tuple, int field, Loc loc);
   ValueId call(FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, Loc loc);
+  /// With sizes known only at run time: `at` are their positions among the callee's, `sizes` holds 0 there.
+  ValueId call(FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, std::vector<int64_t> at, std::span<const ValueId> run_time_sizes, Loc loc);
 
   /// Regions. Make the blocks first, fill them with Builders of their own (`Builder inner = b.in(block)`), set their
   /// results, then append the instruction. Parameters of the blocks are added by these calls in order.
@@ -78,6 +82,8 @@ class Builder {
   /// Parameters: extents.size() ints (named), then the captures.
   BlockId begin_map(const std::vector<DimId>& extents, std::span<const StrId> names, std::span<const ValueId> captures, Loc loc);
   ValueId end_map(BlockId body, const std::vector<DimId>& extents, std::span<const ValueId> captures, Loc loc);
+  /// … whose one index runs over the examples of a batch: `batch_sum` in its body is a sum over it.
+  ValueId end_example_map(BlockId body, DimId n_examples, std::span<const ValueId> captures, Loc loc);
   /// Loops: make the blocks (parameters: a `for`'s step, the carried values, the captures), fill them, set their results
   /// (the body's: `joined` of the carried values), then append. `bound` of a `while` is its `@max_iters`.
   BlockId begin_for(std::span<const ValueId> carried, std::span<const ValueId> captures, Loc loc);

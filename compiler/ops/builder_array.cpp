@@ -247,6 +247,8 @@ ValueId Builder::cumsum(ValueId x, int axis, bool reverse, Loc loc) {
   return append_inst("cumsum"_op, type_id(x), m_.intern({.ints = {axis, reverse ? 1 : 0}}), std::span(&x, 1), loc);
 }
 
+ValueId Builder::batch_sum(ValueId x, Loc loc) { return append_inst("batch_sum"_op, type_id(x), {}, std::span(&x, 1), loc); }
+
 ValueId Builder::matmul(ValueId a, ValueId b, MatmulRanks r, Loc loc) {
   const Type left = type(a), right = type(b);
   DLC_CHECK(left.rank() == r.batch + r.m + r.k && right.rank() == r.batch + r.k + r.n, "matmul ranks add up");

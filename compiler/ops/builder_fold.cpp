@@ -19,6 +19,7 @@ Scalar scalar_of(DType dtype, int64_t bits) {
 }  // namespace
 
 ValueId Builder::fold_constants(OpId id, std::span<const ValueId> operands, TypeId type, Loc loc) {
+  if (types()[type].dtype == DType::key) return {};  // there are no constants of that type
   Scalar values[3];
   for (size_t k = 0; k < operands.size(); ++k) {
     const auto bits = constant_bits(operands[k]);

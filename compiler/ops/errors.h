@@ -20,6 +20,10 @@ inline constexpr DiagnosticKind kSizeErrors[] = {
     {"negative-size",
      "A size such as that of `zeros(n - 3)` or of the range `a..b` was fine for some sizes and negative for others, so it was checked when "
      "the sizes became known, and with them it is negative. An array may be empty, not less."},
+    {"tape-full",
+     "Reverse mode keeps what the steps of a loop computed. Where nothing bounds the number of steps the memory for it is asked for when "
+     "it is known, through `grow` of the context that a compiled entry is called with; here there was none, or not enough. Bound the loop "
+     "by `@max_iters(n)`, keep less by `@checkpoint(k)`, or use mode = forward."},
     {"max-iters",
      "A loop with `@max_iters(n)` made n steps, and its condition still held. Either it does not come to an end for these arguments, or "
      "the bound is too small:\n\n"

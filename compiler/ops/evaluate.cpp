@@ -69,6 +69,12 @@ Scalar apply(OpId op, std::span<const Scalar> operands, DType result) {
       return Scalar::of(first.dtype == DType::f64 ? std::bit_cast<int64_t>(first.f64) : int64_t{std::bit_cast<uint32_t>(first.f32)});
     case TypeRule::from_bits64: return Scalar::of(std::bit_cast<double>(first.i64));
     case TypeRule::from_bits32: return Scalar::of(std::bit_cast<float>(static_cast<uint32_t>(first.i64)));
+    case TypeRule::to_key:
+    case TypeRule::key_bits: {
+      Scalar same = first;
+      same.dtype = result;
+      return same;
+    }
     default: break;
   }
   const DType dtype = dtype_of(operands);

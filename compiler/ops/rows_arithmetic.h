@@ -155,6 +155,12 @@ inline constexpr OpRow<M> kArithmeticRows[] = {
      .special = {0.5, 1.5, 2.5, -0.5, -1.5}, .max_ulp = 0, .analytic = false, .why = "ties go to the even neighbour, as in NumPy",
      .doc = "The nearest whole number; derivative 0."},
 
+    {.name = "stop_gradient", .arity = 1, .type = TypeRule::same_number, .meaning = [](Number auto a) { return a; }, .diff = {"0"},
+     .identity = {"stop_gradient(stop_gradient(a)) => stop_gradient(a)"}, .latex = "\\operatorname{stop}($a)",
+     .emit = expand("a", "a", "a"), .max_ulp = 0, .analytic = false,
+     .why = "a derivative that is declared, not computed: modes take 0, while differences of values see through it",
+     .doc = "The value, as a constant to every derivative."},
+
     // ---- conversions: the carried g has whichever of the two types is wanted, AD converts it
     {.name = "to_f32", .arity = 1, .type = TypeRule::to_f32, .meaning = [](Number auto a) { return a; }, .diff = {"g"}, .latex = "$a",
      .symbol = "f32", .emit = inst("fptrunc", "sitofp"), .max_ulp = 0, .analytic = false, .doc = "As f32, rounded to nearest."},

@@ -41,6 +41,8 @@ inline constexpr Op kArrayRows[] = {
      .doc = "An array with other elements at given subscripts."},
     {.name = "add_at", .arity = -1, .kind = OpKind::linear, .transpose = transpose_add_at, .internal = true,
      .doc = "An array with values added at given subscripts."},
+    {.name = "batch_sum", .arity = 1, .kind = OpKind::linear, .transpose = transpose_batch_sum, .internal = true,
+     .doc = "Sum over the examples of the batch, the same for each of them; in a map over examples only."},
 
     // ---- bilinear
     {.name = "matmul", .arity = 2, .kind = OpKind::bilinear, .latex = "$a\\,$b", .symbol = "@", .precedence = 6,

@@ -248,7 +248,7 @@ class RuleParser {
       case TypeRule::bits: return unify(args, true), RuleType::i64;
       case TypeRule::from_bits64: return as(0, RuleType::i64), RuleType::f64;
       case TypeRule::from_bits32: return as(0, RuleType::i64), RuleType::f32;
-      case TypeRule::none: break;
+      case TypeRule::to_key: case TypeRule::key_bits: case TypeRule::none: break;  // rules know no keys
     }
     fail("not an op on scalars");
     return RuleType::untyped;

@@ -29,6 +29,7 @@ const DiagnosticKind& kind_of(const SizeCheck& check) {
     case SizeCheck::Kind::size: return size_error("negative-size");
     case SizeCheck::Kind::index: return size_error("index-out-of-range");
     case SizeCheck::Kind::iterations: return size_error("max-iters");
+    case SizeCheck::Kind::memory: return size_error("tape-full");
   }
   return size_error("size-check-failed");
 }
@@ -68,6 +69,10 @@ Diagnostic failed_check(const SizeCheck& check, int64_t value, std::optional<int
     case SizeCheck::Kind::elements: d.message = "a reduction of no elements has no value"; break;
     case SizeCheck::Kind::size: d.message = fmt::format("a size is negative: {}", value); break;
     case SizeCheck::Kind::index: d.message = fmt::format("subscript {} leaves an axis{}", value, extent ? fmt::format(" of size {}", *extent) : ""); break;
+    case SizeCheck::Kind::memory: 
+      if (extent.value_or(0) > 0) d.message = fmt::format("reverse mode of this loop wants {} bytes for what its steps computed, and may have {}", *extent - value, *extent);
+      else d.message = fmt::format("reverse mode of this loop wants {} bytes for what its steps computed, and there is no memory for it", value);
+      break;
     case SizeCheck::Kind::iterations: d.message = fmt::format("this loop is not done after {} step{}", value, value == 1 ? "" : "s"); break;
   }
   // The innermost place that is in the file of the outermost one is what the user wrote.
@@ -91,7 +96,7 @@ Diagnostic failed_check(const Module& m, const Func& f, const SizeCheck& check, 
     if (at != f.size_vars.end() && known != sizes.end()) 
       label_origin(d, origins[static_cast<size_t>(at - f.size_vars.begin())], known->second, are_fixed);
   }
-  if (check.kind == SizeCheck::Kind::index || check.kind == SizeCheck::Kind::iterations) return d;
+  if (check.kind == SizeCheck::Kind::index || check.kind == SizeCheck::Kind::iterations || check.kind == SizeCheck::Kind::memory) return d;
   const std::string why = fmt::format("`{}` is {}", m.types.dims.text(check.nonnegative), value);
   if (check.kind == SizeCheck::Kind::subscript) d.message += ": " + why;
   if (check.kind == SizeCheck::Kind::size) d.message = "a size is negative: " + why;

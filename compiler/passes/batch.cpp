@@ -9,6 +9,9 @@
 //   after:   %wt = view %W (transposed)   %z = matmul %X, %wt
 //
 // A call that varies becomes a call of the callee's own batched version (made once per set of varying arguments).
+// In a map over examples `batch_sum` is a sum over that axis, and what it gives varies with it no more; so the derivative,
+// which is taken afterwards, is that of the whole batch's objective. Elsewhere it is left for who inlines this function.
+//
 // An `if` on a condition that varies computes both sides and selects; subscripts under it are guarded, and AD's
 // strong zeros keep the untaken side's infinities out. A loop carries what varies; see lift_loop.
 #include <algorithm>
@@ -92,11 +95,16 @@ class BatchPass {
     }
     return b.view(x.value, permute_map(m_, t, from, std::move(dims)), loc);
   }
-  ValueId materialise(Builder& b, const Lifted& x, Axes axes, Loc loc) {
+  /// As one value; a tuple has the names of the type `like`, if that is given.
+  ValueId materialise(Builder& b, const Lifted& x, Axes axes, Loc loc, TypeId like = {}) {
     if (!x.is_tuple) return expand(b, x, axes, loc);
+    Type t = like ? m_.types[like] : Type{.dtype = DType::tuple, .dims = {}, .fields = std::vector<Field>(x.fields.size()), .name = {}};
     std::vector<ValueId> fields;
-    for (const Lifted& f : x.fields) fields.push_back(materialise(b, f, axes, loc));
-    return b.tuple(fields, loc);
+    for (size_t k = 0; k < x.fields.size(); ++k) {
+      fields.push_back(materialise(b, x.fields[k], axes, loc, t.fields[k].type));
+      t.fields[k].type = b.type_id(fields.back());
+    }
+    return b.tuple(fields, m_.types.intern(std::move(t)), loc);
   }
 
  private:
@@ -132,6 +140,7 @@ class BatchPass {
     if (in.op == "get"_op) return operands[0].fields[static_cast<size_t>(m_[in.attr].ints[0])];
     const Axes axes = all_axes(operands);
     if (in.op == "call"_op) return lift_call(b, in, operands, axes);
+    if (in.op == "batch_sum"_op && examples_ >= 0) return lift_batch_sum(b, in, operands[0]);
     std::vector<ValueId> ready;
     if (axes == 0) {
       for (const Lifted& x : operands) ready.push_back(x.value);
@@ -140,6 +149,14 @@ class BatchPass {
     if (in.op == "matmul"_op) return lift_matmul(b, in, operands);
     for (const Lifted& x : operands) ready.push_back(expand(b, x, axes, in.loc));
     return {lift_array_op(b, in, ready, count(axes)), axes, {}, false};
+  }
+
+  // Σ over the examples: what is the same for all of them counts as often as there are any.
+  Lifted lift_batch_sum(Builder& b, const Inst& in, const Lifted& x) {
+    if (x.axes >> examples_ & 1) return {b.sum(x.value, {position(x.axes, examples_)}, in.loc), x.axes & ~(Axes{1} << examples_), {}, false};
+    const Type t = b.type(x.value);
+    const ValueId n = b.convert(b.size(box_[static_cast<size_t>(examples_)], in.loc), t.dtype, in.loc);
+    return {b.op("mul"_op, {x.value, n}, in.loc), x.axes, {}, false};
   }
 
   // Ops whose own axes simply move behind `n` box axes.
@@ -160,6 +177,7 @@ class BatchPass {
       shape.insert(shape.end(), own.begin(), own.end());
       return b.reshape(x[0], std::move(shape), in.loc);
     }
+    if (in.op == "batch_sum"_op) return b.batch_sum(x[0], in.loc);
     if (in.op == "cumsum"_op) return b.cumsum(x[0], static_cast<int>(ints[0]) + n, ints[1] != 0, in.loc);
     if (in.op == "stack"_op) {
       const ValueId stacked = b.stack(x, in.loc);  // [k, box…, own…] → [box…, k, own…]
@@ -261,6 +279,7 @@ class BatchPass {
     const std::vector<Lifted> captures = lifted_operands(v);
     const Block& body = old_[in.first_block];
     box_.insert(box_.end(), extents.begin(), extents.end());
+    if (!m_[in.attr].ints.empty()) examples_ = outer;
     for (size_t k = 0; k < extents.size(); ++k) {
       const ValueId param = body.params[k];
       at(param) = {b.iota(extents[k], in.loc), Axes{1} << (static_cast<size_t>(outer) + k), {}, false};
@@ -274,6 +293,7 @@ class BatchPass {
     const Axes own = ((Axes{1} << extents.size()) - 1) << outer;
     const Lifted result = with_axes(b, inside, own, in.loc);
     box_.resize(static_cast<size_t>(outer));
+    if (examples_ == outer) examples_ = -1;
     return result;
   }
 
@@ -519,6 +539,7 @@ class BatchPass {
   // -------------------------------------------------------------------------------------------------- calls
 
   Lifted lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes);
+  bool holds_float(const Inst& call, size_t k) const;
 
   // --------------------------------------------------------------------------------------------- subscripts
 
@@ -642,6 +663,7 @@ class BatchPass {
   // What is computed for an index may not be wanted there: the other side of a branch, a step after a loop's last.
   enum class Speculation : uint8_t { none, branch, loop };
   Speculation speculation_ = Speculation::none;
+  int examples_ = -1;  // the axis of the box that runs over examples
   bool failed_ = false;
 };
 
@@ -650,6 +672,13 @@ TypeId with_leading(TypeTable& types, TypeId type, const std::vector<DimId>& dim
   Type t = types[type];
   for (Field& f : t.fields) f.type = with_leading(types, f.type, dims);
   if (!t.is_tuple()) t.dims.insert(t.dims.begin(), dims.begin(), dims.end());
+  return types.intern(std::move(t));
+}
+
+TypeId without_names(TypeTable& types, TypeId type) {
+  Type t = types[type];
+  for (Field& f : t.fields) f = {{}, without_names(types, f.type)};
+  t.name = {};
   return types.intern(std::move(t));
 }
 
@@ -665,7 +694,9 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
   f.size_vars = source.size_vars;
   f.checks = source.checks;
   f.loc = source.loc;
+  f.is_kept = source.is_kept;
   f.blocks.emplace_back();
+  // Known before its body is, in case the callee calls itself; tuples lose their names on the way.
   std::vector<DimId> box;
   for (int k = 0; k < n_axes; ++k) {
     f.size_vars.push_back(m.strings.intern(fmt::format("batch{}", k)));
@@ -673,6 +704,7 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
       f.size_vars.back() = m.strings.intern(fmt::format("batch{}_{}", k, n));
     box.push_back(m.types.dims.variable(f.size_vars.back()));
   }
+  f.declared_result = with_leading(m.types, without_names(m.types, source.result_type()), box);
   const FuncId id = m.add(std::move(f));
   m.derived.emplace(key, id);
   BatchPass pass(m, source, diagnostics);
@@ -692,27 +724,46 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
     return id;
   }
   b.set_result(pass.materialise(b, result, (Axes{1} << n_axes) - 1, source.loc));
+  if (const FuncId rule = m[callee].rule) {
+    std::vector<bool> of_rule = varying;
+    of_rule.resize(m[rule].body().params.size(), true);
+    const FuncId batched = batched_version(m, rule, of_rule, n_axes, diagnostics);
+    m[id].rule = batched;
+  }
   return id;
 }
 
+bool BatchPass::holds_float(const Inst& call, size_t k) const {
+  const Func& callee = m_[m_[call.attr].func];
+  return m_.types.all_float(callee[callee.body().params[k]].type);
+}
+
 Lifted BatchPass::lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes) {
-  std::vector<ValueId> ready;
+  std::vector<ValueId> ready, run_time_sizes;
   std::vector<bool> varying;
-  for (const Lifted& x : args) {
-    varying.push_back(all_axes(x) != 0);
-    ready.push_back(materialise(b, x, varying.back() ? axes : 0, in.loc));
-  }
   const Attr attr = m_[in.attr];
+  for (const Lifted& x : args.first(args.size() - attr.ints.size())) {
+    // A rule's directions vary wherever it is called; so do the values that they are directions of.
+    const bool is_direction = axes != 0 && m_[attr.func].rule && holds_float(in, varying.size());
+    varying.push_back(is_direction || all_axes(x) != 0);
+    const Func& own = m_[attr.func];
+    ready.push_back(materialise(b, x, varying.back() ? axes : 0, in.loc, own[own.body().params[ready.size()]].type));
+  }
+  for (const Lifted& size : args.last(attr.ints.size())) {  // as many as any index needs
+    std::vector<int> all;
+    for (int k = 0; k < count(size.axes); ++k) all.push_back(k);
+    run_time_sizes.push_back(b.reduce("max_over"_op, size.value, all, in.loc));
+  }
   ValueId result;
   if (axes == 0) {
-    result = b.call(attr.func, attr.dims, ready, in.loc);
+    result = b.call(attr.func, attr.dims, ready, attr.ints, run_time_sizes, in.loc);
   } else {
     const FuncId callee = batched_version(m_, attr.func, varying, count(axes), diagnostics_);
     if (diagnostics_.has_errors()) return failed_ = true, Lifted{};
     std::vector<DimId> sizes = attr.dims;
     for (size_t k = 0; k < box_.size(); ++k)
       if (axes >> k & 1) sizes.push_back(box_[k]);
-    result = b.call(callee, std::move(sizes), ready, in.loc);
+    result = b.call(callee, std::move(sizes), ready, attr.ints, run_time_sizes, in.loc);
   }
   return lifted_fields(b, result, axes, in.loc);
 }

@@ -78,7 +78,7 @@ class Planner {
         read(t.leaf, true);
       }
       if (s.kind == Step::Kind::call) {
-        call_time_[static_cast<size_t>(s.slot)] = time_;
+        if (s.slot >= 0) call_time_[static_cast<size_t>(s.slot)] = time_;
         for (ValueId o : f_.operands(s.value))
           for (int32_t l : p_.leaves_of[static_cast<size_t>(o.i)]) read(l);
         for (int32_t l : p_.leaves_of[static_cast<size_t>(s.value.i)]) touch(leaf(l).buffer);

@@ -167,7 +167,7 @@ class Decider {
   }
 
   static bool is_inlinable(OpId op) {
-    return op_row(op).kind == OpKind::elementwise || op == "view"_op || op == "iota"_op;
+    return op_row(op).kind == OpKind::elementwise || op == "view"_op || op == "iota"_op || op == "batch_sum"_op;
   }
   static bool is_compute(OpId op) { return op != "param"_op && op != "reshape"_op && op != "tuple"_op && op != "get"_op; }
 
@@ -439,7 +439,33 @@ class Decider {
     for (int k = 0; k < in.n_operands; ++k) {
       const bool is_carried = k >= shape.own_operands && k < shape.own_operands + shape.n_carried;
       if (is_carried) note(f_.operand(v, k), tag_of(v, static_cast<size_t>(k)), false);
+      else if (k >= shape.own_operands)  // evaluated in every step, unless it is in memory
+        for (int32_t l : p_.leaves_of[index(f_.operand(v, k))]) uses_[index(p_.leaves[static_cast<size_t>(l)].value)].expanded = true;
     }
+  }
+
+  /// Computed element by element, each from the same element of `own` (and of others), which nothing reads afterwards.
+  bool is_update_of(int32_t l, int32_t own, BlockId body) {
+    const ValueId v = p_.leaves[static_cast<size_t>(l)].value;
+    if (home_[index(v)] != body || buffer(l) >= 0 || op_row(f_[v].op).kind != OpKind::elementwise) return false;
+    // What v evaluates where it is: through elementwise values that nothing else reads.
+    std::vector<ValueId> tree{v}, work{v};
+    while (!work.empty()) {
+      const ValueId at = work.back();
+      work.pop_back();
+      for (ValueId o : f_.operands(at)) {
+        const int32_t leaf = p_.leaves_of[index(o)][0];
+        if (leaf == own || type_of(leaf).dims.empty()) continue;
+        if (home_[index(o)] != body || op_row(f_[o].op).kind != OpKind::elementwise || readers_[static_cast<size_t>(leaf)].size() != 1) continue;
+        tree.push_back(o), work.push_back(o);
+      }
+    }
+    for (ValueId reader : readers_[static_cast<size_t>(own)]) {
+      if (home_[index(reader)] != body) continue;
+      if (std::find(tree.begin(), tree.end(), reader) != tree.end()) continue;
+      if (is_lazy(reader) ? last_read(p_.leaves_of[index(reader)][0], body) >= position_[index(v)] : position_[index(reader)] >= position_[index(v)]) return false;
+    }
+    return std::find(results_.begin(), results_.end(), std::pair(own, body)) == results_.end();
   }
 
   // In place where the body's result is the carried array with elements changed, else beside it: what it is computed from
@@ -452,6 +478,10 @@ class Decider {
       const int32_t own = p_.leaves_of[index(f_[body].params[static_cast<size_t>(shape.own_params + k)])][0];
       if (type_of(l).dims.empty() || l == own) continue;
       if (origin(l, body) == own && flows(l, buffer(own), body)) continue;
+      if (is_update_of(l, own, body)) {
+        set_buffer(l, buffer(own));
+        continue;
+      }
       const ValueId v = p_.leaves[static_cast<size_t>(l)].value;
       uses_[index(v)].stored = true;
       note_leaf(l, tag_of(v), false);

@@ -1,5 +1,7 @@
 // Inlining: small callees become part of their caller, so that AD, CSE and fusion see through them. Large ones stay
 // calls, which keeps the program's size linear in its source.
+#include <algorithm>
+
 #include "ops/size_check.h"
 #include "ops/table.h"
 #include "passes/passes.h"
@@ -13,11 +15,19 @@ constexpr size_t kSmall = 400;
 // A caller stops growing here; further calls stay calls.
 constexpr size_t kLargest = 200'000;
 
+/// A sum over the examples of a batch has a meaning only where the map over them is seen.
+bool has_collective(const Func& f) {
+  return std::any_of(f.insts.begin(), f.insts.end(), [](const Inst& in) { return in.op == "batch_sum"_op; });
+}
+
 ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operands) {
   Module& m = b.module();
   const Func& callee = m[m[in.attr].func];
   const bool has_body = static_cast<bool>(callee.body().result);
-  if (!has_body || callee.insts.size() > kSmall || b.func().insts.size() > kLargest) return b.raw(in, operands);
+  if (!callee.size_vars.empty() && calls_itself(m, m[in.attr].func)) return b.raw(in, operands);
+  const bool is_opaque = callee.is_kept || callee.rule;  // its derivative is not that of its body as it stands
+  const bool is_large = callee.insts.size() > kSmall || b.func().insts.size() > kLargest;
+  if (!has_body || is_opaque || n_size_operands(m, in) > 0 || (is_large && !has_collective(callee))) return b.raw(in, operands);
   std::map<StrId, DimId> sizes;
   const std::vector<DimId> given = m[in.attr].dims;
   for (size_t k = 0; k < given.size(); ++k) sizes[callee.size_vars[k]] = given[k];

@@ -6,6 +6,7 @@
 #include "passes/loop_schedule.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "ops/array.h"
@@ -130,7 +131,9 @@ class Scheduler {
   int place_elements(Target target, const std::vector<DimId>& axes, const std::vector<int32_t>& reads, bool moved) {
     const Bound b = bound(reads, moved);
     const int last = static_cast<int>(steps_.size()) - 1;
-    for (int s = last; s > b.strict && s >= b.same && s > last - kLookBack; --s) {
+    // What a loop carries is overwritten: not before everything that was placed so far has read it.
+    const bool overwrites = carried_.contains(target.buffer);
+    for (int s = last; !overwrites && s > b.strict && s >= b.same && s > last - kLookBack; --s) {
       Step& step = steps_[static_cast<size_t>(s)];
       if (step.kind != Step::Kind::elements || step.axes != axes) continue;
       if (!axes.empty() && step.targets.size() >= kMostTargets) continue;
@@ -189,6 +192,7 @@ class Scheduler {
       const RegionShape shape = region_shape(m_, in);
       std::vector<int32_t> destinations, first;
       for (int32_t l : p_.leaves_of[index(v)]) destinations.push_back(leaf(l).buffer);
+      for (int32_t buffer : destinations) carried_.insert(buffer);
       for (int k = 0; k < shape.n_carried; ++k) first.push_back(only_leaf(f_.operand(v, shape.own_operands + k)));
       copy_results(first, destinations);
       for (int k = 0; k < in.n_blocks; ++k) {
@@ -206,8 +210,10 @@ class Scheduler {
       step.targets = {{l, leaf(l).buffer, -1}};
       step.axes = dims(only_leaf(f_.operand(v, 1)));
     } else if (kind == Step::Kind::call) {
-      step.slot = static_cast<int32_t>(p_.slots.size());
-      p_.slots.push_back({m_[in.attr].dims, 1, m_[in.attr].func});
+      if (n_size_operands(m_, in) == 0) {
+        step.slot = static_cast<int32_t>(p_.slots.size());
+        p_.slots.push_back({m_[in.attr].dims, 1, m_[in.attr].func});
+      }
     } else {
       const int32_t l = only_leaf(v);
       step.axes = dims(l);
@@ -249,6 +255,7 @@ class Scheduler {
   std::vector<Step> steps_;
   std::vector<int> made_, home_;
   std::vector<size_t> seen_;
+  std::set<int32_t> carried_;  // buffers of loops
   size_t stamp_ = 0;
   int serial_ = 0, n_serials_ = 0, last_scalars_ = -1;
 };

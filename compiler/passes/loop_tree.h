@@ -71,7 +71,7 @@ struct Step {
   std::vector<ValueId> scalars;
   ValueId value;                // cumsum, scatter, matmul, call, branch, store, loop: the instruction
   std::vector<std::vector<Step>> blocks;
-  int32_t slot = -1;            // call: the callee's workspace
+  int32_t slot = -1;            // call: the callee's workspace; −1: its size is known only when it is called
 };
 
 struct LoopProgram {

@@ -37,6 +37,8 @@ FuncId specialise(Module& m, FuncId f, const std::map<StrId, int64_t>& sizes, Di
 
 /// Functions that `f` calls, directly or not, callees before callers, `f` last. Requests count as calling their base.
 std::vector<FuncId> call_order(const Module& m, FuncId f);
+/// Whether a call of `f` leads to another call of it: a recursion on sizes.
+bool calls_itself(const Module& m, FuncId f);
 
 /// Reported when a pass would make a function past kMaxInstructions (say, calls that double at every level).
 inline constexpr size_t kMaxInstructions = 8'000'000;

@@ -1,5 +1,6 @@
 // What all passes share: taking a body out to rebuild it, and the order in which functions depend on each other.
 #include <algorithm>
+#include <unordered_set>
 
 #include "ops/table.h"
 #include "passes/passes.h"
@@ -17,6 +18,8 @@ Func begin_rewrite(Module& m, FuncId f) {
   fresh.doc = old.doc;
   fresh.request = old.request;
   fresh.declared_result = old.declared_result;
+  fresh.rule = old.rule;
+  fresh.is_kept = old.is_kept;
   fresh.blocks.emplace_back();
   fresh.insts.reserve(old.insts.size());
   fresh.operand_pool.reserve(old.operand_pool.size());
@@ -25,6 +28,22 @@ Func begin_rewrite(Module& m, FuncId f) {
     append_param(m, fresh, BlockId{0}, in.op, in.type, m[in.attr].name, in.loc);
   }
   return old;
+}
+
+bool calls_itself(const Module& m, FuncId f) {
+  std::vector<FuncId> todo{f};
+  std::unordered_set<FuncId> seen;
+  while (!todo.empty()) {
+    const FuncId at = todo.back();
+    todo.pop_back();
+    for (const Inst& in : m[at].insts) {
+      if (in.op != "call"_op) continue;
+      const FuncId callee = m[in.attr].func;
+      if (callee == f) return true;
+      if (seen.insert(callee).second) todo.push_back(callee);
+    }
+  }
+  return false;
 }
 
 std::vector<FuncId> call_order(const Module& m, FuncId f) {
@@ -38,6 +57,7 @@ std::vector<FuncId> call_order(const Module& m, FuncId f) {
     std::vector<FuncId> callees;
     const Func& func = m[id];
     if (func.request) callees.push_back(func.request->base);
+    if (func.rule) callees.push_back(func.rule);
     for (const Inst& in : func.insts)
       if (in.op == "call"_op) callees.push_back(m[in.attr].func);
     std::sort(callees.begin(), callees.end());

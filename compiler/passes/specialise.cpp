@@ -26,6 +26,7 @@ FuncId specialise(Module& m, FuncId f, const std::map<StrId, int64_t>& sizes, Di
   copy.loc = source.loc;
   copy.doc = source.doc;
   copy.request = source.request;
+  copy.is_kept = source.is_kept;
   for (StrId name : source.size_vars)
     if (!values.contains(name)) copy.size_vars.push_back(name);
   for (const SizeCheck& original : source.checks) {
@@ -49,6 +50,7 @@ FuncId specialise(Module& m, FuncId f, const std::map<StrId, int64_t>& sizes, Di
   }
   Builder b(m, id, BlockId{0});
   b.set_result(inline_body(b, source, params, values, Reason::written));
+  if (source.rule) m[id].rule = specialise(m, source.rule, sizes, diagnostics);
   return id;
 }
 

@@ -240,11 +240,11 @@ class Typer {
       return x.has_value();
     }
     const bool is_bool = v.dtype == DType::b1 && json.is_boolean();
-    const bool is_int = v.dtype == DType::i64 && json.is_number_integer() &&
+    const bool is_int = (v.dtype == DType::i64 || v.dtype == DType::key) && json.is_number_integer() &&
                         !(json.is_number_unsigned() && json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX));
     if (is_bool) v.ints.push_back(json.get<bool>());
     else if (is_int) v.ints.push_back(json.get<int64_t>());
-    else problem_ = fmt::format("`{}` is not {}", shown(json.dump()), v.dtype == DType::b1 ? "true or false" : "an int");
+    else problem_ = fmt::format("`{}` is not {}", shown(json.dump()), v.dtype == DType::b1 ? "true or false" : v.dtype == DType::key ? "an int, the seed of a key" : "an int");
     return is_bool || is_int;
   }
 

@@ -9,6 +9,7 @@
 #include "codegen/header.h"
 #include "ops/request.h"
 #include "pipeline/errors.h"
+#include "pipeline/native.h"
 #include "pipeline/requests.h"
 #include "pipeline/train_program.h"
 #include "syntax/parser.h"
@@ -102,9 +103,10 @@ class EntryPoints {
       const auto& own = c_.module[f].size_vars;
       if (std::find(own.begin(), own.end(), id) != own.end()) sizes[id] = value;
     }
-    if (sizes.empty()) return f;
+    if (sizes.empty() && !c_.recurs(f)) return f;
     const FuncId special = c_.at_sizes(f, sizes);
     if (!special) return Error{};
+    if (c_.recurs(special)) return open_recursion(c_, special);
     return special;
   }
 

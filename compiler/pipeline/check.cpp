@@ -12,6 +12,7 @@
 #include "ad/leaves.h"
 #include "interp/interp.h"
 #include "ops/request.h"
+#include "ops/table.h"
 #include "passes/passes.h"
 #include "pipeline/arguments.h"
 #include "pipeline/error_scale.h"
@@ -73,6 +74,14 @@ bool takes_differences(const Module& m, FuncId f) {
   const std::vector<FuncId> all = call_order(m, f);
   return std::any_of(all.begin(), all.end(), [&](FuncId g) {
     return std::any_of(m[g].insts.begin(), m[g].insts.end(), [](const Inst& in) { return in.loc.reason == Reason::numeric_of; });
+  });
+}
+
+/// Whether `f`, or what it calls, declares a part of its value to be constant.
+bool stops_gradient(const Module& m, FuncId f) {
+  const std::vector<FuncId> all = call_order(m, f);
+  return std::any_of(all.begin(), all.end(), [&](FuncId g) {
+    return std::any_of(m[g].insts.begin(), m[g].insts.end(), [](const Inst& in) { return in.op == "stop_gradient"_op; });
   });
 }
 
@@ -138,6 +147,7 @@ class Checker {
     for (const Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic}) {
       if (mode == Mode::symbolic && !is_scalar_) continue;
       if (mode == Mode::reverse && lacks_derivative()) return true;
+      if (mode == Mode::symbolic && !(has_symbolic_ = has_closed_form())) continue;
       add_derivative(mode_name(mode), gradient_request(mode));
       if (error_) return true;
     }
@@ -148,6 +158,9 @@ class Checker {
     jvp_ = make_engine("⟨u, J v⟩ = ⟨Jᵀu, v⟩", jvp, "ulp", kUlpLimit);
     if (error_) return true;
     takes_differences_ = takes_differences(c_.module, func_);
+    stops_gradient_ = stops_gradient(c_.module, func_);
+    if (stops_gradient_)
+      check_.notes.push_back("the modes are compared with each other only: differences of values see through `stop_gradient`");
     if (takes_differences_)
       check_.notes.push_back("neither numeric mode nor order 2 is checked: the value contains a derivative in mode numeric, and differences "
                              "of differences mean little");
@@ -172,7 +185,7 @@ class Checker {
     c_.diagnostics.clear();
     return true;
   }
-  bool leaves_out(std::string_view mode, std::string_view slug) { return noted(fmt::format("{} is left out", mode), slug); }
+  bool has_closed_form() { return c_.derivative(gradient_request(Mode::symbolic), f().loc) || !noted("symbolic is left out", "no-closed-form"); }
 
   bool holds_key(TypeId id) const {
     const Type& type = c_.module.types[id];
@@ -187,6 +200,7 @@ class Checker {
     constexpr Mode kPairs[][2] = {{Mode::forward, Mode::reverse}, {Mode::reverse, Mode::reverse}, {Mode::forward, Mode::forward},
                                   {Mode::forward, Mode::symbolic}};
     for (const auto& [outer, inner] : kPairs) {
+      if (inner == Mode::symbolic && !has_symbolic_) continue;
       if (elapsed() > options_.seconds / 2) check_.is_cut_short = true;
       if (check_.is_cut_short && !second_.empty()) break;  // compiling alone takes the time
       const FuncId gradient = c_.derivative(gradient_request(inner), f().loc);
@@ -203,7 +217,6 @@ class Checker {
 
   void add_derivative(const std::string& name, const DerivativeRequest& request) {
     const FuncId d = c_.derivative(request, f().loc);
-    if (!d && leaves_out(name, request.mode == Mode::symbolic ? "no-closed-form" : "")) return;
     if (!d) fail(render_all(c_.diagnostics, c_.sources));
     else engines_.push_back(make_engine(name, d, "ulp", kUlpLimit));
   }
@@ -218,8 +231,10 @@ class Checker {
   }
 
   Engine make_engine(std::string name, FuncId f, const char* unit, double limit) {
-    Engine e{name, f, std::nullopt, add_row(std::move(name), unit, limit)};
-    auto native = Native::compile(c_, f, {.opt_level = options_.opt_level});
+    const FuncId special = c_.recurs(f) ? c_.at_sizes(f, sizes_) : f;
+    Engine e{name, special, std::nullopt, add_row(std::move(name), unit, limit)};
+    if (!special) return fail(render_all(c_.diagnostics, c_.sources)), e;
+    auto native = Native::compile(c_, special, {.opt_level = options_.opt_level});
     if (native) e.native = std::move(*native);
     else fail(native.error().message);
     return e;
@@ -255,7 +270,7 @@ class Checker {
     compare_value(args);
     const Bigs gradient = flat(*reference);
     for (const Engine& e : engines_) compare(e, with_bar, gradient);
-    const bool on_kink = compare_differences(args, bar, gradient, with_bar);
+    const bool on_kink = stops_gradient_ || compare_differences(args, bar, gradient, with_bar);
     if (!on_kink && !takes_differences_) compare_numeric(args, bar, gradient);
     compare_products(args, bar, with_bar, gradient);
     const bool has_second = second_.empty() || compare_second_order(args, on_kink);
@@ -265,7 +280,7 @@ class Checker {
       return;
     }
     ++check_.n_samples;
-    check_.n_kinks += on_kink;
+    check_.n_kinks += on_kink && !stops_gradient_;
     check_.n_without_second += !has_second;
   }
 
@@ -622,7 +637,7 @@ class Checker {
   std::map<StrId, int64_t> sizes_;
   std::vector<int> wrt_;
   int of_ = -1;
-  bool has_derivative_ = false, is_scalar_ = false, takes_differences_ = false;
+  bool has_derivative_ = false, is_scalar_ = false, takes_differences_ = false, has_symbolic_ = true, stops_gradient_ = false;
   double epsilon_ = std::numeric_limits<double>::epsilon();
   Engine value_;
   std::vector<Engine> engines_, second_;  // engines_[0] is reverse mode, the reference

@@ -3,6 +3,7 @@
 #include "pipeline/compilation.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,8 @@
 #include "ops/request.h"
 #include "ops/table.h"
 #include "passes/passes.h"
+#include "passes/rewrite.h"
+#include "pipeline/errors.h"
 #include "sema/sema.h"
 #include "symbolic/differentiate.h"
 #include "syntax/parser.h"
@@ -51,6 +54,8 @@ std::vector<std::string> Compilation::names() const {
   if (!ast) return names;
   for (const Decl& d : ast->decls) {
     if (d.kind != DeclKind::fn && d.kind != DeclKind::export_) continue;
+    const auto is_function = [&](const Param& p) { return p.type && (*ast)[p.type].kind == TypeKind::function; };
+    if (d.fn && std::ranges::any_of((*ast)[(*ast)[d.fn].params], is_function)) continue;  // called with functions only
     std::string name(module.strings[d.name.id]);
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   }
@@ -119,7 +124,7 @@ FuncId Compilation::derivative(const DerivativeRequest& request, Loc loc) {
   return ready(f) ? f : FuncId{};
 }
 
-FuncId Compilation::at_sizes(FuncId f, const std::map<StrId, int64_t>& sizes) {
+FuncId Compilation::fixed(FuncId f, const std::map<StrId, int64_t>& sizes) {
   const FuncId special = specialise(module, f, sizes, diagnostics);
   if (diagnostics.has_errors()) return {};
   if (special == f || !done_.insert(special).second) return special;
@@ -128,6 +133,82 @@ FuncId Compilation::at_sizes(FuncId f, const std::map<StrId, int64_t>& sizes) {
   run("cse", cse, special);
   run("dce", dce, special);
   return diagnostics.has_errors() ? FuncId{} : special;
+}
+
+bool Compilation::recurs(FuncId f) const {
+  // By calls only: what a derivative was made from, and a declared rule, are not run.
+  std::vector<FuncId> todo{f};
+  std::unordered_set<FuncId> seen{f};
+  while (!todo.empty()) {
+    const FuncId g = todo.back();
+    todo.pop_back();
+    if (!module[g].size_vars.empty() && calls_itself(module, g)) return true;
+    for (const Inst& in : module[g].insts)
+      if (in.op == "call"_op && seen.insert(module[in.attr].func).second) todo.push_back(module[in.attr].func);
+  }
+  return false;
+}
+
+FuncId Compilation::at_sizes(FuncId f, const std::map<StrId, int64_t>& sizes) {
+  const FuncId special = fixed(f, sizes);
+  return !special || !recurs(special) || unroll(special) ? special : FuncId{};
+}
+
+/// Calls at known sizes of functions that recur become calls of those functions at these sizes, which are returned.
+std::vector<FuncId> Compilation::redirect_calls(FuncId f) {
+  std::vector<FuncId> made;
+  std::map<AttrId, FuncId> at;
+  const std::vector<Inst> insts = module[f].insts;
+  for (const Inst& in : insts) {
+    if (in.op != "call"_op || at.contains(in.attr)) continue;
+    const Attr call = module[in.attr];
+    if (module[call.func].size_vars.empty() || !recurs(call.func)) continue;
+    std::map<StrId, int64_t> sizes;
+    for (size_t k = 0; k < call.dims.size(); ++k)
+      if (const auto value = module.types.dims.as_constant(call.dims[k])) sizes[module[call.func].size_vars[k]] = *value;
+    if (sizes.size() != call.dims.size()) continue;
+    const FuncId special = fixed(call.func, sizes);
+    if (!special) return {};
+    at[in.attr] = special;
+    made.push_back(special);
+  }
+  if (at.empty()) return made;
+  rewrite_body(module, f, [&](Builder& b, const Inst& in, std::span<const ValueId> operands) {
+    const auto known = in.op == "call"_op ? at.find(in.attr) : at.end();
+    return known == at.end() ? b.raw(in, operands) : b.call(known->second, {}, operands, in.loc);
+  });
+  return made;
+}
+
+/// Follows the recursion from `root`, whose sizes are known, down to where an `if` on sizes ends it.
+bool Compilation::unroll(FuncId root) {
+  constexpr size_t kDeepest = 1000;
+  struct Frame {
+    FuncId func;
+    std::vector<FuncId> callees;
+    size_t next = 0;
+  };
+  std::unordered_map<FuncId, bool> is_done;  // by function met; false while it is on the stack
+  std::vector<Frame> stack{{root, redirect_calls(root)}};
+  is_done[root] = false;
+  while (!stack.empty() && !diagnostics.has_errors()) {
+    Frame& top = stack.back();
+    if (top.next == top.callees.size()) {
+      is_done[top.func] = true;
+      stack.pop_back();
+      continue;
+    }
+    const FuncId callee = top.callees[top.next++];
+    const auto [known, is_new] = is_done.emplace(callee, false);
+    if (!is_new && known->second) continue;
+    if (!is_new || stack.size() > kDeepest) {
+      diagnostics.error(find_kind<kPipelineErrors>("recursion-too-deep"), module[callee].loc.span,
+                        is_new ? fmt::format("this function calls itself more than {} deep at these sizes", kDeepest) : std::string("this function calls itself at the same sizes"));
+      return false;
+    }
+    stack.push_back({callee, redirect_calls(callee)});
+  }
+  return !diagnostics.has_errors();
 }
 
 }  // namespace dlc

@@ -49,6 +49,8 @@ class Compilation {
   FuncId derivative(const DerivativeRequest& request, Loc loc);
   /// `f` with sizes fixed and simplified for them; `f` must be ready. Absent after errors.
   FuncId at_sizes(FuncId f, const std::map<StrId, int64_t>& sizes);
+  /// Whether `f` leads to a function that calls itself at sizes which are still open: native code has no such calls.
+  bool recurs(FuncId f) const;
 
   Sources sources;
   Diagnostics diagnostics;
@@ -63,6 +65,9 @@ class Compilation {
   void run(std::string_view name, Pass pass, FuncId f);
   void optimise(FuncId f);
   bool derive_request(FuncId f);
+  FuncId fixed(FuncId f, const std::map<StrId, int64_t>& sizes);
+  bool unroll(FuncId f);
+  std::vector<FuncId> redirect_calls(FuncId f);
 
   CompilationOptions options_;
   std::unordered_set<FuncId> done_;

@@ -54,7 +54,9 @@ class Differentiator {
 
   Result<InterpValue<double>> call(FuncId f, const Args& args) {
     if (options_.interpret) return interpret<double>(c_.module, f, args, {}, {.sources = &c_.sources});
-    auto native = Native::compile(c_, f, {.opt_level = options_.opt_level});
+    const auto special = at_sizes_of(c_, f, args);
+    if (!special) return special.error();
+    auto native = Native::compile(c_, *special, {.opt_level = options_.opt_level});
     if (!native) return native.error();
     return native->call(args);
   }
@@ -112,7 +114,11 @@ class Differentiator {
   Result<std::vector<InterpValue<double>>> array_rows(FuncId hessian, const InterpValue<double>& x) {
     std::optional<Native> native;
     if (!options_.interpret) {
-      auto compiled = Native::compile(c_, hessian, {.opt_level = options_.opt_level});
+      Args shaped = args_;
+      shaped.push_back(x);
+      const auto special = at_sizes_of(c_, hessian, shaped);
+      if (!special) return special.error();
+      auto compiled = Native::compile(c_, *special, {.opt_level = options_.opt_level});
       if (!compiled) return compiled.error();
       native = std::move(*compiled);
     }

@@ -22,6 +22,12 @@ inline constexpr DiagnosticKind kPipelineErrors[] = {
      "The value that a call gives for a parameter is not of the parameter's type: a fraction for an int, one number for an array, "
      "rows of different lengths, a number beyond the range of f32. Arrays are JSON lists within lists, one for each axis; "
      "`true` and `false` are bools; `inf`, `-inf` and `nan` are floats."},
+    {"recursion-too-deep",
+     "A function calls itself at smaller and smaller sizes; an `if` on sizes ends that. At the sizes of this call it does not within 1000 calls, "
+     "or it comes back to sizes that it had. Check that every way through the function reaches the end, also from odd sizes, or use a loop."},
+    {"recursion-open",
+     "A function that calls itself at other sizes is compiled once for each of them, so they must be numbers: `dlc compile det.dl --size n=4`. "
+     "(`dlc run` knows them from the arguments.)"},
     {"export-name-clash",
      "Entry points have ASCII names in object files: `θ` becomes theta, other letters become u and their code. Two exports, or an "
      "export and the derivative of another (`f_grad`, `f_jvp`, `f_vjp`), would get the same name. Rename one of them."},

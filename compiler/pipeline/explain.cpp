@@ -69,6 +69,8 @@ const char* type_rule_text(TypeRule rule) {
     case TypeRule::to_int: return "a number or bool; the result is an int";
     case TypeRule::bits: return "a float; the result is an int, its bit pattern";
     case TypeRule::from_bits64: case TypeRule::from_bits32: return "an int, taken as a bit pattern";
+    case TypeRule::to_key: return "an int; the result is a key";
+    case TypeRule::key_bits: return "a key; the result is an int";
     case TypeRule::none: return "see docs/language.md";
   }
   return "";

@@ -45,7 +45,7 @@ InterpValue<double> filled(const Module& m, TypeId id, const std::map<StrId, int
   if (type.is_tuple()) return v;
   for (DimId d : type.dims) v.dims.push_back(std::max<int64_t>(m.types.dims.evaluate(d, sizes).value_or(0), 0));
   if (is_float(v.dtype)) v.floats.assign(static_cast<size_t>(v.count()), number);
-  else v.ints.assign(static_cast<size_t>(v.count()) * (v.dtype == DType::key ? 2 : 1), 0);
+  else v.ints.assign(static_cast<size_t>(v.count()), 0);
   return v;
 }
 

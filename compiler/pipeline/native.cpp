@@ -14,6 +14,7 @@
 #include "interp/errors.h"
 #include "interp/sizes.h"
 #include "ops/errors.h"
+#include "pipeline/errors.h"
 #include "ops/size_check.h"
 
 namespace dlc {
@@ -21,6 +22,43 @@ namespace dlc {
 std::string run_time_error_text(const dlc_error& error) {
   if (error.code == DLC_CANCELLED) return "the call was cancelled";
   return fmt::format("the function failed with code {}", error.code);
+}
+
+namespace {
+
+/// What `grow` gave on this thread and has not taken back, in order.
+std::vector<void*>& grown() {
+  struct Stack {
+    std::vector<void*> blocks;
+    ~Stack() {
+      for (void* block : blocks) std::free(block);
+    }
+  };
+  thread_local Stack stack;
+  return stack.blocks;
+}
+
+void* grow(const dlc_ctx*, int64_t bytes) {
+  std::vector<void*>& blocks = grown();
+  if (bytes <= 0) {
+    if (!blocks.empty()) std::free(blocks.back()), blocks.pop_back();
+    return nullptr;
+  }
+  if (bytes > std::numeric_limits<int64_t>::max() - 64) return nullptr;
+  void* block = std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64));
+  if (block) blocks.push_back(block);
+  return block;
+}
+
+}  // namespace
+
+CallContext::CallContext() : depth_(grown().size()) {
+  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error, ctx.grow = grow;
+}
+
+CallContext::~CallContext() {
+  std::vector<void*>& blocks = grown();
+  for (; blocks.size() > depth_; blocks.pop_back()) std::free(blocks.back());
 }
 
 void* thread_workspace(int64_t bytes) {
@@ -94,7 +132,25 @@ std::optional<size_t> bytes_of(const std::vector<int64_t>& dims, DType dtype) {
 
 }  // namespace
 
+Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue<double>> args) {
+  if (!c.recurs(f)) return f;
+  std::vector<Shape> shapes;
+  for (const InterpValue<double>& a : args) shapes.push_back(shape_of(a));
+  const auto sizes = bind_sizes(c.module, c.module[f], shapes);
+  if (!sizes) return sizes.error();
+  const FuncId special = c.at_sizes(f, *sizes);
+  if (!special) return Error{};
+  return special;
+}
+
+Error open_recursion(const Compilation& c, FuncId f) {
+  return as_error({.kind = &find_kind<kPipelineErrors>("recursion-open"),
+                   .message = fmt::format("`{}` calls itself at other sizes, so its sizes must be numbers when it is compiled", c.module[f].name),
+                   .span = c.module[f].loc.span});
+}
+
 Result<Native> Native::compile(const Compilation& c, FuncId f, const CompileOptions& options) {
+  if (c.recurs(f)) return open_recursion(c, f);
   if (c.module[f].size_vars.size() > kMaxSizeVariables)
     return Error{fmt::format("`{}` has more than {} size variables", c.module[f].name, kMaxSizeVariables)};
   const Entry entry{"f", f};
@@ -112,7 +168,7 @@ void add_input(const InterpValue<double>& v, const std::function<void*(size_t)>&
   switch (v.dtype) {
     case DType::f64: copy_to<double>(add(8 * n), v.floats); break;
     case DType::f32: copy_to<float>(add(4 * n), v.floats); break;
-    case DType::i64: copy_to<int64_t>(add(8 * n), v.ints); break;
+    case DType::i64: case DType::key: copy_to<int64_t>(add(8 * n), v.ints); break;
     case DType::b1: copy_to<uint8_t>(add(n), v.ints); break;
     default: break;
   }
@@ -167,14 +223,12 @@ Result<bool> Native::invoke(Cells& cells) const {
   if (cells.workspace > 0 && !workspace)
     return too_large(compilation_->module[func_], fmt::format("there are no {} bytes of memory for the workspace", cells.workspace));
   cells.pointers.back() = workspace;
-  dlc_error error{};
-  dlc_ctx ctx{};
-  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
+  CallContext context;
   auto* packed = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_.packed("f"));
-  const int32_t code = packed(&ctx, cells.pointers.data());
+  const int32_t code = packed(&context.ctx, cells.pointers.data());
   if (code == DLC_OK) return true;
-  error.code = code;
-  return failure(error, cells);
+  context.error.code = code;
+  return failure(context.error, cells);
 }
 
 Error Native::failure(const dlc_error& error, const Cells& cells) const {
@@ -200,7 +254,7 @@ InterpValue<double> Native::collect(const Cells& cells, TypeId id, size_t& leaf,
   switch (v.dtype) {
     case DType::f64: copy_from<double>(memory, n, v.floats); break;
     case DType::f32: copy_from<float>(memory, n, v.floats); break;
-    case DType::i64: copy_from<int64_t>(memory, n, v.ints); break;
+    case DType::i64: case DType::key: copy_from<int64_t>(memory, n, v.ints); break;
     case DType::b1: copy_from<uint8_t>(memory, n, v.ints); break;
     default: break;
   }

@@ -21,12 +21,32 @@ namespace dlc {
 /// What a failed call says that no site explains.
 std::string run_time_error_text(const dlc_error& error);
 
+/// The context of one call: where its error goes, and memory for loops whose number of steps is known only when they
+/// have run. What a failing call did not give back is freed with it.
+class CallContext {
+ public:
+  CallContext();
+  ~CallContext();
+  CallContext(const CallContext&) = delete;
+  CallContext& operator=(const CallContext&) = delete;
+  dlc_ctx ctx{};
+  dlc_error error{};
+
+ private:
+  size_t depth_;
+};
+
 /// Memory of this thread for the duration of one call, aligned to 64; null when there is none to be had.
 void* thread_workspace(int64_t bytes);
 
 /// Calls name_ws(sizes…), whose number of arguments is known only now.
 int64_t workspace_bytes(void* function, std::span<const int64_t> sizes);
 constexpr size_t kMaxSizeVariables = 16;
+
+/// `f`, or where it calls itself at other sizes what it is at those of these arguments. An empty error: see the diagnostics.
+Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue<double>> args);
+/// Error `recursion-open`, for a function that is still one of open sizes.
+Error open_recursion(const Compilation& c, FuncId f);
 
 class Native {
  public:

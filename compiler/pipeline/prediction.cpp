@@ -35,15 +35,20 @@ struct Predictor {
     return true;
   }
 
-  /// The parameters, laid out as the compiled code wants them.
-  Result<bool> read_parameters(std::byte* state) const {
-    for (const StateLeaf& leaf : program.leaves()) {
+  /// The parameters and the states, laid out as the compiled code wants them.
+  Result<bool> read_state(std::byte* state) const {
+    if (auto read = read_leaves(program.leaves(), "parameter", state); !read) return read;
+    return read_leaves(program.states(), "state", state + program.states_at() * program.element_bytes());
+  }
+
+  Result<bool> read_leaves(const std::vector<StateLeaf>& leaves, std::string_view what, std::byte* state) const {
+    for (const StateLeaf& leaf : leaves) {
       const runtime::Tensor* t = file.find(leaf.name);
       const char* const dtype = program.dtype() == DType::f32 ? "F32" : "F64";
-      if (!t) return wrong(fmt::format("the parameter `{}` is missing", leaf.name));
+      if (!t) return wrong(fmt::format("the {} `{}` is missing", what, leaf.name));
       if (t->shape != leaf.shape)
-        return wrong(fmt::format("the parameter `{}` has the shape {}, and the program's {}", leaf.name, shape_text(t->shape), shape_text(leaf.shape)));
-      if (t->dtype != dtype) return wrong(fmt::format("the parameter `{}` is {}, and the program's {}", leaf.name, t->dtype, dtype));
+        return wrong(fmt::format("the {} `{}` has the shape {}, and the program's {}", what, leaf.name, shape_text(t->shape), shape_text(leaf.shape)));
+      if (t->dtype != dtype) return wrong(fmt::format("the {} `{}` is {}, and the program's {}", what, leaf.name, t->dtype, dtype));
       if (!t->bytes.empty()) std::memcpy(state + leaf.offset * program.element_bytes(), t->bytes.data(), t->bytes.size());
     }
     return true;
@@ -110,7 +115,7 @@ Result<Predictions> predict(Compilation& c, const TrainSpec& spec, const std::st
   std::vector<std::byte> memory(static_cast<size_t>(program->state_bytes()) + 64);
   const auto start = reinterpret_cast<uintptr_t>(memory.data());
   std::byte* const state = memory.data() + ((start + 63) / 64 * 64 - start);
-  if (auto read = p.read_parameters(state); !read) return read.error();
+  if (auto read = p.read_state(state); !read) return read.error();
   if (*file->note("predict") != fmt::format("{:016x}", hash))
     return p.wrong("these weights were trained with another `predict` than the program's");
   auto tables = p.read_table(data);

@@ -237,13 +237,11 @@ Status Function::call(std::span<const In> inputs, std::span<const Out> outputs) 
   if (bytes > 0 && !workspace) return failed(fmt::format("there are no {} bytes of memory for the workspace", bytes));
   cells[n_sizes + inputs.size() + outputs.size()] = workspace;
 
-  dlc_error error{};
-  dlc_ctx ctx{};
-  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
-  const int32_t result = code.packed(&ctx, cells.data());
+  CallContext context;
+  const int32_t result = code.packed(&context.ctx, cells.data());
   if (result == DLC_OK) return {};
-  error.code = result;
-  return run_failed(code, error, sizes);
+  context.error.code = result;
+  return run_failed(code, context.error, sizes);
 }
 
 void* Function::direct(const std::string& signature) const {

@@ -163,7 +163,9 @@ class Reporter {
     ModeReport& mode = r_.modes.emplace_back();
     mode.name = name;
     const auto start = Clock::now();
-    auto native = Native::compile(c_, f, {.opt_level = options_.opt_level});
+    const auto special = at_sizes_of(c_, f, args);
+    if (!special) return special.error();
+    auto native = Native::compile(c_, *special, {.opt_level = options_.opt_level});
     if (!native) return native.error();
     mode.compile_seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
     mode.ops = count_ops(m_, f);

@@ -23,7 +23,7 @@ struct TrainBuilder {
   TrainProgram out = {};
   Loc loc = {spec.span};
   std::map<StrId, DimId> sizes = {};
-  TypeId params = {};  // at these sizes
+  TypeId params = {}, states = {};  // at these sizes
   std::vector<Entry> entries = {};
 
   Module& m() { return c.module; }
@@ -43,8 +43,7 @@ struct TrainBuilder {
     return append_param(m(), m()[f], BlockId{0}, "param"_op, type, intern(name), loc);
   }
   TypeId at_sizes(TypeId t) { return types().substitute(t, sizes); }
-  /// How many of a model function's parameters are not its own.
-  size_t n_hidden(bool training) { return (info.params_type ? 1u : 0u) + (info.draws && (training || info.key_in_predict) ? 1u : 0u); }
+  bool has_key(bool training) { return info.draws && (training || info.key_in_predict); }
 
   size_t field_at(StrId name) {
     const auto at = std::find_if(spec.fields.begin(), spec.fields.end(), [&](const FieldSpec& f) { return f.name == name; });
@@ -65,26 +64,33 @@ struct TrainBuilder {
     return types().array(out.step_.fields[k].dtype, std::move(dims));
   }
 
-  void lay_out() {
-    for (const auto& [name, value] : spec.sizes) sizes[name] = types().dims.constant(value);
-    params = at_sizes(info.params_type);
-    const std::vector<Field> fields = types()[params].fields;
-    out.step_.dtype = types()[fields[0].type].dtype;
+  /// One leaf after the other, each at a multiple of kStateAlign; their initial values are added to those known.
+  int64_t lay_out(TypeId tuple, const std::vector<ModelParam>& from, std::vector<StateLeaf>& leaves) {
+    const std::vector<Field> fields = types()[tuple].fields;
     int64_t offset = 0;
     for (size_t k = 0; k < fields.size(); ++k) {
       const Type t = types()[fields[k].type];
       StateLeaf leaf{std::string(str(fields[k].name)), {}, offset};
       for (DimId d : t.dims) leaf.shape.push_back(types().dims.as_constant(d).value_or(0));
       offset += (leaf.count() + kStateAlign - 1) / kStateAlign * kStateAlign;
-      TrainProgram::Initial initial{info.params[k].drawn, {}};
+      TrainProgram::Initial initial{from[k].drawn, {}};
       for (size_t d = 0; d < leaf.shape.size(); ++d) {
         if (d != 0 || leaf.shape.size() == 1) initial.fan_in *= static_cast<double>(leaf.shape[d]);
         if (d != 1) initial.fan_out *= d == 0 && leaf.shape.size() == 1 ? 1 : static_cast<double>(leaf.shape[d]);
       }
       out.initials_.push_back(std::move(initial));
-      out.step_.leaves.push_back(std::move(leaf));
+      leaves.push_back(std::move(leaf));
     }
-    out.step_.state_length = offset;
+    return offset;
+  }
+
+  void lay_out() {
+    for (const auto& [name, value] : spec.sizes) sizes[name] = types().dims.constant(value);
+    params = at_sizes(info.params_type);
+    if (info.states_type) states = at_sizes(info.states_type);
+    out.step_.dtype = types()[types()[params].fields[0].type].dtype;
+    out.step_.state_length = lay_out(params, info.params, out.step_.leaves);
+    if (states) out.step_.states_length = lay_out(states, info.states, out.step_.states);
     for (size_t k = 0; k < spec.fields.size(); ++k) {
       const FieldSpec& f = spec.fields[k];
       const int64_t width = f.last >= 0 ? f.last - f.first : static_cast<int64_t>(f.columns.size());
@@ -92,18 +98,20 @@ struct TrainBuilder {
     }
   }
 
-  /// block[n](params, [key, first], fields…, scales…): Σ over examples and loss terms of scale · coefficient · weight · loss.
+  /// block[n](params, [states], [key, first], fields…, scales…): Σ over examples and loss terms of scale · coefficient ·
+  /// weight · loss; in training with the new values of states behind it, (Σ, states…), if there are any.
   FuncId block(bool training) {
     const StrId n_name = intern("n");
     const FuncId f = start(training ? "block" : "evaluate", n_name);
     const DimId n = types().dims.variable(n_name);
     std::vector<ValueId> all{param(f, params, "params")};
-    const bool has_key = n_hidden(training) > 1;
-    const size_t first_field = has_key ? 3 : 1;
-    if (has_key) {
+    if (states) all.push_back(param(f, states, "states"));
+    const size_t first_key = all.size();
+    if (has_key(training)) {
       const TypeId whole = types().scalar(DType::i64);
       all.push_back(param(f, whole, "key")), all.push_back(param(f, whole, "first"));
     }
+    const size_t first_field = all.size();
     for (size_t k = 0; k < spec.fields.size(); ++k) all.push_back(param(f, field_type(k, n), out.step_.fields[k].name));
     const size_t first_scale = all.size();
     for (size_t k = 0; k < spec.losses.size(); ++k) all.push_back(param(f, types().scalar(out.step_.dtype), fmt::format("scale{}", k)));
@@ -114,37 +122,62 @@ struct TrainBuilder {
     const auto captured = [&](size_t k) { return inside[k + 1]; };
     Builder in = b.in(body);
     const ValueId i = inside[0];
-    ValueId key, sum;
-    if (has_key) key = in.op("philox"_op, {captured(1), in.op("add"_op, {captured(2), i}, loc)}, loc);
-    std::vector<ValueId> of_field;
-    for (size_t k = 0; k < spec.fields.size(); ++k) of_field.push_back(in.index(captured(first_field + k), std::span(&i, 1), Bounds::inside, loc));
+    Example example{captured(0), states ? captured(1) : ValueId{}, {}, {}};
+    if (has_key(training)) example.key = in.op("philox"_op, {captured(first_key), in.op("add"_op, {captured(first_key + 1), i}, loc)}, loc);
+    for (size_t k = 0; k < spec.fields.size(); ++k) example.fields.push_back(in.index(captured(first_field + k), std::span(&i, 1), Bounds::inside, loc));
+    std::vector<ValueId> results(1);
     for (size_t k = 0; k < spec.losses.size(); ++k) {
-      const LossTerm& term = spec.losses[k];
-      const ModelFunction& loss = *info.find(term.loss);
-      ValueId value = call_model(in, training ? loss.training : loss.func, captured(0), key, training, of_field);
-      if (m().types[m()[f][value].type].is_tuple()) value = in.get(value, 0, loc);
-      value = in.convert(value, out.step_.dtype, loc);
-      if (term.coefficient != 1) value = in.op("mul"_op, {value, in.constant(term.coefficient, out.step_.dtype, loc)}, loc);
-      if (term.weight) value = in.op("mul"_op, {value, in.convert(of_field[field_at(term.weight)], out.step_.dtype, loc)}, loc);
-      value = in.op("mul"_op, {captured(first_scale + k), value}, loc);
-      sum = sum ? in.op("add"_op, {sum, value}, loc) : value;
+      const ValueId value = in.op("mul"_op, {captured(first_scale + k), weighted_loss(in, spec.losses[k], training, example, results)}, loc);
+      results[0] = results[0] ? in.op("add"_op, {results[0], value}, loc) : value;
     }
-    in.set_result(sum);
-    b.set_result(b.sum(b.end_map(body, {n}, all, loc), {0}, loc));
+    in.set_result(results.size() == 1 ? results[0] : in.tuple(results, loc));
+    const ValueId boxed = training ? b.end_example_map(body, n, all, loc) : b.end_map(body, {n}, all, loc);
+    if (results.size() == 1) return b.set_result(b.sum(boxed, {0}, loc)), f;
+    std::vector<ValueId> whole{b.sum(b.get(boxed, 0, loc), {0}, loc)};
+    // New values of states are the same for every example: those of the first.
+    for (size_t k = 1; k < results.size(); ++k) whole.push_back(b.pick(b.get(boxed, static_cast<int>(k), loc), 0, types().dims.constant(0), loc));
+    b.set_result(b.tuple(whole, loc));
     return f;
   }
 
-  ValueId call_model(Builder& in, FuncId callee, ValueId params_value, ValueId key, bool training, const std::vector<ValueId>& of_field) {
-    std::vector<ValueId> args{params_value};
-    if (n_hidden(training) > 1) args.push_back(key ? key : in.constant_int(0, loc));
+  /// What one example has, in a map over examples.
+  struct Example {
+    ValueId params, states, key;
+    std::vector<ValueId> fields;
+  };
+
+  /// coefficient · weight · loss. New values of states go to `results`, of each state the first that a term gives.
+  ValueId weighted_loss(Builder& in, const LossTerm& term, bool training, const Example& example, std::vector<ValueId>& results) {
+    const ModelFunction& loss = *info.find(term.loss);
+    ValueId value = call_model(in, training ? loss.training : loss.func, training, example);
+    if (training && !loss.updates.empty()) {
+      for (size_t k = 0; k < loss.updates.size(); ++k) {
+        std::vector<int>& known = out.step_.updated;
+        if (std::find(known.begin(), known.end(), loss.updates[k]) != known.end()) continue;
+        known.push_back(loss.updates[k]);
+        results.push_back(in.get(value, static_cast<int>(k) + 1, loc));
+      }
+      value = in.get(value, 0, loc);
+    }
+    if (m().types[in.func()[value].type].is_tuple()) value = in.get(value, 0, loc);
+    value = in.convert(value, out.step_.dtype, loc);
+    if (term.coefficient != 1) value = in.op("mul"_op, {value, in.constant(term.coefficient, out.step_.dtype, loc)}, loc);
+    if (term.weight) value = in.op("mul"_op, {value, in.convert(example.fields[field_at(term.weight)], out.step_.dtype, loc)}, loc);
+    return value;
+  }
+
+  ValueId call_model(Builder& in, FuncId callee, bool training, const Example& example) {
+    std::vector<ValueId> args{example.params};
+    if (states) args.push_back(example.states);
+    if (has_key(training)) args.push_back(example.key ? example.key : in.constant_int(0, loc));
     const std::vector<ValueId> own = m()[callee].body().params;
-    for (size_t k = args.size(); k < own.size(); ++k) args.push_back(of_field[field_at(m()[m()[callee][own[k]].attr].name)]);
+    for (size_t k = args.size(); k < own.size(); ++k) args.push_back(example.fields[field_at(m()[m()[callee][own[k]].attr].name)]);
     std::vector<DimId> given;
     for (StrId s : m()[callee].size_vars) given.push_back(sizes[s]);
     return in.call(callee, std::move(given), args, loc);
   }
 
-  /// predict[n](params, fields that it takes…): one row an example.
+  /// predict[n](params, [states], [first], fields that it takes…): one row an example.
   FuncId prediction() {
     const ModelFunction* predict = info.find(intern("predict"));
     if (!predict) return {};
@@ -153,7 +186,7 @@ struct TrainBuilder {
     const Type t = types()[result];
     if (t.is_tuple() || t.dims.size() > 1 || of_one.size_vars.size() != info.sizes.size()) return {};
     if (!t.dims.empty()) out.prediction_width_ = types().dims.as_constant(t.dims[0]).value_or(1);
-    for (size_t k = n_hidden(false); k < of_one.body().params.size(); ++k) {
+    for (size_t k = info.n_hidden(false); k < of_one.body().params.size(); ++k) {
       const size_t field = field_at(m()[of_one[of_one.body().params[k]].attr].name);
       if (field == spec.fields.size()) return {};  // predicts from what this data has not
       out.predict_fields_.push_back(field);
@@ -162,15 +195,21 @@ struct TrainBuilder {
     const FuncId f = start("predictions", n_name);
     const DimId n = types().dims.variable(n_name);
     std::vector<ValueId> all{param(f, params, "params")};
+    if (states) all.push_back(param(f, states, "states"));
+    const size_t first_row = all.size();
+    if (has_key(false)) all.push_back(param(f, types().scalar(DType::i64), "first"));
+    const size_t first_field = all.size();
     for (size_t k : out.predict_fields_) all.push_back(param(f, field_type(k, n), out.step_.fields[k].name));
     Builder b(m(), f, BlockId{0});
     const BlockId body = b.begin_map({n}, {}, all, loc);
     const std::vector<ValueId> inside = m()[f][body].params;
     Builder in = b.in(body);
-    std::vector<ValueId> of_field(spec.fields.size());
+    Example example{inside[1], states ? inside[2] : ValueId{}, {}, std::vector<ValueId>(spec.fields.size())};
+    // There is no run whose key it could be: that of seed 0, another for each row.
+    if (has_key(false)) example.key = in.op("philox"_op, {in.constant_int(0, loc), in.op("add"_op, {inside[first_row + 1], inside[0]}, loc)}, loc);
     for (size_t k = 0; k < out.predict_fields_.size(); ++k)
-      of_field[out.predict_fields_[k]] = in.index(inside[k + 2], std::span(&inside[0], 1), Bounds::inside, loc);
-    in.set_result(in.convert(call_model(in, predict->func, inside[1], {}, false, of_field), DType::f64, loc));
+      example.fields[out.predict_fields_[k]] = in.index(inside[first_field + k + 1], std::span(&inside[0], 1), Bounds::inside, loc);
+    in.set_result(in.convert(call_model(in, predict->func, false, example), DType::f64, loc));
     b.set_result(b.end_map(body, {n}, all, loc));
     out.predict_n_fields_ = static_cast<int>(out.predict_fields_.size());
     return f;
@@ -210,7 +249,8 @@ struct TrainBuilder {
   }
 
   FuncId gradient(FuncId f) {
-    return c.derivative({.kind = DerivativeRequest::Kind::value_and_grad, .mode = Mode::reverse, .base = f, .wrt = {0}, .with_value = true}, loc);
+    const int of = types()[m()[f].result_type()].is_tuple() ? 0 : -1;
+    return c.derivative({.kind = DerivativeRequest::Kind::value_and_grad, .mode = Mode::reverse, .base = f, .wrt = {0}, .with_value = true, .of = of}, loc);
   }
   FuncId fixed(FuncId f) { return f && c.ready(f) ? c.at_sizes(f, spec.sizes) : FuncId{}; }
 
@@ -219,7 +259,8 @@ struct TrainBuilder {
   Result<bool> make_step() {
     lay_out();
     TrainStep& step = out.step_;
-    step.draws = n_hidden(true) > 1;
+    step.draws = has_key(true);
+    if (info.has_collectives) step.block_rows = spec.batch;
     for (const LossTerm& term : spec.losses) step.scales.emplace_back(str(term.loss));
     step.block = gradient(block(true));
     if (!step.block) return failure();
@@ -236,16 +277,18 @@ struct TrainBuilder {
   Result<TrainProgram> run(const CompileOptions& options) {
     if (auto made = make_step(); !made) return made.error();
     out.step_.symbol = "step";
-    out.key_in_predict_ = n_hidden(false) > 1;
+    out.key_in_predict_ = has_key(false);
     const FuncId evaluate = block(false);
     const FuncId predict = prediction();
     for (FuncId f : {evaluate, predict})
       if (f && !c.ready(f)) return failure();
     entries.push_back({"evaluate", evaluate});
     if (predict) entries.push_back({"predict", predict});
-    for (size_t k = 0; k < info.params.size(); ++k) {
-      if (!info.params[k].initial) continue;
-      const FuncId f = fixed(info.params[k].initial);
+    std::vector<ModelParam> all = info.params;
+    all.insert(all.end(), info.states.begin(), info.states.end());
+    for (size_t k = 0; k < all.size(); ++k) {
+      if (!all[k].initial) continue;
+      const FuncId f = fixed(all[k].initial);
       if (!f) return failure();
       out.initials_[k].entry = fmt::format("initial{}", k);
       entries.push_back({out.initials_[k].entry, f});
@@ -299,8 +342,10 @@ double draw(const Distribution& d, double fan_in, double fan_out, uint64_t key, 
 std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
   std::vector<std::byte> state(static_cast<size_t>(state_bytes()));
   const uint64_t stream = runtime::stream_key(seed, runtime::Stream::init);
-  for (size_t k = 0; k < step_.leaves.size(); ++k) {
-    std::byte* at = state.data() + step_.leaves[k].offset * element_bytes();
+  for (size_t k = 0; k < initials_.size(); ++k) {
+    const bool is_param = k < step_.leaves.size();
+    const StateLeaf& leaf = is_param ? step_.leaves[k] : step_.states[k - step_.leaves.size()];
+    std::byte* at = state.data() + ((is_param ? 0 : step_.states_at()) + leaf.offset) * element_bytes();
     if (!initials_[k].entry.empty()) {
       // Nothing it computes may fail: a function of constants.
       auto* f = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(initials_[k].entry));
@@ -310,7 +355,7 @@ std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
     }
     if (!initials_[k].drawn) continue;
     const uint64_t key = runtime::fold(stream, k);
-    for (int64_t e = 0; e < step_.leaves[k].count(); ++e) {
+    for (int64_t e = 0; e < leaf.count(); ++e) {
       const double x = draw(*initials_[k].drawn, initials_[k].fan_in, initials_[k].fan_out, key, static_cast<uint64_t>(e));
       const auto narrow = static_cast<float>(x);
       if (dtype() == DType::f32) std::memcpy(at + e * 4, &narrow, 4);
@@ -320,20 +365,28 @@ std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
   return state;
 }
 
-Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std::byte* state, std::byte* next) const {
+Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std::byte* state, std::byte* next, runtime::ThreadPool* pool) const {
   using Step = int32_t (*)(const dlc_ctx*, int64_t, const int64_t*, const void* const*, int64_t, const double*, const double*, const void*, void*,
                            double*, void*);
   static_assert(sizeof(Step) == sizeof(void*));
   const auto f = reinterpret_cast<Step>(code_->entry("step"));
-  const auto workspace = reinterpret_cast<int64_t (*)()>(code_->workspace("step"));
+  const auto workspace = reinterpret_cast<int64_t (*)(int64_t)>(code_->workspace("step"));
+  const int64_t bytes = workspace(window.n);
+  void* const memory = thread_workspace(bytes);
+  if (!memory) return Error{fmt::format("there are no {} bytes of memory for a step over {} examples", bytes, window.n)};
   double losses[2] = {};
-  dlc_error error{};
-  dlc_ctx ctx{};
-  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
-  const int32_t code = f(&ctx, window.n, window.rows, window.tables.data(), static_cast<int64_t>(window.key), window.scales.data(),
-                         window.hyper.data(), state, next, losses, thread_workspace(workspace()));
-  if (code != DLC_OK) return error.code = code, Error{run_time_error_text(error)};
+  CallContext context;
+  if (pool) context.ctx.parallel_for = runtime::ThreadPool::parallel_for, context.ctx.user = pool;
+  const int32_t code = f(&context.ctx, window.n, window.rows, window.tables.data(), static_cast<int64_t>(window.key), window.scales.data(),
+                         window.hyper.data(), state, next, losses, memory);
+  if (code != DLC_OK) return context.error.code = code, Error{run_time_error_text(context.error)};
   return Losses{losses[0], losses[1]};
+}
+
+void TrainProgram::add_state(const std::byte* state, std::vector<void*>& cells) const {
+  auto* const base = const_cast<std::byte*>(state);
+  for (const StateLeaf& leaf : step_.leaves) cells.push_back(base + leaf.offset * element_bytes());
+  for (const StateLeaf& leaf : step_.states) cells.push_back(base + (step_.states_at() + leaf.offset) * element_bytes());
 }
 
 Result<int> TrainProgram::run(const char* entry, std::vector<void*> cells, int64_t n) const {
@@ -342,11 +395,9 @@ Result<int> TrainProgram::run(const char* entry, std::vector<void*> cells, int64
   if (bytes > 0 && !workspace) return Error{fmt::format("there are no {} bytes of memory for {} rows", bytes, n)};
   cells.insert(cells.begin(), &n);
   cells.push_back(workspace);
-  dlc_error error{};
-  dlc_ctx ctx{};
-  ctx.size = sizeof ctx, ctx.version = DLC_ABI_VERSION, ctx.error = &error;
-  const int32_t code = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(entry))(&ctx, cells.data());
-  if (code != DLC_OK) return error.code = code, Error{run_time_error_text(error)};
+  CallContext context;
+  const int32_t code = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(entry))(&context.ctx, cells.data());
+  if (code != DLC_OK) return context.error.code = code, Error{run_time_error_text(context.error)};
   return 0;
 }
 
@@ -360,7 +411,7 @@ Result<double> TrainProgram::loss(const std::vector<const void*>& tables, int64_
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
     int64_t key = 0, start = first;
     std::vector<void*> cells;
-    for (const StateLeaf& leaf : step_.leaves) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
+    add_state(state, cells);
     if (key_in_predict_) cells.push_back(&key), cells.push_back(&start);
     for (size_t k = 0; k < tables.size(); ++k)
       cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.fields[k].row_bytes());
@@ -381,8 +432,10 @@ Result<double> TrainProgram::loss(const std::vector<const void*>& tables, int64_
 Result<std::vector<double>> TrainProgram::predict(const std::vector<const void*>& tables, int64_t n, const std::byte* state) const {
   std::vector<double> out(static_cast<size_t>(n * prediction_width_));
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
+    int64_t start = first;
     std::vector<void*> cells;
-    for (const StateLeaf& leaf : step_.leaves) cells.push_back(const_cast<std::byte*>(state) + leaf.offset * element_bytes());
+    add_state(state, cells);
+    if (key_in_predict_) cells.push_back(&start);
     for (size_t k : predict_fields_) cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.fields[k].row_bytes());
     cells.push_back(out.data() + first * prediction_width_);
     const Result<int> done = run("predict", std::move(cells), std::min(kRowsAtOnce, n - first));

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "codegen/codegen.h"
 #include "pipeline/compilation.h"
+#include "runtime/threads/pool.h"
 
 namespace dlc {
 
@@ -31,13 +32,15 @@ class TrainProgram {
   const std::vector<std::string>& moments() const { return step_.moments; }
   const std::vector<TrainField>& fields() const { return step_.fields; }
   int64_t part_length() const { return step_.state_length; }      // elements of w, and of each moment
-  int64_t state_bytes() const { return static_cast<int64_t>(1 + step_.moments.size()) * part_length() * element_bytes(); }
+  const std::vector<StateLeaf>& states() const { return step_.states; }
+  int64_t states_at() const { return step_.states_at(); }         // where they begin, in elements
+  int64_t state_bytes() const { return step_.total_length() * element_bytes(); }
   bool has_predict() const { return predict_n_fields_ >= 0; }
   int64_t prediction_width() const { return prediction_width_; }  // 1 for a scalar
   /// Positions in fields() of what `predict` takes, in its order.
   const std::vector<size_t>& predict_fields() const { return predict_fields_; }
 
-  /// The parameters as the model declares them, moments zero. Random ones are functions of (seed, parameter, element).
+  /// The parameters and states as the model declares them, moments zero. Random ones are functions of (seed, parameter, element).
   std::vector<std::byte> initial_state(uint64_t seed) const;
 
   /// Tables of the fields, row-major; `rows` picks from them.
@@ -52,14 +55,17 @@ class TrainProgram {
   struct Losses {
     double data = 0, regulariser = 0;
   };
-  /// state → next, two buffers of state_bytes() aligned to 64. The error is a run-time error's text.
-  Result<Losses> step(const Window& window, const std::byte* state, std::byte* next) const;
+  /// state → next, two buffers of state_bytes() aligned to 64. The error is a run-time error's text. With a pool a large
+  /// model's blocks run on its threads; the bits are the same.
+  Result<Losses> step(const Window& window, const std::byte* state, std::byte* next, runtime::ThreadPool* pool = nullptr) const;
+  bool is_parallel() const { return step_.is_parallel(); }
   /// The data part of the objective, training off, over all rows of the tables.
   Result<double> loss(const std::vector<const void*>& tables, int64_t n, std::span<const double> scales, const std::byte* state) const;
   /// [n, prediction_width()] as doubles.
   Result<std::vector<double>> predict(const std::vector<const void*>& tables, int64_t n, const std::byte* state) const;
 
  private:
+  void add_state(const std::byte* state, std::vector<void*>& cells) const;
   Result<int> run(const char* entry, std::vector<void*> cells, int64_t n) const;
 
   struct Initial {
@@ -69,7 +75,7 @@ class TrainProgram {
   };
   std::shared_ptr<JitModule> code_;
   TrainStep step_;
-  std::vector<Initial> initials_;
+  std::vector<Initial> initials_;  // of the parameters, then of the states
   std::vector<size_t> predict_fields_;
   int predict_n_fields_ = -1;
   int64_t prediction_width_ = 1;

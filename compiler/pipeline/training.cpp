@@ -164,7 +164,7 @@ Result<bool> Training::step() {
   w.scales = scales(tables_[0], w.rows, w.n);
   const auto t = static_cast<double>(updates_ + 1);
   w.hyper = {learning_rate(), 1 - std::pow(spec_.optimizer.beta1, t), 1 - std::pow(spec_.optimizer.beta2, t)};
-  auto losses = program_.step(w, state_, other_);
+  auto losses = program_.step(w, state_, other_, pool_.get());
   if (!losses) return losses.error();
   const double objective = losses->data + losses->regulariser;
   if (!std::isfinite(objective))
@@ -249,13 +249,23 @@ void Training::hash_run(uint64_t functions) {
   ProgramHash h;
   h.add(fmt::format("{:x} {} {} {} {} {} {} {} {}", functions, dtype_name(program_.dtype()), spec_.seed, spec_.batch, spec_.accumulate, spec_.train_part,
                     spec_.valid_part, spec_.test_part, static_cast<int>(spec_.optimizer.kind)));
-  for (const StateLeaf& leaf : program_.leaves()) {
-    h.add(leaf.name);
-    for (int64_t d : leaf.shape) h.add(fmt::format(",{}", d));
-  }
+  for (const std::vector<StateLeaf>* leaves : {&program_.leaves(), &program_.states()})
+    for (const StateLeaf& leaf : *leaves) {
+      h.add(leaf.name);
+      for (int64_t d : leaf.shape) h.add(fmt::format(",{}", d));
+    }
   for (const LossTerm& term : spec_.losses) h.add(fmt::format("{} {}", c_.module.strings[term.loss], term.coefficient));
   for (const auto& bytes : tables_[0].bytes) h.add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   hash_ = h.value;
+}
+
+/// Of the parts of the state: where each begins, its leaves, and what their names begin with in a file.
+template <class Do>
+void Training::for_parts(Do&& part) const {
+  part(0, program_.leaves(), std::string());
+  for (size_t k = 0; k < program_.moments().size(); ++k)
+    part(static_cast<int64_t>(k + 1) * program_.part_length(), program_.leaves(), "@" + program_.moments()[k] + ".");
+  part(program_.states_at(), program_.states(), std::string());
 }
 
 Result<bool> Training::save(const std::string& path) const {
@@ -273,10 +283,12 @@ Result<bool> Training::save(const std::string& path) const {
   note("objectives", fmt::format("{}", n_objectives_));
   note("best", has_best_ ? exact(best_) : "none");
   note("since_best", fmt::format("{}", since_best_));
-  const auto add_part = [&](int part, const std::string& prefix) {
-    const std::byte* base = state_ + part * program_.part_length() * program_.element_bytes();
-    for (const StateLeaf& leaf : program_.leaves()) {
-      const std::byte* at = base + leaf.offset * program_.element_bytes();
+  std::string states;
+  for (const StateLeaf& leaf : program_.states()) states += (states.empty() ? "" : ",") + leaf.name;
+  if (!states.empty()) note("states", states);  // the tensors that no optimizer moved
+  const auto add_part = [&](int64_t begin, const std::vector<StateLeaf>& leaves, const std::string& prefix) {
+    for (const StateLeaf& leaf : leaves) {
+      const std::byte* at = state_ + (begin + leaf.offset) * program_.element_bytes();
       const auto n = static_cast<size_t>(leaf.count());
       if (program_.dtype() == DType::f32)
         file.tensors.push_back(runtime::make_tensor<float>(prefix + leaf.name, leaf.shape, std::span(reinterpret_cast<const float*>(at), n)));
@@ -284,8 +296,7 @@ Result<bool> Training::save(const std::string& path) const {
         file.tensors.push_back(runtime::make_tensor<double>(prefix + leaf.name, leaf.shape, std::span(reinterpret_cast<const double*>(at), n)));
     }
   };
-  add_part(0, "");
-  for (size_t k = 0; k < program_.moments().size(); ++k) add_part(static_cast<int>(k) + 1, "@" + program_.moments()[k] + ".");
+  for_parts(add_part);
   for (const auto& p : preparations_) runtime::save_preparation(p, file);
   if (auto e = runtime::write_safetensors(path, file)) return as_error(*e);
   return true;
@@ -311,15 +322,16 @@ Result<bool> Training::resume(const std::string& path) {
       !whole("objectives", INT64_MAX / 2, objectives) || !whole("since_best", INT64_MAX / 2, since_best))
     return Error{fmt::format("{}: the checkpoint's position is missing or wrong", path)};
   const auto bytes = static_cast<size_t>(program_.element_bytes());
-  for (int part = 0; part <= static_cast<int>(program_.moments().size()); ++part) {
-    const std::string prefix = part == 0 ? "" : "@" + program_.moments()[static_cast<size_t>(part) - 1] + ".";
-    for (const StateLeaf& leaf : program_.leaves()) {
+  std::optional<Error> wrong;
+  for_parts([&](int64_t begin, const std::vector<StateLeaf>& leaves, const std::string& prefix) {
+    for (const StateLeaf& leaf : leaves) {
       const runtime::Tensor* t = file->find(prefix + leaf.name);
-      if (!t || t->shape != leaf.shape || t->dtype != (program_.dtype() == DType::f32 ? "F32" : "F64"))
-        return Error{fmt::format("{}: `{}{}` is missing, or of another shape or type", path, prefix, leaf.name)};
-      std::memcpy(state_ + static_cast<size_t>(part * program_.part_length() + leaf.offset) * bytes, t->bytes.data(), t->bytes.size());
+      const bool fits = t && t->shape == leaf.shape && t->dtype == (program_.dtype() == DType::f32 ? "F32" : "F64");
+      if (fits) std::memcpy(state_ + static_cast<size_t>(begin + leaf.offset) * bytes, t->bytes.data(), t->bytes.size());
+      else wrong = Error{fmt::format("{}: `{}{}` is missing, or of another shape or type", path, prefix, leaf.name)};
     }
-  }
+  });
+  if (wrong) return *wrong;
   epoch_ = epoch, updates_ = updates;
   begin_epoch();
   next_ = position, n_objectives_ = objectives, since_best_ = since_best;

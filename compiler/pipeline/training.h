@@ -36,6 +36,8 @@ class Training {
 
   /// The state of an earlier run of the same program and seed.
   Result<bool> resume(const std::string& path);
+  /// How many threads a step may use. The bits do not depend on it; a small model uses one whatever is allowed.
+  void use_threads(int n) { pool_ = n > 1 && program_.is_parallel() ? std::make_unique<runtime::ThreadPool>(n) : nullptr; }
   /// One update.
   Result<bool> step();
   bool is_epoch_done() const { return next_ >= n_train(); }
@@ -67,6 +69,8 @@ class Training {
   void hash_run(uint64_t functions);
   void begin_epoch();
   size_t target_field() const;
+  template <class Do>
+  void for_parts(Do&& part) const;
 
   Compilation& c_;
   const TrainSpec spec_;
@@ -77,6 +81,7 @@ class Training {
   uint64_t hash_ = 0, prediction_hash_ = 0;
   runtime::Schedule schedule_;
 
+  std::unique_ptr<runtime::ThreadPool> pool_;
   std::vector<std::byte> memory_;
   std::byte *state_ = nullptr, *other_ = nullptr;  // aligned halves of memory_
   std::vector<int64_t> order_;                     // of this epoch

@@ -20,7 +20,6 @@ std::string element_text(const InterpValue<double>& v, int64_t at, bool is_short
   switch (v.dtype) {
     case DType::f32: case DType::f64: return is_short ? short_number(v.floats[k]) : number_text(v.floats[k], v.dtype);
     case DType::b1: return v.ints[k] ? "true" : "false";
-    case DType::key: return fmt::format("key({}, {})", v.ints[2 * k], v.ints[2 * k + 1]);
     default: return fmt::to_string(v.ints[k]);
   }
 }
@@ -30,7 +29,6 @@ Json element_json(const InterpValue<double>& v, int64_t at) {
   switch (v.dtype) {
     case DType::f32: case DType::f64: return number_json(v.floats[k], v.dtype);
     case DType::b1: return v.ints[k] != 0;
-    case DType::key: return Json::array({v.ints[2 * k], v.ints[2 * k + 1]});
     default: return v.ints[k];
   }
 }

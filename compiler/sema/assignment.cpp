@@ -57,19 +57,14 @@ Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span spa
 
 /// `base` with another field.
 Val Lowering::with_field(const Val& base, const Expr& target, const Val& v, Span span) {
-  const Type t = base.kind == Val::Kind::value ? types()[base.type] : Type{};
+  const int position = field_position(base, target);
+  if (position < 0) return {};
+  const Type t = types()[base.type];
   std::vector<ValueId> fields;
-  bool found = false;
-  for (size_t k = 0; k < t.fields.size(); ++k) {
-    const bool is_it = t.fields[k].name == target.name;
-    found = found || is_it;
-    const std::string context = fmt::format("the field `{}`", str(target.name));
-    fields.push_back(is_it ? coerce(v, t.fields[k].type, span, context, true) : b().get(make(base, span), static_cast<int>(k), loc(span)));
+  for (int k = 0; k < static_cast<int>(t.fields.size()); ++k) {
+    fields.push_back(k == position ? coerce(v, t.fields[static_cast<size_t>(k)].type, span, fmt::format("the field `{}`", str(target.name)), true)
+                                   : b().get(make(base, span), k, loc(span)));
     if (!fields.back()) return {};
-  }
-  if (!found) {
-    fail(sema_error("no-such-field"), target.mark, fmt::format("`{}` is {} and has no field `{}`", code(target.a), type_text(base), str(target.name)));
-    return {};
   }
   return value(b().tuple(fields, base.type, loc(span)));
 }

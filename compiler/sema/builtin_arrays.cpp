@@ -304,6 +304,17 @@ struct Builtins {
     return w.value(w.b().reshape(x, *sizes, w.loc(c.call.span)));
   }
 
+  static Val random(Lowering& w, const BuiltinCall& c) {
+    const size_t first = std::string_view(c.row.name) == "bernoulli" ? 2 : 1;
+    if (c.args.size() == first) return w.draw(c, std::nullopt);
+    const auto sizes = shape(w, c, first, c.args.size() - first);
+    return sizes ? w.draw(c, sizes) : Val{};
+  }
+  static Val split(Lowering& w, const BuiltinCall& c) {
+    const auto sizes = shape(w, c, 1, 1);
+    return sizes ? w.split_key(c, *sizes) : Val{};
+  }
+
   static Val fill(Lowering& w, const BuiltinCall& c) {
     const std::string_view name = c.row.name;
     const bool has_value = name == "full";
@@ -546,6 +557,10 @@ constexpr BuiltinRow kRows[] = {
     {"ones", "ones(n, m), ones[n, m]()", 0, -1, false, false, Builtins::fill, "An array of ones of the given sizes."},
     {"full", "full(n, m, x), full[n, m](x)", 1, -1, false, false, Builtins::fill, "An array of the given sizes, every element x."},
     {"eye", "eye(n), eye(n, m)", 0, 2, false, false, Builtins::eye, "Ones on the diagonal, zeros elsewhere."},
+    {"uniform", "uniform(k, [n, m])", 1, 2, false, false, Builtins::random, "Numbers in [0, 1) from a key; without sizes one."},
+    {"normal", "normal(k, [n, m])", 1, 2, false, false, Builtins::random, "Standard normal numbers from a key; without sizes one."},
+    {"bernoulli", "bernoulli(k, p, [n, m])", 2, 3, false, false, Builtins::random, "1 with probability p, else 0, from a key; without sizes as p is."},
+    {"split", "split(k, n)", 2, 2, false, false, Builtins::split, "n keys from one; each is independent of the others."},
     {"one_hot", "one_hot(i, n)", 1, 2, false, false, Builtins::one_hot, "Zeros of size n with a one at position i; all zeros where i is no position."},
     {"layer_norm", "layer_norm(x, axis = k), layer_norm(x, scale, shift)", 1, 3, true, false, Builtins::layer_norm,
      "Less the mean, over the standard deviation, along the last axis; then times `scale` plus `shift`."},
@@ -580,9 +595,7 @@ const Argument* BuiltinCall::option(std::string_view name) const {
 
 const char* unsupported_function(std::string_view name) {
   constexpr struct { std::string_view name; const char* what; } kLater[] = {
-      {"map", "`map` is"}, {"scan", "`scan` is"}, {"jacobian", "`jacobian` is"}, {"hessian", "`hessian` is"}, {"hvp", "`hvp` is"},
-      {"stop_gradient", "`stop_gradient` is"}, {"checkpoint", "`checkpoint` is"}, {"batch_norm", "`batch_norm` is"},
-      {"dropout", "`dropout` outside a model is"}, {"uniform", "`uniform` is"}, {"normal", "`normal` is"}, {"bernoulli", "`bernoulli` is"}, {"split", "`split` is"}, {"batch_mean", "`batch_mean` is"}, {"batch_sum", "`batch_sum` is"}};
+      {"map", "`map` is"}, {"scan", "`scan` is"}, {"batch_norm", "`batch_norm` is"}};
   for (const auto& later : kLater)
     if (later.name == name) return later.what;
   return nullptr;

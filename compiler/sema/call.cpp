@@ -15,7 +15,9 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
     const auto kind = derivative_kind(str(callee.name));
     const bool is_declared = find(callee.name) || top_level(callee.name);
     if (kind && !is_declared) return lower_derivative(*kind, e);
-    if (model_ >= 0 && !is_declared && str(callee.name) == "dropout") return lower_dropout(e);
+    if (!is_declared && str(callee.name) == "checkpoint") return lower_checkpoint(e);
+    if (!is_declared && str(callee.name) == "dropout") return lower_dropout(e);
+    if (!is_declared && is_collective(callee.name)) return lower_collective(e, str(callee.name) == "batch_mean");
     return call_value(lookup_function(callee.name, callee.span), nullptr, e, want);
   }
   if (callee.kind == ExprKind::index) {
@@ -51,16 +53,19 @@ Val Lowering::call_value(const Val& f, const Expr* sizes, const Expr& call, Type
     return lower_arguments(call, nullptr, args) ? call_elementwise(callable.op, name.kind == ExprKind::name ? str(name.name) : op_row(callable.op).name, args, call) : Val{};
   }
   if (!func_) return fail(sema_error("const-not-constant"), call.span, "a constant cannot call a declared function"), Val{};
+  if (callable.kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(callable.declared)].takes_functions)
+    return call_higher_order(f, sizes, call, want);
   if (a_.is_generic(f.function)) {
     if (!lower_arguments(call, nullptr, args)) return {};
     const FuncId func = a_.func_of(f.function, float_type_for(f.function, args, want), call.span);
     if (!func) return failed_ = true, Val{};
-    return call_func(func, sizes, args, call);
+    return call_func(func, f, sizes, args, call);
   }
   const FuncId func = a_.func_of(f.function, a_.options.real, call.span);
   if (is_own(f)) add_hidden_arguments(args);
   if (!lower_arguments(call, func ? &a_.m[func] : nullptr, args) || !func) return failed_ = true, Val{};
-  return call_func(func, sizes, args, call);
+  add_captured_arguments(a_.m[func], f, args);
+  return call_func(func, f, sizes, args, call);
 }
 
 /// Of the first argument that is a float; else of the context.
@@ -109,6 +114,7 @@ Val Lowering::call_elementwise(OpId op, std::string_view name, std::span<const A
     return {};
   }
   if (op == "to_f32"_op || op == "to_f64"_op || op == "to_int"_op) return convert(op, args[0], call.span);
+  if (op == "stop_gradient"_op && is_struct(args[0].val)) return fieldwise_walk(op, args[0].val, {}, call.span);
   std::vector<Val> values;
   std::vector<ExprId> exprs;
   for (const Argument& a : args) values.push_back(a.val), exprs.push_back(a.expr);
@@ -136,10 +142,18 @@ Val Lowering::convert(OpId op, const Argument& arg, Span span) {
 
 // ------------------------------------------------------------------------------------------ declared functions
 
-namespace {
-/// What an error calls a function: derived ones by what they derive from.
-std::string called(const Func& f) { return f.request ? "this derivative" : "`" + f.name.substr(0, f.name.find('.')) + "`"; }
-}  // namespace
+/// "step" of "f.step", "Net.step.training", "step.f32" and "step.2".
+std::string called(const Func& f) {
+  if (f.request) return "this derivative";
+  std::string name = f.name;
+  const auto drop = [&](std::string_view suffix) {
+    if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+  };
+  while (name.find('.') != name.npos && name.find_first_not_of("0123456789", name.rfind('.') + 1) == name.npos) name.resize(name.rfind('.'));
+  for (std::string_view suffix : {".for", ".f32", ".f64", ".prelude", ".training"}) drop(suffix);
+  name = name.substr(name.rfind('.') + 1);
+  return name == "fn" ? "this function" : "`" + name + "`";
+}
 
 bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, const Expr& call, std::vector<const Argument*>& of_param) {
   const std::vector<ValueId>& params = f.body().params;
@@ -159,7 +173,8 @@ bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, co
         return false;
       }
     } else {
-      ++next;
+      while (k < params.size() && is_hidden_name(str(name_of(k)))) ++k;
+      next = k + 1;
     }
     if (k >= params.size()) break;
     if (of_param[k]) {
@@ -170,7 +185,7 @@ bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, co
   }
   std::string missing;
   for (size_t k = 0; k < params.size(); ++k)
-    if (!of_param[k]) missing += (missing.empty() ? "`" : ", `") + std::string(str(name_of(k))) + "`";
+    if (!of_param[k] && !is_hidden_name(str(name_of(k)))) missing += (missing.empty() ? "`" : ", `") + std::string(str(name_of(k))) + "`";
   if (args.size() == params.size() && missing.empty()) return true;
   const auto n_hidden = static_cast<size_t>(std::count_if(args.begin(), args.end(), [](const Argument& a) { return a.is_hidden; }));
   const size_t n_params = params.size() - n_hidden, n_args = args.size() - n_hidden;
@@ -214,7 +229,7 @@ void Lowering::pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId,
 /// Sizes come from the brackets, from plain occurrences, then from linear ones; every other occurrence is checked.
 bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argument* const> of_param, const Expr& call,
                           std::map<StrId, DimId>& bound) {
-  if (!of_param.empty() && of_param[0]->is_hidden)  // inside a model its sizes are what they are
+  if (!of_param.empty() && of_param[0]->is_hidden && !of_param[0]->is_captured)  // inside a model its sizes are what they are
     for (const Name& name : ast_[a_.models[static_cast<size_t>(model_)].decl->sizes]) bound[name.id] = dims().variable(name.id);
   if (sizes && !explicit_sizes(f, *sizes, bound)) return false;
   struct Pair {
@@ -285,7 +300,8 @@ bool Lowering::explicit_sizes(const Func& f, const Expr& sizes, std::map<StrId, 
   for (const Arg& a : args) {
     StrId name;
     if (a.kind == ArgKind::named) name = a.name.id;
-    else if (a.kind == ArgKind::value && next < f.size_vars.size()) name = f.size_vars[next++];
+    while (next < f.size_vars.size() && bound.contains(f.size_vars[next])) ++next;  // those around a local function
+    if (a.kind == ArgKind::value && next < f.size_vars.size()) name = f.size_vars[next++];
     const bool is_known = name && std::find(f.size_vars.begin(), f.size_vars.end(), name) != f.size_vars.end() && !bound.contains(name);
     if (!is_known) {
       fail(sema_error("size-count"), a.span, fmt::format("{} declares {} size{}", called(f), f.size_vars.size(), f.size_vars.size() == 1 ? "" : "s"))
@@ -299,13 +315,14 @@ bool Lowering::explicit_sizes(const Func& f, const Expr& sizes, std::map<StrId, 
   return true;
 }
 
-Val Lowering::call_func(FuncId func, const Expr* sizes, std::span<const Argument> args, const Expr& call) {
+Val Lowering::call_func(FuncId func, const Val& function, const Expr* sizes, std::span<const Argument> args, const Expr& call) {
   const Func& f = a_.m[func];
   std::vector<const Argument*> of_param;
   if (!place_arguments(f, args, call, of_param)) return {};
   bool ok = true;
   for (size_t k = 0; k < of_param.size(); ++k) ok = fits_parameter(f, f.body().params[k], *of_param[k]) && ok;
   std::map<StrId, DimId> bound;
+  for (StrId v : a_.base_of(function.function).world) bound[v] = dims().variable(v);
   if (!ok || !bind_sizes(f, sizes, of_param, call, bound)) return {};
   std::vector<ValueId> operands;
   for (size_t k = 0; k < of_param.size(); ++k) {
@@ -314,9 +331,15 @@ Val Lowering::call_func(FuncId func, const Expr* sizes, std::span<const Argument
     operands.push_back(coerce(of_param[k]->val, type, of_param[k]->span, fmt::format("`{}` of {}", str(a_.m[param.attr].name), called(f))));
     if (!operands.back()) return {};
   }
+  if (a_.constructors.contains(func)) return value(b().tuple(operands, types().substitute(f.result_type(), bound), loc(call.span)));
   std::vector<DimId> given;
-  for (StrId v : f.size_vars) given.push_back(bound[v]);
-  return value(b().call(func, std::move(given), operands, loc(call.span)));
+  bool is_same = func == func_;
+  for (StrId v : f.size_vars) given.push_back(bound[v]), is_same = is_same && bound[v] == dims().variable(v);
+  if (is_same) {
+    fail(sema_error("value-recursion"), call.span, fmt::format("{} calls itself at the same sizes", called(f))).label(f.loc.span, "declared here").help("use a `while` loop");
+    return {};
+  }
+  return after_call(func, value(b().call(func, std::move(given), operands, loc(call.span))), call.span);
 }
 
 }  // namespace dlc::sema

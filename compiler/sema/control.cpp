@@ -182,6 +182,16 @@ Val Lowering::lower_exiting_if(ExprId id, const Rest& rest, const Purpose& purpo
 /// An `if` as a statement, or as a value whose branches may assign: a region that yields the value and what was assigned.
 Val Lowering::lower_if_region(ExprId id, TypeId want, bool has_value) {
   const Expr& e = ast_[id];
+  const auto lower_side = [&](ExprId side) -> Val {
+    if (!side) return {};
+    if (has_value) return lower_branch(side, want);
+    const size_t mark = bindings_.size();
+    if (ast_[side].kind == ExprKind::if_) lower_if_region(side, {}, false);
+    else for (StmtId s : ast_[ast_[side].stmts]) if (!stopped_) lower_statement(ast_[s]);
+    pop_scope(mark);
+    return {};
+  };
+  if (const auto holds = static_condition(e.a)) return lower_side(*holds ? e.b : e.c);
   const ValueId condition = lower_condition(e.a);
   const std::vector<size_t> assigned = assigned_in({e.b, e.c});
   const Builder::IfBlocks blocks = b().begin_if({}, loc(e.span));
@@ -197,15 +207,6 @@ Val Lowering::lower_if_region(ExprId id, TypeId want, bool has_value) {
     for (size_t k = 0; k < assigned.size(); ++k) bindings_[assigned[k]].val = values[k].val, bindings_[assigned[k]].is_set = values[k].is_set;
   };
   const std::vector<Binding> before = current();
-  const auto lower_side = [&](ExprId side) -> Val {
-    if (!side) return {};
-    if (has_value) return lower_branch(side, want);
-    const size_t mark = bindings_.size();
-    if (ast_[side].kind == ExprKind::if_) lower_if_region(side, {}, false);
-    else for (StmtId s : ast_[ast_[side].stmts]) if (!stopped_) lower_statement(ast_[s]);
-    pop_scope(mark);
-    return {};
-  };
   const Val x = lower_side(e.b);
   const std::vector<Binding> first = current();
   restore(before);
@@ -508,6 +509,7 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   const std::vector<Binding> before = bindings_;
   const size_t n_indices = indices_.size();
   const BlockId outer = regions_.back().block();
+  region.is_open_loop = is_while || !range->is_static();
   regions_.push_back(std::move(region));
   const auto params = [&] {
     const auto& all = a_.m[func_][regions_.back().block()].params;

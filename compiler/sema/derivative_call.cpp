@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/form.h"
 #include "ir/type_rule.h"
 #include "ops/request.h"
 #include "ops/table.h"
@@ -19,29 +20,19 @@ std::optional<Kind> derivative_kind(std::string_view name) {
   if (name == "value_and_grad") return Kind::value_and_grad;
   if (name == "jvp") return Kind::jvp;
   if (name == "vjp") return Kind::vjp;
+  if (name == "jacobian") return Kind::jacobian;
+  if (name == "hessian") return Kind::hessian;
+  if (name == "hvp") return Kind::hvp;
   return std::nullopt;
 }
-
-namespace {
-
-const char* kind_name(Kind kind) {
-  switch (kind) {
-    case Kind::grad: return "grad";
-    case Kind::value_and_grad: return "value_and_grad";
-    case Kind::jvp: return "jvp";
-    case Kind::vjp: return "vjp";
-  }
-  return "?";
-}
-
-}  // namespace
 
 Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   Callable spec;
   spec.kind = Callable::Kind::derivative;
   spec.span = call.span;
   spec.request.kind = kind;
-  spec.request.mode = kind == Kind::jvp ? Mode::forward : Mode::reverse;
+  spec.request.mode = kind == Kind::jvp || kind == Kind::hessian || kind == Kind::hvp ? Mode::forward : Mode::reverse;
+  spec.picks_mode = kind == Kind::jacobian;
   spec.request.with_value = kind == Kind::value_and_grad;
   const char* word = kind_name(kind);
   auto bad = [&](Span span, std::string message) {
@@ -71,18 +62,26 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
       else items.push_back(a.value);
       if (items.empty()) return bad(a.span, "`wrt` names at least one parameter");
       for (ExprId id : items) {
-        const Expr& item = ast_[ast_.strip_parens(id)];
-        if (item.kind == ExprKind::field) return unsupported(item.span, "paths in `wrt` are");
-        if (item.kind != ExprKind::name) return bad(item.span, "`wrt` is a parameter's name or a list of names");
-        for (const Name& other : spec.wrt)
-          if (other.id == item.name) return bad(item.span, fmt::format("`{}` occurs twice in `wrt`", str(item.name)));
-        spec.wrt.push_back({item.name, item.span});
+        std::vector<Name> path;  // s.h: the parameter, then fields
+        ExprId at = ast_.strip_parens(id);
+        for (; ast_[at].kind == ExprKind::field; at = ast_.strip_parens(ast_[at].a)) path.push_back({ast_[at].name, ast_[at].mark});
+        if (ast_[at].kind != ExprKind::name) return bad(ast_[at].span, "`wrt` is a parameter's name, a path to a field of one, or a list of these");
+        path.push_back({ast_[at].name, ast_[at].span});
+        std::reverse(path.begin(), path.end());
+        for (const std::vector<Name>& other : spec.wrt) {
+          const size_t n = std::min(path.size(), other.size());
+          const auto same = [](const Name& x, const Name& y) { return x.id == y.id; };
+          if (std::equal(path.begin(), path.begin() + static_cast<ptrdiff_t>(n), other.begin(), same))
+            return bad(ast_[id].span, fmt::format("`{}` occurs twice in `wrt`", code(id)));
+          if (same(path.back(), other.back())) return bad(ast_[id].span, fmt::format("two elements of `wrt` go by the name `{}`", str(path.back().id)));
+        }
+        spec.wrt.push_back(std::move(path));
       }
     } else if (name == "mode") {
       const std::string_view mode = e.kind == ExprKind::name ? str(e.name) : "";
       bool known = false;
       for (Mode m : {Mode::reverse, Mode::forward, Mode::symbolic, Mode::numeric})
-        if (mode == mode_name(m)) spec.request.mode = m, known = true;
+        if (mode == mode_name(m)) spec.request.mode = m, known = true, spec.picks_mode = false;
       if (!known) {
         constexpr std::string_view kModes[] = {"forward", "reverse", "symbolic", "numeric"};
         Diagnostic& d = fail(sema_error("unknown-mode"), e.span, fmt::format("`{}` is not a mode", code(a.value)));
@@ -106,6 +105,14 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   }
   if (!has_function) return bad(call.mark, fmt::format("`{}` takes the function to differentiate", word));
   if (!f) return {};
+  if (is_own(f) && !a_.is_generic(f.function)) {
+    const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
+    if (base && a_.collectives.contains(base)) {
+      fail(sema_error("collective-in-derivative"), call.span, fmt::format("`{}` inside the model would be that of one example, and the function looks at its whole batch", word))
+          .label(a_.m[base].loc.span, "it reaches `batch_mean`, `batch_sum` or `update`");
+      return {};
+    }
+  }
   spec.base = f.function;
   const Val result = a_.function_value(std::move(spec));
   // A function that is the same for all callers can be checked here, called or not.
@@ -136,7 +143,7 @@ struct Requester {
     std::vector<int> floats;
     std::string names;
     for (int k = 0; k < n_params(); ++k)
-      if (a.m.types.all_float(param_type(k))) {
+      if (a.m.types.all_float(param_type(k)) && !is_hidden_name(str(param_name(k)))) {
         floats.push_back(k);
         names += (names.empty() ? "`" : ", `") + std::string(str(param_name(k))) + "`";
       }
@@ -148,33 +155,93 @@ struct Requester {
           .label(f().loc.span, "the function is declared here");
       return false;
     }
-    for (const Name& name : spec.wrt) {
-      int at = -1;
-      std::vector<std::string_view> candidates;
-      for (int k = 0; k < n_params(); ++k) {
-        candidates.push_back(str(param_name(k)));
-        if (param_name(k) == name.id) at = k;
-      }
-      if (at < 0) {
-        Diagnostic& d = fail(sema_error("unknown-wrt"), name.span, fmt::format("the function has no parameter `{}`", str(name.id)));
-        if (const std::string_view near = nearest_name(str(name.id), candidates); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
-        d.label(f().loc.span, "the function is declared here");
-        return false;
-      }
-      if (!a.m.types.all_float(param_type(at))) {
-        Diagnostic& d = fail(request_error("not-differentiable"), name.span, fmt::format("`{}` is {}, and only floats have a derivative", str(name.id), a.m.types.text(param_type(at))));
-        d.label(f()[f().body().params[static_cast<size_t>(at)]].loc.span, "declared here");
-        return false;
-      }
-      request.wrt.push_back(at);
-    }
+    for (const std::vector<Name>& path : spec.wrt)
+      if (!find_path(path)) return false;
+    if (std::all_of(request.paths.begin(), request.paths.end(), [](const auto& path) { return path.empty(); })) request.paths.clear();
     return true;
+  }
+
+  bool find_path(const std::vector<Name>& path) {
+    const Name name = path[0];
+    int at = -1;
+    std::vector<std::string_view> candidates;
+    for (int k = 0; k < n_params(); ++k) {
+      if (!is_hidden_name(str(param_name(k)))) candidates.push_back(str(param_name(k)));
+      if (param_name(k) == name.id) at = k;
+    }
+    if (at < 0) {
+      Diagnostic& d = fail(sema_error("unknown-wrt"), name.span, fmt::format("the function has no parameter `{}`", str(name.id)));
+      if (const std::string_view near = nearest_name(str(name.id), candidates); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+      d.label(f().loc.span, "the function is declared here");
+      return false;
+    }
+    TypeId type = param_type(at);
+    std::vector<int> positions;
+    for (size_t k = 1; k < path.size(); ++k) {
+      const std::vector<Field> fields = a.m.types[type].fields;
+      const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& one) { return one.name == path[k].id; });
+      if (field == fields.end()) {
+        fail(sema_error("unknown-wrt"), path[k].span, fmt::format("`{}` is {} and has no field `{}`", str(path[k - 1].id), a.m.types.text(type), str(path[k].id)))
+            .label(f()[f().body().params[static_cast<size_t>(at)]].loc.span, "declared here");
+        return false;
+      }
+      positions.push_back(static_cast<int>(field - fields.begin()));
+      type = field->type;
+    }
+    if (!a.m.types.all_float(type)) {
+      Diagnostic& d = fail(request_error("not-differentiable"), path.back().span, fmt::format("`{}` is {}, and only floats have a derivative", str(path.back().id), a.m.types.text(type)));
+      d.label(f()[f().body().params[static_cast<size_t>(at)]].loc.span, "declared here");
+      return false;
+    }
+    request.wrt.push_back(at);
+    request.paths.push_back(std::move(positions));
+    return true;
+  }
+
+  /// How many numbers a value of `type` holds, as a polynomial in the sizes.
+  DimId count_elements(TypeId id) {
+    const Type t = a.m.types[id];
+    DimTable& dims = a.m.types.dims;
+    DimId n = dims.constant(t.is_tuple() ? 0 : 1);
+    for (DimId d : t.dims) n = dims.mul(n, d);
+    for (const Field& field : t.fields) n = dims.add(n, count_elements(field.type));
+    return n;
+  }
+
+  /// By the shorter side, where the sizes show which that is: a sweep back for each result, or one forward for each parameter.
+  Mode mode_by_shape() {
+    DimTable& dims = a.m.types.dims;
+    DimId n_in = dims.constant(0);
+    for (size_t k = 0; k < request.wrt.size(); ++k) n_in = dims.add(n_in, count_elements(wrt_item(a.m, request, k).type));
+    const DimId n_out = count_elements(output);
+    const DimId fewer_results = n_in && n_out ? dims.sub(n_in, n_out) : DimId{};
+    const bool is_wide = fewer_results && dims.as_constant(fewer_results) != 0 && dims.is_provably_nonnegative(fewer_results);
+    return is_wide || dims.as_constant(n_out) == 1 ? Mode::reverse : Mode::forward;
+  }
+
+  /// Axes of the result and of the parameters together.
+  bool fits_rank() {
+    const auto rank_of = [&](auto& self, TypeId id) -> int {
+      const Type t = a.m.types[id];
+      int most = t.rank();
+      for (const Field& field : t.fields) most = std::max(most, self(self, field.type));
+      return most;
+    };
+    int of_params = 0;
+    for (size_t k = 0; k < request.wrt.size(); ++k) of_params = std::max(of_params, rank_of(rank_of, wrt_item(a.m, request, k).type));
+    const int rank = of_params + (request.kind == Kind::hessian ? of_params : rank_of(rank_of, output));
+    if (rank <= kMaxRank) return true;
+    fail(sema_error("rank-too-large"), spec.span, fmt::format("an array has at most {} axes, and this derivative would have {}", kMaxRank, rank));
+    return false;
   }
 
   bool find_output() {
     const Type y = a.m.types[f().result_type()];
     output = f().result_type();
-    if (y.is_tuple()) {
+    const bool is_gradient = request.kind != Kind::jvp && request.kind != Kind::vjp && request.kind != Kind::jacobian;
+    // All of a struct, and of what a list in `wrt` made: the derivative has the same fields.
+    const bool is_whole = !is_gradient && !spec.of && (y.name || (f().request && f().request->is_list)) && a.m.types.all_float(output);
+    if (y.is_tuple() && !is_whole) {
       request.of = 0;
       if (spec.of) {
         request.of = -1;
@@ -188,7 +255,6 @@ struct Requester {
           .label(f().loc.span, "the function is declared here");
       return false;
     }
-    const bool is_gradient = request.kind == Kind::grad || request.kind == Kind::value_and_grad;
     if (!a.m.types.all_float(output)) {
       fail(request_error("not-differentiable"), spec.span, fmt::format("the function's result is {}, and only floats have a derivative", a.m.types.text(output)))
           .label(f().loc.span, "the function is declared here");
@@ -197,7 +263,7 @@ struct Requester {
     if (is_gradient && (a.m.types[output].is_tuple() || a.m.types[output].rank() != 0)) {
       fail(request_error("grad-of-array"), spec.span, fmt::format("`{}` differentiates a scalar, and the function's result is {}", kind_name(request.kind), a.m.types.text(output)))
           .label(f().loc.span, "the function is declared here")
-          .help("use `jvp` or `vjp` with a direction, or reduce the result");
+          .help("use `jacobian`, `jvp` or `vjp` with a direction, or reduce the result");
       return false;
     }
     return true;
@@ -208,8 +274,11 @@ struct Requester {
 
 FuncId Analysis::request(const Callable& spec, FuncId base) {
   Requester r{*this, spec, base};
-  if (!r.find_wrt() || !r.find_output()) return {};
   r.request.base = base;
+  if (!r.find_wrt() || !r.find_output()) return {};
+  const bool has_blocks = r.request.kind == Kind::jacobian || r.request.kind == Kind::hessian;
+  if (has_blocks && !r.fits_rank()) return {};
+  if (spec.picks_mode) r.request.mode = r.mode_by_shape();
   return request_function(m, r.request, {spec.span});
 }
 
@@ -218,6 +287,8 @@ bool Analysis::is_generic(int32_t index) const {
   switch (c.kind) {
     case Callable::Kind::declared: return functions[static_cast<size_t>(c.declared)].is_generic;
     case Callable::Kind::derivative: return is_generic(c.base);
+    case Callable::Kind::structure:
+    case Callable::Kind::resolved: return false;
     default: return true;
   }
 }
@@ -255,9 +326,14 @@ FuncId Analysis::func_of(int32_t index, DType float_type, Span use) {
   const Callable& base = callables[static_cast<size_t>(tower.back())];
   FuncId f;
   if (base.kind == Callable::Kind::declared) f = instance(base.declared, float_type, use);
+  else if (base.kind == Callable::Kind::resolved) f = base.func;
+  else if (base.kind == Callable::Kind::structure) f = constructor(base.declared, use);
   else if (base.kind == Callable::Kind::elementwise) f = wrap_elementwise(base.op, float_type, use);
   tower.pop_back();
-  for (; f && !tower.empty(); tower.pop_back()) f = request(callables[static_cast<size_t>(tower.back())], f);
+  for (; f && !tower.empty(); tower.pop_back()) {
+    const Callable& c = callables[static_cast<size_t>(tower.back())];
+    f = c.is_checkpoint ? kept(f) : request(c, f);
+  }
   return f;
 }
 

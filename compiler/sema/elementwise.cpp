@@ -302,6 +302,7 @@ Val Lowering::binary(const Expr& e, const Val& left, const Val& right) {
       break;
     default: return {};
   }
+  if (auto fields = fieldwise(op, left, right, e.span)) return *fields;
   return elementwise(op, args, exprs, e.span);
 }
 

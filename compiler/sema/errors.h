@@ -20,6 +20,12 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"function-as-value",
      "A function stands where a number or an array is wanted. Call it, `f(x)`; functions can only be called, bound by `let`, passed to "
      "`grad` and its kin, and exported."},
+    {"function-argument-missing",
+     "A function that takes functions, `fn h(f: fn(real) -> real, x: real)`, is compiled for the functions it is called with, so it cannot be "
+     "exported or differentiated by itself. Write what is meant as a function without them: `grad(fn(x: real) = h(sin, x))`."},
+    {"capture-of-var",
+     "A function declared in a body uses a `var` of the function around it. It keeps the values that it captures, and those of a `var` change: "
+     "bind the present one by `let`, or hand it over as a parameter."},
     {"duplicate-name",
      "Two top-level declarations, two parameters, two sizes or two fields of one tuple have the same name, so neither could be meant by it."},
     {"missing-parameter-type",
@@ -43,7 +49,11 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"const-cycle", "A `const` is defined by itself, directly or through others, so it has no value."},
     {"value-recursion",
      "A function calls itself, directly or through others, on the same sizes. Every derivative mode unrolls calls, so such a recursion has no end. Use a `while` loop."},
-    {"too-deep", "Functions that are generic in `float` call each other more than 100 deep. Give some of them concrete types."},
+    {"recursion-needs-type",
+     "A function that calls itself at other sizes must say what it returns, for its calls of itself are checked before its body is: "
+     "`fn det[n](A: real[n, n]) -> real = if n == 1 { A[0, 0] } else { … det(…) … }`."},
+    {"too-deep", "Functions that are made for their callers call each other more than 100 deep: those that are generic in `float`, that take functions, or that "
+     "are declared in bodies. Give some of them concrete types, or declare them at the top level."},
 
     // ---- models and how they are trained
     {"unknown-model", "A `train` block names a model that this file does not declare."},
@@ -56,6 +66,26 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"missing-entry",
      "A `train` block needs `data`, `objective` and `optimizer`, and its data a field for every parameter of the losses that it trains."},
     {"key-outside-model", "`key` is the random key that a model's functions are given in training; elsewhere there is none."},
+
+    {"collective-outside-model",
+     "`batch_mean(e)` and `batch_sum(e)` run over the examples of the batch that a training step works on. Only a model's functions are "
+     "written for one example of a batch; elsewhere use `mean` and `sum` of an array."},
+    {"collective-under-condition",
+     "`batch_mean`, `batch_sum` and `update` may not stand under a condition, nor be reached by a call that does: what one example computes needs "
+     "all of its batch to get there. `if training` is no such condition, it is decided when the program is compiled."},
+    {"collective-in-derivative",
+     "`grad` and its kin inside a model differentiate one example's function, and here that function reaches `batch_mean`, `batch_sum` or `update`, "
+     "which belong to the whole batch. The derivative by the parameters, which training takes, is that of the whole batch's objective."},
+    {"accumulated-collectives",
+     "A model with `batch_mean`, `batch_sum` or `update` sees as many examples at a time as `batch` says, so `batch 32 accumulate 4` is another "
+     "training than `batch 128`. Without them the two agree to the last bit. A note, not an error.", Severity::note},
+    {"not-a-state",
+     "`update r = e` sets a `state` of the model, declared as `state r: T = e`. Parameters are set by the optimizer, variables by `v = e`."},
+    {"misplaced-update", "`update` is a statement of a model function's own body: it may not stand in an index's body, nor be reached by a call that does."},
+    {"update-twice", "A state gets one new value in a training step, and here are two: by two `update`s, or by two calls of a function that updates it."},
+    {"update-of-example",
+     "The new value of a state is the same for all examples of a batch, so it is built from `batch_mean`, `batch_sum`, states and parameters "
+     "only, and from nothing that is one example's own: its data, its key."},
 
     // ---- types
     {"type-mismatch",
@@ -73,6 +103,11 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"condition-not-bool", "The condition of an `if`, or an operand of `and`, `or`, `not`, is not a bool. Compare explicitly: `x != 0`."},
     {"condition-not-scalar", "The condition of an `if` is an array of bools. Reduce it by `any(c)` or `all(c)`, or choose elementwise by `select(c, a, b)`."},
     {"branches-differ", "The branches of an `if` used as a value have different types or shapes, so the `if` would have none."},
+    {"struct-cycle",
+     "A struct holds itself, directly or through others, so no value of it could be finished. There are no pointers; write the size of a chain as "
+     "an axis of arrays."},
+    {"struct-too-large",
+     "A struct, with all structs that it holds, has thousands of fields, or structs nested dozens deep. Where fields are alike, make them one array."},
     {"pattern-arity", "A pattern `(a, b)` takes apart a tuple with as many fields, and this value has another number of them or is no tuple."},
     {"no-such-field", "A tuple is read by a field that it does not have. A plain tuple `(A, B)` has none; take it apart by `let (a, b) = t`."},
     {"array-elements-differ",
@@ -126,6 +161,14 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"unknown-wrt", "`wrt` names a parameter of the function that is differentiated, never a local variable."},
     {"unknown-mode", "The modes of a derivative are `forward`, `reverse`, `symbolic` and `numeric`."},
     {"unknown-output", "`of` names the field of the function's result that is differentiated; the result has no such field, or is no named tuple."},
+    {"bad-rule",
+     "`derivative f(x, n) -> y { jvp(dx) = e }` names f's parameters in their order, and in `jvp` the directions that it uses: `d` and the name of a "
+     "parameter that is a float. A parameter without its `d` is not differentiable; `y` is the value of f."},
+    {"rule-not-linear",
+     "The derivative along a direction is linear in the direction: twice the direction gives twice the derivative. What is declared after `jvp(dx) =` is "
+     "not, as far as its form shows: a `dx` is squared, divided by, added to something without one, or handed to `exp` or `max`.\n\n"
+     "    derivative cube(x) { jvp(dx) = 3 * x^2 * dx }          // not 3 * x^2 * dx^2, nor 3 * x^2\n\n"
+     "Reverse mode is the transpose of this linear map, so it needs one."},
     {"bad-derivative", "`grad(f, wrt = x, mode = m)` takes one function and the named arguments `wrt`, `mode`, `of` and `value`."},
 
     {"not-supported-yet",

@@ -31,7 +31,7 @@ Val Lowering::lower(ExprId id, TypeId want) {
     case ExprKind::field: return lower_field(e);
     case ExprKind::if_: return lower_if(id, want);
     case ExprKind::block: return lower_branch(id, want);
-    case ExprKind::function: return unsupported(e.span, "anonymous functions are");
+    case ExprKind::function: return close_over(e.fn);
     case ExprKind::string: return unsupported(e.span, "strings as values are");
     case ExprKind::bytes:
     case ExprKind::range: return unsupported(e.span, "a range as a value is");
@@ -60,6 +60,8 @@ Val Lowering::lower_unary(const Expr& e, TypeId want) {
     if (!node.wants_float && node.integer != INT64_MIN) return integer(-node.integer, e.span);
     if (node.wants_float) return number(-node.number, e.span);
   }
+  if (e.op == SyntaxOp::neg)
+    if (auto fields = fieldwise("neg"_op, v, {}, e.span)) return *fields;
   return elementwise(e.op == SyntaxOp::neg ? "neg"_op : "not"_op, std::span(&v, 1), std::span(&e.a, 1), e.span);
 }
 
@@ -149,22 +151,22 @@ Val Lowering::stack_values(std::span<const Val> values, std::span<const ExprId> 
   return value(b().stack(rows, loc(span)));
 }
 
+int Lowering::field_position(const Val& v, const Expr& field) {
+  std::vector<std::string_view> names;
+  const std::vector<Field> fields = v.kind == Val::Kind::value ? types()[v.type].fields : std::vector<Field>{};
+  for (size_t k = 0; k < fields.size(); ++k) {
+    if (fields[k].name == field.name) return static_cast<int>(k);
+    if (fields[k].name) names.push_back(str(fields[k].name));
+  }
+  Diagnostic& d = fail(sema_error("no-such-field"), field.mark, fmt::format("`{}` is {} and has no field `{}`", code(field.a), type_text(v), str(field.name)));
+  if (const std::string_view near = nearest_name(str(field.name), names); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+  return -1;
+}
+
 Val Lowering::lower_field(const Expr& e) {
   const Val v = lower(e.a);
-  if (!v) return {};
-  if (v.kind == Val::Kind::value) {
-    const Type t = types()[v.type];
-    std::vector<std::string_view> names;
-    for (size_t k = 0; k < t.fields.size(); ++k) {
-      if (t.fields[k].name == e.name) return value(b().get(make(v, e.span), static_cast<int>(k), loc(e.span)));
-      if (t.fields[k].name) names.push_back(str(t.fields[k].name));
-    }
-    Diagnostic& d = fail(sema_error("no-such-field"), e.mark, fmt::format("`{}` is {} and has no field `{}`", code(e.a), type_text(v), str(e.name)));
-    if (const std::string_view near = nearest_name(str(e.name), names); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
-    return {};
-  }
-  fail(sema_error("no-such-field"), e.mark, fmt::format("`{}` is {} and has no field `{}`", code(e.a), type_text(v), str(e.name)));
-  return {};
+  const int position = v ? field_position(v, e) : -1;
+  return position < 0 ? Val{} : value(b().get(make(v, e.span), position, loc(e.span)));
 }
 
 // ------------------------------------------------------------------------------------------- `if` as a value
@@ -238,6 +240,7 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
 
 Val Lowering::lower_if(ExprId id, TypeId want) {
   const Expr& e = ast_[id];
+  if (const auto holds = static_condition(e.a); holds && e.c) return lower_branch(*holds ? e.b : e.c, want);
   if (is_literal(e.b) && is_literal(e.c)) {
     const Val condition = lower(e.a);
     const Shape s = shape_of(condition);

@@ -22,24 +22,30 @@ Lowering::Lowering(Analysis& a, const Ast& ast, FuncId func, DType float_type) :
 bool Lowering::declare_sizes(Slice<Name> sizes) {
   bool ok = true;
   for (const Name& name : ast_[sizes]) {
-    if (const Binding* other = find(name.id)) {
+    if (const Binding* other = find(name.id); other && !is_outer(*other)) {
       fail(sema_error("duplicate-name"), name.span, fmt::format("the size `{}` is declared twice", str(name.id))).label(other->span, "declared here");
       ok = false;
       continue;
     }
-    a_.m[func_].size_vars.push_back(name.id);
+    StrId variable = name.id;  // another one where the function around has a size of this name
+    std::vector<StrId>& own = a_.m[func_].size_vars;
+    for (int k = 2; std::find(own.begin(), own.end(), variable) != own.end(); ++k) variable = a_.m.strings.intern(fmt::format("{}.{}", str(name.id), k));
+    own.push_back(variable);
     Binding binding;
     binding.name = name.id, binding.kind = Binding::Kind::size, binding.span = name.span;
-    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(name.id);
+    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(variable);
     bind(std::move(binding));
   }
   return ok;
 }
 
 bool Lowering::lower_signature(const Fn& fn) {
-  bool ok = (model_ < 0 || declare_model_names()) && declare_sizes(fn.sizes);
-  for (const Param& p : ast_[fn.params]) {
-    if (const Binding* other = find(p.name.id)) {
+  const bool is_placed = choice_ && choice_->is_local;  // its sizes are those of its caller
+  bool ok = (model_ < 0 || declare_model_names()) && (is_placed ? bind_chosen_sizes(fn.sizes) : declare_sizes(fn.sizes));
+  const std::span<const Param> params = ast_[fn.params];
+  for (size_t k = 0; k < params.size(); ++k) {
+    const Param& p = params[k];
+    if (const Binding* other = find(p.name.id); other && !is_outer(*other)) {
       const char* what = other->kind == Binding::Kind::size ? "the parameter `{}` has the name of a size" : "the parameter `{}` is declared twice";
       fail(sema_error("duplicate-name"), p.name.span, fmt::format(fmt::runtime(what), str(p.name.id))).label(other->span, "declared here");
       ok = false;
@@ -47,19 +53,31 @@ bool Lowering::lower_signature(const Fn& fn) {
     }
     TypeId type;
     Span span = p.name.span;
-    if (!p.type) {
+    const bool is_function = p.type && ast_[p.type].kind == TypeKind::function;
+    if (!p.type && k < parameter_types_.size()) {
+      type = parameter_types_[k];
+    } else if (is_function) {
+      span = join(span, ast_[p.type].span);
+      if (!signature_) {
+        function_params_.push_back(bindings_.size());
+      } else {
+        ok = lower_function_type(ast_[p.type], k) && ok;
+        type = types().tuple({});
+      }
+    } else if (!p.type) {
       fail(sema_error("missing-parameter-type"), p.name.span, fmt::format("the parameter `{}` has no type", str(p.name.id)))
           .help(fmt::format("write `{}: real`", str(p.name.id)));
     } else {
       type = lower_type(p.type);
       span = join(span, ast_[p.type].span);
     }
-    ok = ok && type;
+    ok = ok && (type || (is_function && !signature_));
     Binding binding;
     binding.name = p.name.id, binding.kind = Binding::Kind::param, binding.span = span;
     if (type) binding.val = value(append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, type, p.name.id, loc(span)));
     bind(std::move(binding));
   }
+  if (ok && !signature_) add_hidden_parameters();
   if (fn.result) {
     result_type_ = lower_type(fn.result);
     ok = ok && result_type_;
@@ -79,6 +97,7 @@ Span Lowering::result_span(ExprId body) const {
 
 bool Lowering::lower_function(const Fn& fn) {
   if (!lower_signature(fn)) return false;
+  if (!fn.sizes.empty()) a_.m[func_].declared_result = result_type_;  // then it may call itself, at other sizes
   const Expr& body = ast_[fn.body];
   const Val v = body.kind == ExprKind::block ? lower_block(fn.body, result_type_) : lower(fn.body, result_type_);
   if (!v || stopped_) return failed_ = true, false;
@@ -101,7 +120,7 @@ bool Lowering::lower_function(const Fn& fn) {
         if (have[k] != want[k]) label_sizes(d, have[k]), label_sizes(d, want[k]);
     }
   }
-  if (result) b().set_result(result);
+  if (result) b().set_result(with_updates(result, span));
   return result && !failed_;
 }
 
@@ -114,14 +133,21 @@ void Lowering::lower_statement(const Stmt& s) {
     case StmtKind::var: return lower_var(s);
     case StmtKind::assign: return lower_assign(s);
     case StmtKind::error: failed_ = true; return;
-    case StmtKind::fn: unsupported(ast_[s.fn].head, "functions declared in a body are"); return;
+    case StmtKind::fn: return lower_local_fn(s.fn);
     case StmtKind::if_: lower_if_region(s.value, {}, false); return;
     case StmtKind::for_: return lower_for(s);
     case StmtKind::while_: return lower_while(s);
-    case StmtKind::update: unsupported(s.span, "`update` is"); return;
+    case StmtKind::update: return lower_update(s);
     case StmtKind::break_:
     case StmtKind::return_: return;  // lower_statements takes these
   }
+}
+
+void Lowering::lower_local_fn(FnId id) {
+  const Fn& fn = ast_[id];
+  Binding binding;
+  binding.name = fn.name.id, binding.span = fn.name.span, binding.val = close_over(id);
+  bind(std::move(binding));
 }
 
 void Lowering::bind_pattern(PatternId id, Val v, Binding::Kind kind, TypeId type, ExprId source) {

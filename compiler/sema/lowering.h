@@ -5,8 +5,10 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/diagnostic.h"
@@ -18,6 +20,32 @@
 #include "syntax/ast.h"
 
 namespace dlc::sema {
+
+struct BuiltinCall;
+struct Environment;
+
+/// A parameter's type `fn(x: A, B) -> R`.
+struct FunctionType {
+  size_t position = 0;
+  std::vector<StrId> names;  // absent where not given
+  std::vector<TypeId> params;
+  TypeId result;
+};
+
+/// The parameters of a function that takes functions: those are empty tuples in `func`, and have their types here.
+struct Signature {
+  bool is_good = false;
+  Func func;
+  std::vector<FunctionType> functions;
+};
+
+/// Which functions a function that takes functions is called with: it is lowered once for each choice.
+struct Choice {
+  std::vector<int32_t> functions;  // resolved callables, for the `fn` parameters in their order
+  bool is_local = false;           // one captures, or has types in the caller's sizes; then the instance is in them:
+  std::vector<StrId> world;        // the caller's size variables
+  std::map<StrId, DimId> sizes;    // what the function's own sizes are in these
+};
 
 /// A declared `fn` and what became of it, per float type.
 struct FnEntry {
@@ -34,6 +62,15 @@ struct FnEntry {
     FuncId func;
   };
   Instance instances[2];    // f32, f64; a function that is not generic uses the first
+
+  // closures.cpp
+  std::shared_ptr<const Environment> env;  // of a function declared in a body
+  bool takes_functions = false;            // then there is an instance for each choice of them
+  bool is_untyped = false;                 // a parameter's type is left out, and `parameter_types` do not give it
+  std::vector<TypeId> parameter_types;     // that the `fn` type it is passed for gives
+  std::map<std::vector<TypeId>, int32_t> typed;  // its copies that have these
+  std::shared_ptr<Signature> signatures[2];
+  std::map<std::string, Instance> chosen;
 };
 
 struct ConstEntry {
@@ -41,6 +78,12 @@ struct ConstEntry {
   const Decl* decl = nullptr;
   enum class State : uint8_t { none, busy, done } state = State::none;
   Val value;                // flex
+};
+
+struct StructEntry {
+  const Decl* decl = nullptr;
+  enum class State : uint8_t { none, busy, done } state = State::none;
+  FuncId constructor;  // fields → the struct; absent after an error
 };
 
 /// A declared model. Its functions are entries of Analysis::functions, in two forms each.
@@ -52,7 +95,7 @@ struct ModelEntry {
     int32_t plain = -1, training = -1;
   };
   std::vector<Forms> functions;
-  std::vector<const ModelItem*> params;
+  std::vector<const ModelItem*> params, states;
   bool draws = false;           // in training: `dropout` or `key` occurs
   bool key_in_predict = false;  // `key` occurs
   bool failed = false;
@@ -65,7 +108,7 @@ struct ModelEntry {
 
 /// What a top-level name is.
 struct TopLevel {
-  enum class Kind : uint8_t { fn, constant, model, unsupported } kind = Kind::fn;
+  enum class Kind : uint8_t { fn, constant, structure, model, unsupported } kind = Kind::fn;
   int32_t index = -1;
   Span span;
 };
@@ -77,15 +120,28 @@ constexpr int kMaxInstances = 100;
 class Analysis {
  public:
   Analysis(const Ast& ast, Sources& sources, Module& m, const SemaOptions& options, Diagnostics& diagnostics, FileModels& file_models)
-      : main(ast), sources(sources), m(m), options(options), diagnostics(&diagnostics), file_models(file_models) {}
+      : main(ast), sources(sources), m(m), options(options), diagnostics(&diagnostics), file_models(file_models), own_diagnostics_(&diagnostics) {}
   bool run();
 
   /// The Func of a declared function, lowered now if it was not yet; absent after an error in it.
   FuncId instance(int32_t function, DType float_type, Span use);
   /// The Func behind a function value; `float_type` where it depends on the caller.
   FuncId func_of(int32_t callable, DType float_type, Span use);
+
+  // closures.cpp
+  const Callable& base_of(int32_t callable) const;  // what a tower of derivatives stands on
+  const std::vector<Val>& captured(int32_t callable) const;
+  Val with_captured(int32_t callable, std::vector<Val> captured);
+  Val with_types(int32_t callable, std::vector<TypeId> types);
+  FuncId adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& names, Span span);
+  const Signature* signature(int32_t function, DType float_type);
+  void check_uncalled(int32_t function);
+  FuncId chosen_instance(int32_t function, DType float_type, const Choice& choice, Span use);
+
   bool is_generic(int32_t callable) const;
   Val constant(int32_t index, Span use);
+  /// The function that makes a declared struct: its parameters are the fields, its result type is the struct.
+  FuncId constructor(int32_t index, Span use);  // structs.cpp
   /// The declared or prelude function of that name, −1 if there is none.
   int32_t find_function(StrId name);
   int32_t prelude_function(StrId name);  // −1 if there is none
@@ -102,9 +158,13 @@ class Analysis {
   Diagnostics* diagnostics;  // swapped for a scratch one while a type is only being asked for
   FileModels& file_models;
   std::unordered_map<StrId, TopLevel> top;
+  std::unordered_set<FuncId> collectives;               // functions that reach `batch_mean`, `batch_sum` or `update`
+  std::unordered_map<FuncId, std::vector<int32_t>> updates;  // of functions for training: states whose new values they return, behind their own result
   std::deque<FnEntry> functions;
   std::deque<ModelEntry> models;
   std::deque<ConstEntry> constants;
+  std::deque<StructEntry> structs;
+  std::unordered_set<FuncId> constructors;  // of `structs`: a call of one is its tuple
   std::deque<Flex> flex;
   std::deque<Callable> callables;
 
@@ -119,11 +179,18 @@ class Analysis {
   void lower_all();
   std::vector<int32_t> callees_first() const;
   void lower_exports();
-  FuncId lower_instance(const FnEntry& entry, DType float_type);
+  FuncId made(FnEntry& entry, FnEntry::Instance& slot, DType float_type, const Choice* choice, Span use);
+  std::string called_in_source(const FnEntry& entry) const;
+  FuncId lower_instance(const FnEntry& entry, DType float_type, const Choice* choice, FuncId* early);
+  bool add_rule(FuncId f, const Decl& d, DType float_type);  // rules.cpp
+  void check_rules();
+  FuncId kept(FuncId f);                              // closures.cpp
   FuncId request(const Callable& spec, FuncId base);  // derivative_call.cpp
   FuncId wrap_elementwise(OpId op, DType float_type, Span use);
 
+  Diagnostics* const own_diagnostics_;
   std::deque<Ast> prelude_asts_;
+  std::unordered_map<StrId, const Decl*> rules_;  // `derivative` declarations by their function
   std::unordered_map<StrId, int32_t> prelude_;  // −1: not in the prelude
   std::unordered_map<uint64_t, int32_t> named_values_;
   int instance_depth_ = 0;
@@ -138,8 +205,20 @@ struct Binding {
   TypeId type;         // var: what it holds, once known
   Span span;
   bool is_set = true;  // false: `var v: T` before its first assignment
+  bool is_foreign = false;  // a `var` of the function around, which cannot be captured
   size_t depth = 0;    // number of open regions where it was declared
   int32_t hidden = -1; // the binding of this name that it shadows
+};
+
+/// What a function declared in a body sees of the one around it, as that was where it is declared.
+struct Environment {
+  std::vector<Binding> bindings;  // those whose names occur in it
+  std::vector<StrId> world;       // the size variables of the function around
+  DType float_type = DType::f64;
+  StrId self;                     // its own name, which it cannot call
+  int32_t model = -1;             // and, within a model:
+  bool is_training = false, has_key = false;
+  TypeId params, states;
 };
 
 /// A region being filled. Values of enclosing blocks come in as block parameters, on first use.
@@ -147,6 +226,7 @@ struct Region {
   BlockId first, second;   // second: the other block of an `if`
   bool in_second = false;
   bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
+  bool is_open_loop = false;  // a loop whose number of steps no size tells
   bool is_map = false;     // index notation: what it computes for one index cannot be seen by another
   std::vector<ValueId> captures;
   std::unordered_map<int32_t, std::pair<ValueId, ValueId>> params;  // by captured value; in first, in second
@@ -191,6 +271,10 @@ struct Purpose {
   const std::vector<size_t>* carried = nullptr;  // loop: positions in `bindings_` of the variables that it carries
   bool has_flag = false;                    // loop: the first carried value says whether it was left by `break`
 };
+/// A parameter that holds what its function captured, "w.outer"; programs cannot write such a name.
+bool is_hidden_name(std::string_view name);
+/// What an error calls a function: derived ones by what they derive from.
+std::string called(const Func& f);
 
 /// One argument of a call after lowering.
 struct Argument {
@@ -198,7 +282,8 @@ struct Argument {
   Val val;
   ExprId expr;
   Span span;
-  bool is_hidden = false;  // a model's own, that a call inside it does not write
+  bool is_hidden = false;  // a model's own, that a call inside it does not write; or
+  bool is_captured = false;  // what a function declared in a body uses of the one around it
 };
 
 class Lowering {
@@ -214,12 +299,24 @@ class Lowering {
 
   // ---- control.cpp: statements with blocks, and assignments in them
   Val lower_statements(ExprId block, size_t from, const Rest* rest, const Purpose& purpose);
+  // ---- closures.cpp
+  void enter_environment(const Environment& env);
+  void choose(const Choice& choice) { choice_ = &choice; }
+  void set_parameter_types(const std::vector<TypeId>& given) { parameter_types_ = given; }
+  bool lower_signature_only(const Fn& fn, Signature& out);
+
+  // ---- rules.cpp
+  bool lower_rule(const Decl& d, FuncId f);
+
+  // ---- structs.cpp
+  bool lower_struct(const Decl& d);
 
   // ---- model.cpp: functions of models
-  /// What is lowered next belongs to this model.
-  void enter_model(int32_t model, bool is_training, bool has_key = true) { model_ = model, is_training_ = is_training, has_key_ = has_key; }
+  /// What is lowered next belongs to this model; `has_run` false: a term in its parameters, which sees neither keys nor states.
+  void enter_model(int32_t model, bool is_training, bool has_run = true) { model_ = model, is_training_ = is_training, has_run_ = has_run; }
   bool declare_model_names();
   TypeId params_type();
+  TypeId states_type();
   std::optional<Distribution> lower_distribution(ExprId e);
   ValueId lower_param_value(const ModelItem& item);
   std::optional<double> plain_number(ExprId e);
@@ -242,6 +339,7 @@ class Lowering {
 
   // ---- function.cpp
   void lower_statement(const Stmt& s);
+  void lower_local_fn(FnId fn);
   void lower_let(const Stmt& s);
   void lower_let_index(const Stmt& s);
   void lower_var(const Stmt& s);
@@ -307,6 +405,7 @@ class Lowering {
   // ---- types.cpp: type expressions, sizes, ranges
   TypeId lower_type(TypeExprId t, int depth = 0);
   DimId lower_size(ExprId e);               // must be a size expression; absent after an error
+  DimId lower_array_size(ExprId e);         // of a type: not negative, as far as numbers show
   std::optional<DimId> as_size(const Val& v);
   RangeDims lower_range(ExprId range, DimId whole, bool literals_count_from_end);
   DimId size_too_large(DimId d, Span span); // d, after reporting an absent one
@@ -354,11 +453,36 @@ class Lowering {
   Val lower_array(const Expr& e, TypeId want);
   Val stack_values(std::span<const Val> values, std::span<const ExprId> exprs, Span span);
   Val lower_field(const Expr& e);
+  int field_position(const Val& v, const Expr& field);  // −1 after an error
   Val lower_if(ExprId e, TypeId want);
   Val lower_literal_if(const Expr& e, const Val& condition);
   Val lower_branch(ExprId branch, TypeId want);
   bool is_literal(ExprId e) const;
   TypeId join_branches(const Val& x, const Val& y, const Expr& e, TypeId want);
+
+  // ---- closures.cpp
+  Val close_over(FnId fn);
+  Val lower_checkpoint(const Expr& call);
+  bool is_outer(const Binding& b) const { return static_cast<size_t>(&b - bindings_.data()) < n_outer_; }
+  bool is_placeless(const Val& v);
+  Binding captured_binding(Binding binding, std::vector<Val>& captured);
+  Val own_parameter(ValueId id);
+  Val hidden_parameter(std::string_view name, TypeId type, Span span);
+  Val hidden_function(int32_t callable, std::string_view name, Span span);
+  void add_hidden_parameters();
+  void add_captured_arguments(const Func& f, const Val& function, std::vector<Argument>& out);
+  bool lower_function_type(const TypeExpr& t, size_t position);
+  bool bind_chosen_sizes(Slice<Name> sizes);
+  Val resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context);
+  bool accepts(const Func& f, const Callable& c, const std::vector<TypeId>& params, TypeId result);
+  Val call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
+
+  // ---- structs.cpp
+  TypeId struct_type(const TypeExpr& t, int32_t index);
+  bool is_struct(const Val& v);
+  std::optional<Val> fieldwise(OpId op, const Val& left, const Val& right, Span span);
+  Val fieldwise_walk(OpId op, const Val& left, const Val& right, Span span);
+  ValueId fieldwise_leaf(OpId op, const Val& left, const Val& right, Span span);
 
   // ---- subscript.cpp
   Val lower_subscript(const Expr& e);
@@ -404,7 +528,7 @@ class Lowering {
   Val lower_call(const Expr& e, TypeId want);
   Val call_value(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
   bool lower_arguments(const Expr& call, const Func* callee, std::vector<Argument>& out);
-  Val call_func(FuncId func, const Expr* sizes, std::span<const Argument> args, const Expr& call);
+  Val call_func(FuncId func, const Val& function, const Expr* sizes, std::span<const Argument> args, const Expr& call);
   bool place_arguments(const Func& f, std::span<const Argument> args, const Expr& call, std::vector<const Argument*>& of_param);
   bool fits_parameter(const Func& f, ValueId param, const Argument& arg);
   void pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId, DimId>>& out);
@@ -437,8 +561,25 @@ class Lowering {
   Val model_value(StrId name, Span span);              // `training`, `key`
   bool is_own(const Val& f) const;                     // of the model we are in, or derived from one of its functions
   void add_hidden_arguments(std::vector<Argument>& out);
-  Val fresh_key(Span span);
+  // ---- random.cpp: keys and what is drawn from them; keys are ints here, the bits of a value of type `key`
+  ValueId fresh_key(Span span);
+  ValueId key_of(const Argument& a, std::string_view name);
+  ValueId unit_draw(ValueId key, ValueId place, DType dtype, bool is_open, Loc l);
+  ValueId places(const std::vector<DimId>& sizes, Span span);
+  Val draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes);
+  Val split_key(const BuiltinCall& c, const std::vector<DimId>& sizes);
   Val lower_dropout(const Expr& call);
+
+  // ---- batch.cpp: what connects a model to the batch and to the run
+  std::optional<bool> static_condition(ExprId e);      // `training`, `not training`
+  bool is_collective(StrId name) const { return str(name) == "batch_mean" || str(name) == "batch_sum"; }
+  Val lower_collective(const Expr& call, bool is_mean);
+  ValueId over_batch(ValueId x, bool is_mean, Span span);
+  bool enter_collective(Span span, std::string_view what);
+  void lower_update(const Stmt& s);
+  bool add_update(int32_t state, ValueId value, Span span);
+  Val after_call(FuncId func, Val result, Span span);
+  ValueId with_updates(ValueId result, Span span);
 
   Analysis& a_;
   const Ast& ast_;
@@ -448,9 +589,21 @@ class Lowering {
   bool stopped_ = false;  // something unsupported was met: what follows it would only give follow-up errors
   TypeId result_type_;    // declared, or absent
   int32_t model_ = -1;    // index into Analysis::models: what we lower belongs to it
-  bool is_training_ = false, has_key_ = false;
-  ValueId params_, key_;  // the model's hidden parameters
+  bool is_training_ = false, has_run_ = false;
+  ValueId params_, states_, key_;  // the model's hidden parameters
+  struct Update {
+    int32_t state;
+    ValueId value;
+    Span span;
+  };
+  std::vector<Update> updates_;
   int n_draws_ = 0;       // places that drew random numbers so far
+  const Environment* env_ = nullptr;  // of a function declared in a body
+  size_t n_outer_ = 0;                // the first of bindings_ are its environment's
+  const Choice* choice_ = nullptr;    // of a function that takes functions
+  std::vector<size_t> function_params_;  // bindings of its `fn` parameters
+  Signature* signature_ = nullptr;    // set: only the parameters are wanted
+  std::vector<TypeId> parameter_types_;  // that the source leaves out
   std::vector<Region> regions_;
   std::vector<Binding> bindings_;
   std::unordered_map<StrId, int32_t> visible_;

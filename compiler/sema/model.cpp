@@ -53,13 +53,13 @@ void Analysis::declare_model(const Decl& d) {
 
 void Analysis::declare_item(const ModelItem& item, int32_t model) {
   ModelEntry& entry = models[static_cast<size_t>(model)];
-  const char* later = item.kind == ItemKind::state ? "`state` of a model is" : item.kind == ItemKind::layer ? "a `layer` of a model is" : nullptr;
-  if (later) {
-    diagnostics->error(sema_error("not-supported-yet"), item.span, fmt::format("{} not supported yet", later));
+  if (item.kind == ItemKind::layer) {
+    diagnostics->error(sema_error("not-supported-yet"), item.span, "a `layer` of a model is not supported yet");
     entry.failed = true;
     return;
   }
   if (item.kind == ItemKind::param) return static_cast<void>(entry.params.push_back(&item));
+  if (item.kind == ItemKind::state) return static_cast<void>(entry.states.push_back(&item));
   const StrId name = item.name ? item.name.id : m.strings.intern("loss");
   ModelEntry::Forms forms{name, &item, static_cast<int32_t>(functions.size()), -1};
   FnEntry fn;
@@ -87,30 +87,39 @@ void Analysis::hand_over_model(int32_t index) {
     const FuncId id = m.add(std::move(f));
     Lowering lowering(*this, main, id, options.real);
     lowering.enter_model(index, false);
-    if (lowering.declare_model_names()) info.params_type = lowering.params_type();
+    if (lowering.declare_model_names()) info.params_type = lowering.params_type(), info.states_type = lowering.states_type();
     entry.failed = entry.failed || lowering.failed();
     m.discard(id);
     diagnostics = real;
   }
-  for (size_t k = 0; k < entry.params.size() && info.params_type; ++k) {
-    const ModelItem& item = *entry.params[k];
-    ModelParam p;
-    p.name = item.name.id, p.span = item.span, p.type = m.types[info.params_type].fields[k].type;
-    if (item.value && item.is_drawn) {
-      Lowering lowering(*this, main, {}, options.real);
-      p.drawn = lowering.lower_distribution(item.value);
-      entry.failed = entry.failed || !p.drawn;
-    } else if (item.value) {
-      p.initial = lower_initial(item, index);
-      entry.failed = entry.failed || !p.initial;
+  const auto hand_over = [&](const std::vector<const ModelItem*>& items, TypeId tuple, std::vector<ModelParam>& out) {
+    for (size_t k = 0; k < items.size() && tuple; ++k) {
+      const ModelItem& item = *items[k];
+      ModelParam p;
+      p.name = item.name.id, p.span = item.span, p.type = m.types[tuple].fields[k].type;
+      if (item.value && item.is_drawn) {
+        Lowering lowering(*this, main, {}, options.real);
+        p.drawn = lowering.lower_distribution(item.value);
+        entry.failed = entry.failed || !p.drawn;
+      } else if (item.value) {
+        p.initial = lower_initial(item, index);
+        entry.failed = entry.failed || !p.initial;
+      }
+      out.push_back(std::move(p));
     }
-    info.params.push_back(std::move(p));
-  }
+  };
+  hand_over(entry.params, info.params_type, info.params);
+  hand_over(entry.states, info.states_type, info.states);
   for (const ModelEntry::Forms& forms : entry.functions) {
     const FnEntry& plain = functions[static_cast<size_t>(forms.plain)];
-    info.functions.push_back({forms.name, forms.item->kind == ItemKind::loss, plain.instances[0].func, {}, main[plain.fn].head});
+    info.functions.push_back({forms.name, forms.item->kind == ItemKind::loss, plain.instances[0].func, {}, {}, main[plain.fn].head});
     entry.failed = entry.failed || !info.functions.back().func;
   }
+  // What only a training step does is looked at too, if nobody trains the model: the branch of `if training`, updates.
+  const bool differs = mentions(main, entry.decl->span, m.strings.intern("training")) || !entry.states.empty();
+  const bool is_good = differs && !entry.failed;
+  for (size_t k = 0; k < entry.functions.size() && is_good; ++k)
+    if (!instance(entry.functions[k].training, options.real, info.functions[k].span)) entry.failed = true;
   file_models.models.push_back(std::move(info));
 }
 
@@ -196,38 +205,44 @@ std::optional<Distribution> Lowering::lower_distribution(ExprId id) {
 
 // ------------------------------------------------------------------------------------- names inside a model
 
-TypeId Lowering::params_type() {
-  return params_ ? a_.m[func_][params_].type : TypeId{};
-}
+TypeId Lowering::params_type() { return params_ ? a_.m[func_][params_].type : TypeId{}; }
+TypeId Lowering::states_type() { return states_ ? a_.m[func_][states_].type : TypeId{}; }
 
-/// Sizes, then the hidden parameters; every parameter of the model becomes a name.
+/// Sizes, then the hidden parameters; every parameter and state of the model becomes a name.
 bool Lowering::declare_model_names() {
   const ModelEntry& model = a_.models[static_cast<size_t>(model_)];
   bool ok = declare_sizes(model.decl->sizes);
-  std::vector<Field> fields;
-  for (const ModelItem* item : model.params) {
-    const TypeId type = lower_type(item->type);
-    ok = ok && type;
-    if (type && !types().all_float(type)) {
-      fail(sema_error("type-mismatch"), ast_[item->type].span, fmt::format("the parameter `{}` is {}, and parameters are floats", str(item->name.id), types().text(type)));
-      ok = false;
+  const auto fields_of = [&](const std::vector<const ModelItem*>& items, std::string_view what) {
+    std::vector<Field> fields;
+    for (const ModelItem* item : items) {
+      const TypeId type = lower_type(item->type);
+      ok = ok && type;
+      if (type && !types().all_float(type)) {
+        fail(sema_error("type-mismatch"), ast_[item->type].span, fmt::format("the {} `{}` is {}, and {}s are floats", what, str(item->name.id), types().text(type), what));
+        ok = false;
+      }
+      fields.push_back({item->name.id, type});
     }
-    fields.push_back({item->name.id, type});
-  }
+    return fields;
+  };
+  const std::vector<Field> params = fields_of(model.params, "parameter");
+  const std::vector<Field> states = has_run_ ? fields_of(model.states, "state") : std::vector<Field>{};
   if (!ok) return false;
-  Func& f = a_.m[func_];
-  if (!fields.empty()) {
-    const TypeId tuple = types().tuple(fields);
-    params_ = append_param(a_.m, f, BlockId{0}, "param"_op, tuple, a_.m.strings.intern("params"), loc(model.decl->name.span));
-  }
-  if (has_key_ && model.draws && (is_training_ || model.key_in_predict))
-    key_ = append_param(a_.m, f, BlockId{0}, "param"_op, types().scalar(DType::i64), a_.m.strings.intern("key"), loc(model.decl->name.span));
-  for (size_t k = 0; k < fields.size(); ++k) {
-    Binding binding;
-    binding.name = fields[k].name, binding.kind = Binding::Kind::param, binding.span = join(model.params[k]->name.span, ast_[model.params[k]->type].span);
-    binding.val = value(b().get(params_, static_cast<int>(k), loc(binding.span)));
-    bind(std::move(binding));
-  }
+  const auto declare = [&](const std::vector<Field>& fields, const std::vector<const ModelItem*>& items, std::string_view tuple_name) {
+    if (fields.empty()) return ValueId{};
+    const ValueId tuple = append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, types().tuple(fields), a_.m.strings.intern(tuple_name), loc(model.decl->name.span));
+    for (size_t k = 0; k < fields.size(); ++k) {
+      Binding binding;
+      binding.name = fields[k].name, binding.kind = Binding::Kind::param, binding.span = join(items[k]->name.span, ast_[items[k]->type].span);
+      binding.val = value(b().get(tuple, static_cast<int>(k), loc(binding.span)));
+      bind(std::move(binding));
+    }
+    return tuple;
+  };
+  params_ = declare(params, model.params, "params");
+  states_ = declare(states, model.states, "states");
+  if (has_run_ && model.draws && (is_training_ || model.key_in_predict))
+    key_ = append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, types().scalar(DType::i64), a_.m.strings.intern("key"), loc(model.decl->name.span));
   return true;
 }
 
@@ -267,7 +282,8 @@ Val Lowering::model_value(StrId name, Span span) {
     node.kind = Flex::Kind::boolean, node.fixed = DType::b1, node.integer = is_training_, node.loc = loc(span);
     return add_flex(std::move(node));
   }
-  return fresh_key(span);
+  const ValueId key = fresh_key(span);
+  return key ? value(b().op("to_key"_op, {key}, loc(span))) : Val{};
 }
 
 bool Lowering::is_own(const Val& f) const {
@@ -289,65 +305,9 @@ void Lowering::add_hidden_arguments(std::vector<Argument>& out) {
     return v;
   };
   if (params_) add(own(params_));
-  if (key_) add(fresh_key({}));
-}
-
-/// Another key at every place that asks: the model's, and the number of the place, through the generator itself.
-Val Lowering::fresh_key(Span span) {
-  if (!key_) {
-    fail(sema_error("key-outside-model"), span, "there is no random key here").help("a key belongs to an example: draw in a loss or in what it calls");
-    return {};
-  }
-  Val own;
-  own.kind = Val::Kind::value, own.id = key_, own.block = BlockId{0}, own.type = a_.m[func_][key_].type;
-  const ValueId key = make(own, span), place = b().constant_int(n_draws_++, loc(span));
-  return key ? value(b().op("philox"_op, {key, place}, loc(span))) : Val{};
-}
-
-/// Inverted dropout (Srivastava et al. 2014): each element is kept with probability 1 - p and divided by it, in training;
-/// elsewhere x itself. Which ones are kept is a function of the key and of the element's position.
-Val Lowering::lower_dropout(const Expr& call) {
-  ExprId array;
-  std::optional<double> rate;
-  for (const Arg& a : ast_[call.args]) {
-    if (a.kind == ArgKind::value && !array) {
-      array = a.value;
-    } else if (a.kind == ArgKind::named && str(a.name.id) == "rate" && !rate) {
-      rate = plain_number(a.value);
-      if (rate && *rate >= 0 && *rate < 1) continue;
-      fail(sema_error("bad-argument"), a.span, "the rate of `dropout` is a number from 0 up to, but not 1");
-      return {};
-    } else {
-      fail(sema_error("unknown-argument"), a.span, "`dropout` has no such argument").help("it is used as `dropout(x, rate = 0.5)`");
-      return {};
-    }
-  }
-  if (!array || !rate) {
-    fail(sema_error("argument-count"), call.mark, "`dropout` takes an array and a rate").help("it is used as `dropout(x, rate = 0.5)`");
-    return {};
-  }
-  const Val v = lower(array);
-  if (!v || !is_training_ || *rate == 0) return v;
-  const ValueId x = make(v, ast_[array].span, a_.options.real);
-  const Val key = x ? fresh_key(call.span) : Val{};
-  if (!key) return {};
-  const Loc l = loc(call.span);
-  const Type t = b().type(x);
-  if (!is_float(t.dtype)) {
-    fail(sema_error("type-mismatch"), ast_[array].span, fmt::format("`dropout` wants floats, and this is {}", types().text(b().type_id(x))));
-    return {};
-  }
-  ValueId place = b().constant_int(0, l);
-  if (!t.dims.empty()) {
-    const DimId count = size_too_large(product_of(t.dims), call.span);
-    if (!count) return {};
-    place = b().reshape(b().iota(count, l), t.dims, l);
-  }
-  // 32 random bits a place; below rate * 2^32 it goes.
-  const ValueId bits = b().op("shift_right"_op, {b().op("philox"_op, {make(key, call.span), place}, l), b().constant_int(32, l)}, l);
-  const ValueId keeps = b().op("ge"_op, {bits, b().constant_int(static_cast<int64_t>(std::round(*rate * 0x1p32)), l)}, l);
-  const ValueId kept = b().op("div"_op, {x, b().constant(1 - *rate, t.dtype, l)}, l);
-  return value(b().op("select"_op, {keeps, kept, b().constant(0, t.dtype, l)}, l));
+  if (states_) add(own(states_));
+  if (!key_) return;
+  if (const ValueId key = fresh_key({})) add(value(key));
 }
 
 }  // namespace dlc::sema

@@ -36,12 +36,14 @@ struct ModelParam {
 };
 
 /// A `fn` or `loss` of a model: its parameters come first, as one tuple called `params` (left out when there are none),
-/// then, where the model draws random numbers, `key: int`, then its own.
+/// its states, as `states`, then, where the model draws random numbers, `key: int`, then its own. The form for training
+/// returns the new values of `updates` behind its result, where it updates states: (result, new values…).
 struct ModelFunction {
   StrId name;        // `loss` for a plain loss
   bool is_loss = false;
   FuncId func;       // as `predict` runs it
   FuncId training;   // as a training step runs it: `training` holds, dropout drops
+  std::vector<int32_t> updates;  // states, by position
   Span span;
 };
 
@@ -50,10 +52,17 @@ struct ModelInfo {
   Span span;
   std::vector<StrId> sizes;
   TypeId params_type;                  // a named tuple; absent when there are no parameters
-  std::vector<ModelParam> params;
+  TypeId states_type;                  // as well
+  std::vector<ModelParam> params, states;
   std::vector<ModelFunction> functions;
   bool draws = false;                  // takes a key in training
   bool key_in_predict = false;         // takes a key always
+  bool has_collectives = false;        // an example's loss depends on the others of its batch
+
+  /// How many parameters of a function are not its own.
+  size_t n_hidden(bool training) const {
+    return (params_type ? 1u : 0u) + (states_type ? 1u : 0u) + (draws && (training || key_in_predict) ? 1u : 0u);
+  }
 
   const ModelFunction* find(StrId function) const {
     for (const ModelFunction& f : functions)

@@ -45,6 +45,12 @@ std::string Lowering::code(ExprId e) const { return e ? expr_text(ast_, e, a_.so
 
 Val Lowering::lookup(StrId name, Span span) {
   if (Binding* binding = find(name)) {
+    if (binding->is_foreign) {
+      fail(sema_error("capture-of-var"), span, fmt::format("`{}` is a `var` of the function around", str(name)))
+          .label(binding->span, "declared here")
+          .help(fmt::format("bind its value of now by `let`, or make it a parameter"));
+      return {};
+    }
     if (!binding->is_set) {
       if (binding->val.kind == Val::Kind::error && binding->type)
         fail(sema_error("unset-variable"), span, fmt::format("`{}` is read before it is set", str(name)))
@@ -85,6 +91,10 @@ Val Lowering::lookup_function(StrId name, Span span) {
     if (binding.val.kind == Val::Kind::function) return binding.val;
     if (!binding.val && binding.kind == Binding::Kind::let) return failed_ = true, Val{};  // reported where it was bound
     is_value = true;
+  }
+  if (env_ && env_->self == name && !is_value) {
+    fail(sema_error("value-recursion"), span, fmt::format("`{}` calls itself", str(name))).help("use a `while` loop");
+    return {};
   }
   if (model_ >= 0)
     if (Val f = model_function(name)) return f;

@@ -31,7 +31,10 @@ FnEntry make_entry(const Ast& ast, FnId fn, std::string doc, StrId float_word) {
   while (!doc.empty() && doc.back() == '\n') doc.pop_back();
   entry.ast = &ast, entry.fn = fn, entry.doc = std::move(doc);
   entry.is_generic = mentions_float(ast, ast[fn].result, float_word);
-  for (const Param& p : ast[ast[fn].params]) entry.is_generic = entry.is_generic || mentions_float(ast, p.type, float_word);
+  for (const Param& p : ast[ast[fn].params]) {
+    entry.is_generic = entry.is_generic || mentions_float(ast, p.type, float_word);
+    entry.takes_functions = entry.takes_functions || (p.type && ast[p.type].kind == TypeKind::function);
+  }
   return entry;
 }
 
@@ -65,12 +68,16 @@ void Analysis::declare(const Ast& ast) {
       case DeclKind::model:
         entry.kind = TopLevel::Kind::model, entry.index = static_cast<int32_t>(models.size());
         break;
-      case DeclKind::struct_: entry.kind = TopLevel::Kind::unsupported; break;
+      case DeclKind::struct_:
+        entry.kind = TopLevel::Kind::structure, entry.index = static_cast<int32_t>(structs.size());
+        break;
     }
-    const char* later = d.kind == DeclKind::struct_      ? "`struct` declarations are"
-                        : d.kind == DeclKind::derivative ? "`derivative` declarations are"
-                                                         : nullptr;
-    if (later) diagnostics->error(sema_error("not-supported-yet"), d.name ? d.name.span : d.span, fmt::format("{} not supported yet", later));
+    if (d.kind == DeclKind::derivative) {
+      const auto [rule, is_new] = rules_.emplace(d.name.id, &d);
+      if (!is_new)
+        diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("the derivative of `{}` is declared twice", m.strings[d.name.id]))
+            .label(rule->second->name.span, "declared here");
+    }
     if (d.kind == DeclKind::export_ || d.kind == DeclKind::train || d.kind == DeclKind::derivative) continue;
     const auto [it, is_new] = top.emplace(d.name.id, entry);
     if (!is_new && !it->second.span) it->second = entry;  // a lost name that is declared after all
@@ -82,6 +89,7 @@ void Analysis::declare(const Ast& ast) {
     if (d.kind == DeclKind::fn) declare_fn(d);
     if (d.kind == DeclKind::const_) constants.push_back({&ast, &d, {}, {}});
     if (d.kind == DeclKind::model) declare_model(d);
+    if (d.kind == DeclKind::struct_) structs.push_back({&d, {}, {}});
   }
 }
 
@@ -198,7 +206,9 @@ Val Analysis::function_named(StrId name, bool is_main) {
     if (text == "real") return options.real == DType::f32 ? "to_f32"_op : "to_f64"_op;
     return dlc::find_function(text);
   };
-  if (c.declared = is_main ? find_function(name) : -1; c.declared >= 0) {
+  if (auto it = top.find(name); is_main && it != top.end() && it->second.kind == TopLevel::Kind::structure) {
+    c.kind = Callable::Kind::structure, c.declared = it->second.index;
+  } else if (c.declared = is_main ? find_function(name) : -1; c.declared >= 0) {
     c.kind = Callable::Kind::declared;
   } else if (c.row = find_builtin(text); c.row) {
     c.kind = Callable::Kind::array;
@@ -215,9 +225,9 @@ Val Analysis::function_named(StrId name, bool is_main) {
 }
 
 std::vector<std::string_view> Analysis::function_names() const {
-  std::vector<std::string_view> names{"grad", "value_and_grad", "jvp", "vjp", "ln", "real"};
+  std::vector<std::string_view> names{"grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp", "checkpoint", "ln", "real"};
   for (const auto& [name, entry] : top)
-    if (entry.kind == TopLevel::Kind::fn) names.push_back(m.strings[name]);
+    if (entry.kind == TopLevel::Kind::fn || entry.kind == TopLevel::Kind::structure) names.push_back(m.strings[name]);
   for (const BuiltinRow& row : builtin_rows()) names.push_back(row.name);
   for (int k = 0; k < n_ops(); ++k) {
     const Op& row = op_row(OpId{k});
@@ -229,46 +239,83 @@ std::vector<std::string_view> Analysis::function_names() const {
 
 FuncId Analysis::instance(int32_t index, DType float_type, Span use) {
   FnEntry& entry = functions[static_cast<size_t>(index)];
-  FnEntry::Instance& slot = entry.instances[entry.is_generic && float_type == DType::f64 ? 1 : 0];
+  if (entry.takes_functions) {
+    diagnostics->error(sema_error("function-argument-missing"), use, fmt::format("{} takes functions, and here are none", called_in_source(entry)))
+        .help("write a function that calls it with some: `fn(x: real) = f(g, x)`");
+    return {};
+  }
+  return made(entry, entry.instances[entry.is_generic && float_type == DType::f64 ? 1 : 0], float_type, nullptr, use);
+}
+
+FuncId Analysis::chosen_instance(int32_t index, DType float_type, const Choice& choice, Span use) {
+  FnEntry& entry = functions[static_cast<size_t>(index)];
+  std::string key = dtype_name(entry.is_generic ? float_type : DType::f64);
+  for (int32_t f : choice.functions) key += fmt::format(" {}", callables[static_cast<size_t>(f)].func.i);
+  for (const auto& [name, size] : choice.sizes) key += fmt::format(" {}={}", name.i, size.i);
+  for (const auto& [other, instance] : entry.chosen)
+    if (instance.state == FnEntry::Instance::State::failed) return {};  // and it said why
+  return made(entry, entry.chosen[key], float_type, &choice, use);
+}
+
+std::string Analysis::called_in_source(const FnEntry& entry) const {
+  const Name name = (*entry.ast)[entry.fn].name;
+  return name ? fmt::format("`{}`", m.strings[name.id]) : "this function";
+}
+
+FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type, const Choice* choice, Span use) {
   const Name name = (*entry.ast)[entry.fn].name;
   switch (slot.state) {
     case FnEntry::Instance::State::done: return slot.func;
     case FnEntry::Instance::State::failed: return {};
     case FnEntry::Instance::State::busy: {
       const bool on_sizes = !(*entry.ast)[entry.fn].sizes.empty();
-      if (on_sizes) diagnostics->error(sema_error("not-supported-yet"), use, "recursion on sizes is not supported yet");
-      else diagnostics->error(sema_error("value-recursion"), use, fmt::format("`{}` calls itself", m.strings[name.id]))
+      if (on_sizes && slot.func && m[slot.func].declared_result) return slot.func;
+      if (on_sizes && !(*entry.ast)[entry.fn].result)
+        diagnostics->error(sema_error("recursion-needs-type"), use, fmt::format("{} calls itself before its result type is known", called_in_source(entry)))
+            .label(name.span, "declared here").help("write it after the parameters: `-> real`");
+      else diagnostics->error(sema_error("value-recursion"), use, fmt::format("{} calls itself", called_in_source(entry)))
                .label(name.span, "declared here").help("use a `while` loop");
       return {};
     }
     case FnEntry::Instance::State::none: break;
   }
   if (instance_depth_ >= kMaxInstances) {
-    diagnostics->error(sema_error("too-deep"), use, fmt::format("functions generic in `float` call each other more than {} deep", kMaxInstances));
+    diagnostics->error(sema_error("too-deep"), use, fmt::format("functions that are made for their callers call each other more than {} deep", kMaxInstances));
     return {};
   }
   slot.state = FnEntry::Instance::State::busy;
   ++instance_depth_;
-  slot.func = lower_instance(entry, float_type);
+  slot.func = lower_instance(entry, float_type, choice, &slot.func);
   --instance_depth_;
   slot.state = slot.func ? FnEntry::Instance::State::done : FnEntry::Instance::State::failed;
+  if (!slot.func && diagnostics != own_diagnostics_) slot.state = FnEntry::Instance::State::none;  // nobody heard why
+  const bool is_top_level = !entry.env && !entry.is_prelude && entry.model < 0;
+  if (auto rule = rules_.find(name.id); is_top_level && slot.func && rule != rules_.end()) {
+    if (choice) diagnostics->error(sema_error("not-supported-yet"), rule->second->name.span, "derivatives of functions that take functions are not supported yet");
+    else add_rule(slot.func, *rule->second, float_type);
+  }
   return slot.func;
 }
 
-FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type) {
+/// `early` has the function from when its signature stands, for calls of itself.
+FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type, const Choice* choice, FuncId* early) {
   const Fn& fn = (*entry.ast)[entry.fn];
   Func f;
-  f.name = entry.model >= 0 ? entry.name : std::string(m.strings[fn.name.id]);
+  f.name = !entry.name.empty() ? entry.name : std::string(m.strings[fn.name.id]);
   // The instance for `real` has the name that the program gives the function; so the command line finds it.
   if (entry.is_generic && (entry.is_prelude || float_type != options.real)) f.name += fmt::format(".{}", dtype_name(float_type));
   else if (entry.is_prelude && (m.find(f.name) || top.contains(fn.name.id))) f.name += ".prelude";
+  if (choice) f.name += ".for";  // nobody asks for it by name: which functions it is for cannot be said
   f.name = m.unique_name(f.name);
   f.loc.span = fn.name ? fn.name.span : fn.head;
   f.doc = entry.doc;
   f.blocks.emplace_back();
-  const FuncId id = m.add(std::move(f));
-  Lowering lowering(*this, *entry.ast, id, float_type);
-  lowering.enter_model(entry.model, entry.is_training);
+  const FuncId id = *early = m.add(std::move(f));
+  Lowering lowering(*this, *entry.ast, id, entry.env ? entry.env->float_type : float_type);
+  if (entry.env) lowering.enter_environment(*entry.env);
+  else lowering.enter_model(entry.model, entry.is_training);
+  if (choice) lowering.choose(*choice);
+  lowering.set_parameter_types(entry.parameter_types);
   if (lowering.lower_function(fn)) return id;
   m.discard(id);
   return {};
@@ -314,21 +361,27 @@ std::vector<int32_t> Analysis::callees_first() const {
 
 void Analysis::lower_all() {
   for (size_t k = 0; k < constants.size(); ++k) constant(static_cast<int32_t>(k), constants[k].decl->span);
+  for (size_t k = 0; k < structs.size(); ++k) constructor(static_cast<int32_t>(k), structs[k].decl->name.span);
   const std::vector<int32_t> order = callees_first();
   for (int32_t k : order) {
     const FnEntry& f = functions[static_cast<size_t>(k)];
-    if (!f.is_generic && !f.is_training) instance(k, options.real, main[f.fn].name.span);
+    if (!f.is_generic && !f.is_training && !f.takes_functions) instance(k, options.real, main[f.fn].name.span);
   }
   // A generic function is kept for `real` too, by which name it can be asked for. If it is used for the other float only,
   // it need not be right for `real`; if nobody uses it, this is what checks it.
   for (int32_t k : order) {
     const FnEntry& f = functions[static_cast<size_t>(k)];
-    if (!f.is_generic) continue;
+    if (!f.is_generic || f.takes_functions) continue;
     const bool is_used = f.instances[0].state != FnEntry::Instance::State::none || f.instances[1].state != FnEntry::Instance::State::none;
     Diagnostics unwanted;
     Diagnostics* const all = is_used ? std::exchange(diagnostics, &unwanted) : diagnostics;
     instance(k, options.real, main[f.fn].name.span);
     diagnostics = all;
+  }
+  for (int32_t k : order) {
+    const FnEntry& f = functions[static_cast<size_t>(k)];
+    const auto is_decided = [](const auto& one) { return one.second.state != FnEntry::Instance::State::none; };
+    if (f.takes_functions && std::none_of(f.chosen.begin(), f.chosen.end(), is_decided)) check_uncalled(k);
   }
 }
 
@@ -367,9 +420,23 @@ Val Lowering::lower_export(const Decl& d) {
   return {};
 }
 
+void Analysis::check_rules() {
+  for (const auto& [name, d] : rules_) {
+    if (find_function(name) >= 0) continue;
+    if (auto it = top.find(name); it != top.end() && it->second.kind == TopLevel::Kind::unsupported) continue;
+    std::vector<std::string_view> names;
+    for (const auto& [other, entry] : top)
+      if (entry.kind == TopLevel::Kind::fn) names.push_back(m.strings[other]);
+    std::sort(names.begin(), names.end());
+    Diagnostic& e = diagnostics->error(sema_error("unknown-function"), d->name.span, fmt::format("this file declares no function `{}`", m.strings[name]));
+    if (const std::string_view near = nearest_name(m.strings[name], names); !near.empty()) e.help(fmt::format("did you mean `{}`?", near));
+  }
+}
+
 bool Analysis::run() {
   const size_t before = diagnostics->n_errors();
   declare(main);
+  check_rules();
   lower_all();
   for (size_t k = 0; k < models.size(); ++k) hand_over_model(static_cast<int32_t>(k));
   lower_exports();

@@ -381,7 +381,7 @@ void TrainReader::check_fields() {
     const ModelFunction* f = t.loss ? info.find(t.loss) : nullptr;
     if (!f || !f->func) continue;
     const Func& loss = a.m[f->func];
-    for (size_t k = (info.params_type ? 1 : 0) + (info.key_in_predict ? 1 : 0); k < loss.body().params.size(); ++k) {
+    for (size_t k = info.n_hidden(false); k < loss.body().params.size(); ++k) {
       const StrId name = a.m[loss[loss.body().params[k]].attr].name;
       const auto f = std::find_if(spec.fields.begin(), spec.fields.end(), [&](const FieldSpec& g) { return g.name == name; });
       if (f != spec.fields.end()) check_width(*f, loss[loss.body().params[k]]);
@@ -420,7 +420,7 @@ void TrainReader::lower_terms() {
   f.blocks.emplace_back();
   const FuncId id = a.m.add(std::move(f));
   Lowering lowering(a, ast(), id, a.options.real);
-  lowering.enter_model(spec.model, false, /*has_key=*/false);
+  lowering.enter_model(spec.model, false, /*has_run=*/false);
   const auto give_up = [&] { ok = false, a.m.discard(id); };
   if (!lowering.declare_model_names()) return give_up();
   const DType dtype = a.m.types[a.m.types[info.params_type].fields[0].type].dtype;
@@ -437,13 +437,14 @@ void TrainReader::lower_terms() {
 void TrainReader::find_update() {
   if (!info.params_type) return static_cast<void>(fail(sema_error("bad-entry"), d.name.span, "the model has no parameters to train"));
   DType dtype = DType::tuple;
-  for (const ModelParam& p : info.params) {
-    const DType mine = a.m.types[p.type].dtype;
-    if (dtype != DType::tuple && mine != dtype)
-      return static_cast<void>(fail(sema_error("mixed-floats"), p.span, "the parameters of a model that is trained are of one precision")
-                                   .label(info.params[0].span, "declared here"));
-    dtype = mine;
-  }
+  for (const std::vector<ModelParam>* all : {&info.params, &info.states})
+    for (const ModelParam& p : *all) {
+      const DType mine = a.m.types[p.type].dtype;
+      if (dtype != DType::tuple && mine != dtype)
+        return static_cast<void>(fail(sema_error("mixed-floats"), p.span, "the parameters and states of a model that is trained are of one precision")
+                                     .label(info.params[0].span, "declared here"));
+      dtype = mine;
+    }
   static constexpr const char* kUpdates[] = {"sgd_update", "adam_update", "adamw_update", "rmsprop_update"};
   const char* name = spec.clip_norm > 0 ? "clip_norm" : nullptr;
   const auto prelude = [&](std::string_view text) { return a.instance(a.prelude_function(a.m.strings.intern(text)), dtype, d.name.span); };
@@ -492,9 +493,15 @@ void Analysis::lower_train(const Decl& d) {
     const ModelEntry::Forms* forms = model.find(term.loss);
     const FuncId f = instance(forms->training, options.real, term.span);
     if (!f) return;
-    for (ModelFunction& g : file_models.models[static_cast<size_t>(index)].functions)
-      if (g.name == term.loss) g.training = f;
+    ModelInfo& info = file_models.models[static_cast<size_t>(index)];
+    for (ModelFunction& g : info.functions)
+      if (g.name == term.loss) g.training = f, g.updates = updates[f];
+    info.has_collectives = info.has_collectives || collectives.contains(f);
   }
+  if (reader.info.has_collectives && reader.spec.accumulate > 1)
+    diagnostics->error(sema_error("accumulated-collectives"), reader.seen[EntryKind::accumulate],
+                       fmt::format("`batch {0} accumulate {1}` is not `batch {2}` here: `batch_mean`, `batch_sum` and `update` see {0} examples at a time",
+                                   reader.spec.batch, reader.spec.accumulate, reader.spec.batch * reader.spec.accumulate));
   reader.find_update();
   if (reader.ok) file_models.trains.push_back(std::move(reader.spec));
 }

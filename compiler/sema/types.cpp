@@ -1,5 +1,7 @@
 // Type expressions, sizes and ranges. A size is an int whose value is known as a polynomial in size variables (and,
 // inside index notation, in the binders), so sizes need no evaluator of their own: they are lowered as expressions.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ir/form.h"
@@ -13,6 +15,7 @@ std::optional<DType> scalar_type(std::string_view name, DType real, DType float_
   if (name == "f64") return DType::f64;
   if (name == "int") return DType::i64;
   if (name == "bool") return DType::b1;
+  if (name == "key") return DType::key;
   if (name == "real") return real;
   if (name == "float") return float_type;
   return std::nullopt;
@@ -23,7 +26,10 @@ std::optional<DType> scalar_type(std::string_view name, DType real, DType float_
 TypeId Lowering::lower_type(TypeExprId id, int depth) {
   const TypeExpr& t = ast_[id];
   if (t.kind == TypeKind::error) return failed_ = true, TypeId{};
-  if (t.kind == TypeKind::function) return unsupported(t.span, "functions as parameters are"), TypeId{};
+  if (t.kind == TypeKind::function) {
+    fail(sema_error("function-as-value"), t.span, "a function is no value: only a parameter may have an `fn` type");
+    return {};
+  }
   if (t.kind == TypeKind::tuple) {
     if (depth >= kMaxTypeDepth) return unsupported(t.span, "tuples nested this deep are"), TypeId{};
     std::vector<Field> fields;
@@ -42,22 +48,22 @@ TypeId Lowering::lower_type(TypeExprId id, int depth) {
   }
   const auto dtype = scalar_type(str(t.name.id), a_.options.real, float_type_);
   if (!dtype) {
-    if (const TopLevel* top = top_level(t.name.id); top && top->kind == TopLevel::Kind::unsupported) return failed_ = true, TypeId{};
-    if (str(t.name.id) == "key") return unsupported(t.span, "random keys are"), TypeId{};
-    constexpr std::string_view kNames[] = {"f32", "f64", "int", "bool", "real", "float"};
+    const TopLevel* top = top_level(t.name.id);
+    if (top && top->kind == TopLevel::Kind::structure) return struct_type(t, top->index);
+    if (top && top->kind == TopLevel::Kind::unsupported) return failed_ = true, TypeId{};
+    std::vector<std::string_view> names{"f32", "f64", "int", "bool", "key", "real", "float"};
+    for (const auto& [name, entry] : a_.top)
+      if (entry.kind == TopLevel::Kind::structure) names.push_back(str(name));
+    std::sort(names.begin(), names.end());
     Diagnostic& d = fail(sema_error("unknown-type"), t.name.span, fmt::format("the type `{}` is not declared", str(t.name.id)));
-    if (const std::string_view near = nearest_name(str(t.name.id), kNames); !near.empty())
+    if (const std::string_view near = nearest_name(str(t.name.id), names); !near.empty())
       d.help(fmt::format("did you mean `{}`?", near));
     return {};
   }
   std::vector<DimId> sizes;
   bool ok = true;
   for (ExprId e : ast_[t.sizes]) {
-    sizes.push_back(lower_size(e));
-    if (const auto c = dims().as_constant(sizes.back()); c && *c < 0) {
-      fail(sema_error("not-a-size"), ast_[e].span, fmt::format("a size is not negative, and this is {}", *c));
-      ok = false;
-    }
+    sizes.push_back(lower_array_size(e));
     ok = ok && sizes.back();
   }
   if (sizes.size() > kMaxRank) {
@@ -77,6 +83,14 @@ std::optional<DimId> Lowering::as_size(const Val& v) {
 DimId Lowering::size_too_large(DimId d, Span span) {
   if (!d) fail(size_error("size-too-large"), span, "this size is too large, or divides by zero");
   return d;
+}
+
+DimId Lowering::lower_array_size(ExprId e) {
+  const DimId size = lower_size(e);
+  const auto c = size ? dims().as_constant(size) : std::nullopt;
+  if (!c || *c >= 0) return size;
+  fail(sema_error("not-a-size"), ast_[e].span, fmt::format("a size is not negative, and this is {}", *c));
+  return {};
 }
 
 DimId Lowering::lower_size(ExprId e) {

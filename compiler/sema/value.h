@@ -46,17 +46,23 @@ struct BuiltinRow;
 
 /// A function as a compile-time value.
 struct Callable {
-  enum class Kind : uint8_t { declared, elementwise, array, derivative };
+  enum class Kind : uint8_t { declared, elementwise, array, structure, derivative, resolved };
   Kind kind = Kind::declared;
-  int32_t declared = -1;          // declared: index into Analysis::functions
+  int32_t declared = -1;          // declared: index into Analysis::functions; structure: into Analysis::structs
+  FuncId func;                    // resolved: of a function that was passed to another
   OpId op;                        // elementwise
   const BuiltinRow* row = nullptr;  // array
   // derivative
   DerivativeRequest request;      // kind, mode, is_list, with_value
+  bool is_checkpoint = false;     // … or not differentiated, but checkpoint(base)
   int32_t base = -1;              // the function that is differentiated: index into Analysis::callables
-  std::vector<Name> wrt;
+  std::vector<std::vector<Name>> wrt;  // each a parameter's name, then those of fields
+  bool picks_mode = false;        // jacobian without `mode`: by the shapes
   Name of;
   Span span;
+  // declared in a body, resolved (see closures.cpp)
+  std::vector<Val> captured;      // what its hidden parameters hold, in the function that is being lowered
+  std::vector<StrId> world;       // the size variables that its types are written in, besides its own
 };
 
 }  // namespace dlc::sema

@@ -1,12 +1,15 @@
 // Derivatives one scalar parameter at a time, see differentiate.h.
 #include "symbolic/differentiate.h"
 
+#include <unordered_set>
+
 #include <fmt/format.h>
 
 #include "ad/carry.h"
 #include "ad/reverse.h"
 #include "base/check.h"
 #include "ops/table.h"
+#include "symbolic/errors.h"
 #include "symbolic/straight_line.h"
 
 namespace dlc {
@@ -86,12 +89,32 @@ ValueId adjoint_of(Builder& b, ValueId results, const std::vector<bool>& in_adjo
   return b.get(results, field, loc);
 }
 
+/// The first function that `f` is or calls whose derivative the program declares; absent if there is none.
+FuncId declares_its_derivative(const Module& m, FuncId f) {
+  std::vector<FuncId> todo{f};
+  std::unordered_set<FuncId> seen{f};
+  while (!todo.empty()) {
+    const FuncId at = todo.back();
+    todo.pop_back();
+    if (m[at].rule) return at;
+    for (const Inst& in : m[at].insts)
+      if (in.op == "call"_op && seen.insert(m[in.attr].func).second) todo.push_back(m[in.attr].func);
+  }
+  return {};
+}
+
 }  // namespace
 
 FuncId symbolic(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
   const std::string key = fmt::format("symbolic {} {}", f.i, wrt.key());
   if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
   const std::string name = m[f].name;
+  if (const FuncId ruled = declares_its_derivative(m, f)) {
+    diagnostics.error(find_kind<kSymbolicErrors>("no-closed-form"), m[m[ruled].rule].loc.span,
+                      fmt::format("`{}` has no closed-form derivative: that of `{}` is declared", m[f].name, m[ruled].name))
+        .help("use mode = reverse or forward");
+    return {};
+  }
   FuncId source = straight_line(m, f, name + ".line", diagnostics);
   if (!source || !analyse_activity(m, m[source], wrt, diagnostics)) return {};
 

@@ -154,6 +154,7 @@ class Straightener {
   }
 
   ValueId call(const Inst& in, const std::vector<ValueId>& args) {
+    if (n_size_operands(m_, in) > 0) return fail(in.loc, "how often this loop runs depends on what it computes");
     const Func& callee = m_[m_[in.attr].func];
     std::map<StrId, DimId> sizes;
     for (size_t k = 0; k < callee.size_vars.size(); ++k) sizes[callee.size_vars[k]] = m_[in.attr].dims[k];

@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   float *state = states[0], *next = states[1];
   first_values(state + Net2_AT_W1, 16 * 30, sqrt(6.0 / 46));
   first_values(state + Net2_AT_W2, 16, sqrt(6.0 / 17));
-  void* workspace = aligned_alloc(64, (size_t)(Net2_train_step_ws() + 63) / 64 * 64);
+  void* workspace = aligned_alloc(64, (size_t)(Net2_train_step_ws(BATCH) + 63) / 64 * 64);
   const void* fields[] = {x, y};
   int t = 0;
   for (int epoch = 0; epoch < EPOCHS; ++epoch) {

@@ -12,6 +12,7 @@ namespace {
 bool is_differentiable(OpId op) {
   const Op& row = op_row(op);
   if (row.kind != OpKind::elementwise || row.internal) return false;
+  if (op == "stop_gradient"_op) return false;  // not the derivative of its value
   const bool is_float_result = row.type == TypeRule::same_float || row.type == TypeRule::same_number ||
                                row.type == TypeRule::float_int || row.type == TypeRule::int_float;
   for (int k = 0; k < row.arity; ++k)

@@ -25,6 +25,8 @@ std::vector<DType> operand_types(const Op& row, DType wanted) {
   std::vector<DType> types(static_cast<size_t>(row.arity), wanted);
   if (row.type == TypeRule::logic) types.assign(types.size(), DType::b1);
   if (row.type == TypeRule::integer || row.type == TypeRule::from_bits32 || row.type == TypeRule::from_bits64) types.assign(types.size(), DType::i64);
+  if (row.type == TypeRule::to_key) types[0] = DType::i64;
+  if (row.type == TypeRule::key_bits) types[0] = DType::key;
   if (row.type == TypeRule::select) types[0] = DType::b1;
   if (row.type == TypeRule::float_int) types[1] = DType::i64;
   if (row.type == TypeRule::int_float) types[0] = DType::i64;

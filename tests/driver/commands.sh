@@ -162,6 +162,52 @@ for compiler in 'cc -std=c99 -Wall -Werror' 'c++ -x c++ -Wall -Werror'; do
   $compiler -I"$tmp" -c "$tmp/use.c" -o "$tmp/use.o" 2>"$tmp/err" && cc "$tmp/use.o" "$tmp/slides.o" -o "$tmp/use" 2>>"$tmp/err" &&
     [ "$("$tmp/use")" = "$want" ] || fail "the object from $compiler"
 done
+# An object draws the numbers that `run` draws; a training step sets the model's states behind its parameters.
+cat >"$tmp/drawn.dl" <<'DL'
+fn drawn(k: key) = normal(split(k, 3)[1], [4]) + uniform(split(k, 3)[2], [4])
+export drawn
+model Centred[D] {
+  param w: real[D] = 0.5
+  state μ: real[D] = 0
+  state steps: real = 0
+  loss(x: real[D]) -> real {
+    let m = batch_mean(x)
+    update μ = 0.5 * μ + m
+    update steps = steps + 1
+    return dot(w, x - m)^2
+  }
+}
+train Centred[D = 2] { data csv("x.csv") { x = columns(0..2) }  objective mean(loss)  optimizer sgd(lr = 0.1)  batch 2 }
+DL
+expect 0 '' "$dlc" compile "$tmp/drawn.dl" -o "$tmp/drawn.o"
+cat >"$tmp/drawn.c" <<'C'
+#include <stdio.h>
+#include <stdlib.h>
+#include "drawn.h"
+int main(void) {
+  static _Alignas(64) double state[Centred_STATES + Centred_STATES_LENGTH] = {0.5, 0.5}, next[Centred_STATES + Centred_STATES_LENGTH];
+  static _Alignas(64) char scratch[4096];
+  double x[4];
+  const double rows[4][2] = {{1, 2}, {3, 4}, {5, 6}, {7, 12}}, scale = 0.25, lr = 0.1;
+  const int64_t order[4] = {3, 0, 2, 1};
+  const void* fields[] = {rows};
+  double losses[2];
+  void* work = aligned_alloc(64, (size_t)(Centred_train_step_ws(4) + 63) / 64 * 64);
+  if (drawn_ws() > (int64_t)sizeof scratch || drawn(0, 7, x, scratch) != DLC_OK) return 1;
+  printf("[%.17g, %.17g, %.17g, %.17g]\n", x[0], x[1], x[2], x[3]);
+  if (Centred_train_step(0, 4, order, fields, 0, &scale, &lr, state, next, losses, work) != DLC_OK) return 1;
+  printf("%g %g %g\n", next[Centred_AT_mu], next[Centred_AT_mu + 1], next[Centred_AT_steps]);
+  free(work);
+  return 0;
+}
+C
+cc -std=c11 -Wall -Werror -I"$tmp" "$tmp/drawn.c" "$tmp/drawn.o" -o "$tmp/drawn" 2>"$tmp/err" && "$tmp/drawn" >"$tmp/out" || fail 'the object that draws'
+"$dlc" run "$tmp/drawn.dl" drawn k=7 >"$tmp/want" && echo '4 6 1' >>"$tmp/want"
+python3 - "$tmp/out" "$tmp/want" <<'PY' || fail 'an object draws other numbers, or sets other states'
+import json, sys
+a, b = ([json.loads(l[0]), l[1]] for l in (open(p).read().splitlines() for p in sys.argv[1:]))
+assert a == b, (a, b)
+PY
 expect 1 'cannot write' "$dlc" compile $slides -o "$tmp/none/slides.o"
 expect 1 'nothing-exported' "$dlc" compile "$tmp/cut.dl" -o "$tmp/cut.o"
 [ ! -e "$tmp/cut.o" ] && [ ! -e "$tmp/cut.h" ] || fail 'a failed compilation left a file'

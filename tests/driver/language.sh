@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every `train` block of docs/language.md trains, with the model of its section.
+# Every `train` block of docs/language.md trains, with the page's model of that name.
 #   language.sh DLC        (from the root of the source tree)
 set -u
 tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
@@ -7,11 +7,12 @@ python3 - "$(realpath "$1")" "$tmp" <<'PY'
 import json, os, re, subprocess, sys
 dlc, tmp = sys.argv[1:]
 blocks = re.findall(r"^```\n(.*?)^```$", open("docs/language.md", encoding="utf-8").read(), flags=re.M | re.S)
-model = next(b for b in blocks if b.startswith("model "))
+name = lambda block: re.match(r"\w+ (\w+)", block)[1]
+models = {name(b): b for b in blocks if b.startswith("model ")}
 trains = [b for b in blocks if b.startswith("train ")]
 os.symlink(os.path.abspath("examples"), f"{tmp}/examples")
 for block in trains:
-    open(f"{tmp}/page.dl", "w", encoding="utf-8").write(model + block)
+    open(f"{tmp}/page.dl", "w", encoding="utf-8").write(models[name(block)] + block)
     got = subprocess.run([dlc, "train", "page.dl", "--json"], cwd=tmp, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if got.returncode or not json.loads(got.stdout)["train"]["loss"] < 10:
         sys.exit(f"{block}{got.stdout}{got.stderr}")

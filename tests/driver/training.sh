@@ -36,6 +36,7 @@ expect 0 '"test"' "$dlc" train net.dl --set epochs=1 --json
 python3 -m json.tool out >/dev/null || fail 'the result is not JSON'
 expect 2 'there is no such entry' "$dlc" train net.dl --set learning=3
 expect 2 'is not a whole number' "$dlc" train net.dl --set epochs=x
+for threads in 0 -1 257 x; do expect 2 'threads' "$dlc" train net.dl --threads $threads; done
 expect 1 'has no `train` block' "$dlc" train "$root/examples/slides.dl"
 expect 0 '' "$dlc" train net.dl --set epochs=3 --set optimizer.lr=0.02 --log csv:faster.csv
 cut -d, -f3 faster.csv | sed 1d | sort -u | grep -qx 0.02 || fail 'another learning rate'
@@ -44,6 +45,44 @@ expect 0 '' "$dlc" train net.dl --set epochs=12 --set optimizer.lr=0.9 --log csv
 best=$(sed 1d wild.csv | sort -t, -g -k5 | head -1 | cut -d, -f1)
 expect 0 '' "$dlc" train net.dl --set optimizer.lr=0.9 --set epochs="$best" --log csv:again.csv --checkpoint best.ckpt
 expect 0 '' cmp best.safetensors best.ckpt
+
+# ---- batch normalisation: its states are in the file, and a run that stopped goes on with them
+cat >norm.dl <<'DL'
+model Normed[D, H] {
+  param W: f32[H, D] ~ he_normal()
+  param w: f32[H] ~ glorot_uniform()
+  state mean_: f32[H] = 0
+  state spread: f32[H] = 1
+  fn norm(x: f32[H]) -> f32[H] {
+    let (m, s) = if training {
+      let m = batch_mean(x)
+      (m, batch_mean((x - m)^2))
+    } else { (mean_, spread) }
+    update mean_ = 0.9 * mean_ + 0.1 * m
+    update spread = 0.9 * spread + 0.1 * s
+    return (x - m) * rsqrt(s + 1e-5)
+  }
+  fn predict(x: f32[D]) -> f32 = sigmoid(dot(w, relu(norm(W @ x))))
+  loss(x: f32[D], y: f32) -> f32 {
+    let h = clamp(predict(x), 1e-6, 1 - 1e-6)
+    return -(y * log(h) + (1 - y) * log(1 - h))
+  }
+}
+train Normed[D = 30, H = 8] {
+  data csv("wdbc.csv") { x = columns(0..30)  y = column("diagnosis", M = 1, B = 0) }
+  normalize x = zscore  objective mean(loss)  optimizer adam(lr = 1e-2)  batch 32  epochs 6  metrics accuracy
+  save last "norm.safetensors"
+}
+DL
+expect 0 'accuracy 0.9' "$dlc" train norm.dl
+head -c 4000 norm.safetensors | grep -aq '"states":"mean_,spread"' || fail 'the states of a model are not named in its file'
+expect 0 '' "$dlc" predict norm.dl --weights norm.safetensors --data wdbc.csv
+cp norm.safetensors whole.safetensors
+expect 0 '' "$dlc" train norm.dl --set epochs=2 --checkpoint norm.ckpt
+expect 0 '' "$dlc" train norm.dl --resume norm.ckpt
+expect 0 '' cmp norm.safetensors whole.safetensors
+sed 's/state spread: f32\[H\]/state spread_: f32[H]/; s/\bspread\b/spread_/g' norm.dl >other.dl
+expect 1 'the state `spread_` is missing' "$dlc" predict other.dl --weights norm.safetensors --data wdbc.csv
 
 # ---- predictions
 expect 0 '' "$dlc" train net.dl

@@ -24,7 +24,7 @@ std::optional<InterpValue<T>> sample(const Module& m, TypeId type, const std::ma
     if (!n || *n < 0 || *n > 100 || (count *= *n) > 10000) return std::nullopt;
     v.dims.push_back(*n);
   }
-  for (int64_t k = 0; k < count * (t.dtype == DType::key ? 2 : 1); ++k) {
+  for (int64_t k = 0; k < count; ++k) {
     if (is_float(t.dtype))
       v.floats.push_back(T(static_cast<double>(k % 7) - 2.5));
     else

@@ -162,6 +162,8 @@ bool accepts(OpId op, DType self) {
     case TypeRule::logic:
     case TypeRule::from_bits64:
     case TypeRule::from_bits32: return self == DType::i64;
+    case TypeRule::to_key:
+    case TypeRule::key_bits: return false;  // no numbers
     case TypeRule::same_number:
     case TypeRule::compare:
     case TypeRule::select: return self != DType::b1;

@@ -29,6 +29,9 @@ const Case kCases[] = {
     {"fn f[n](x: real[n]) -> real[n] {\n  let y[i in 0..n] = pick(x, i)\n  return y\n}\nfn pick[n](x: real[n], i: int) -> real {\n  var s = x[0]\n  for k in 0..i { s = s * x[k] + 1 }\n  return s\n}",
      "x=[2,3,4]", {2, 5, 16}},
     {"fn f[n](x: real[n]) -> real[n] {\n  let y[i] = halved(x[i])\n  return y\n}\nfn halved(a: real) -> real {\n  var x = a\n  while x > 1 { x = x / 2 }\n  return x\n}", "x=[8,3,0.5]", {1, 0.75, 0.5}},
+    {"fn f(x: real) -> real {\n  var y = x\n  var n = 0\n  while y * y < 40 and n < 9 { y = y * y + x\n    n += 1 }\n  return y * x\n}", "x=2", {76}},
+    {"fn f[n](A: real[n, n], x: real[n], k: int) -> real[n] {\n  var v = x\n  var w = 2 * x\n  for t in 0..k { (v, w) = (A @ w, v + w) }\n  return v\n}",
+     "A=[[1,2],[0,1]],x=[1,1],k=3", {19, 5}},
     {"fn f[n](L: real[n, n], y: real[n]) -> real[n] {\n  let z[a] = sum[b in 0..a + 1](L[a, b] * y[b])\n  return z\n}", "L=[[1,9],[2,3]],y=[1,2]", {1, 8}},
     {"fn f[n](x: real[n]) -> real = sum[i in 0..n, j in i + 1..n](x[i] * x[j])", "x=[1,2,3]", {11}},
     {"fn f[n](x: real[n]) -> real {\n  var m = x\n  m[0..2] = 1\n  m[n - 1] = 5\n  return sum(m)\n}", "x=[7,7,7]", {7}},
@@ -44,6 +47,27 @@ TEST(Control, DerivativesOfAllModesAgree) {
   for (const Case& k : kCases) {
     if (std::string(k.source).find("abs(x * x - a)") != std::string::npos) continue;  // at a = 1 no step is made, beside it some are
     expect_derivatives_agree(k);
+  }
+}
+
+// What is kept of a loop and what is computed again does not change a bit.
+TEST(Control, CheckpointedIsStored) {
+  const std::string body = "{ s = s * x[i] + sin(s) }\n  return s\n}\n";
+  std::string source;
+  const char* attributes[] = {"", "@checkpoint(1)", "@checkpoint(3)", "@checkpoint(100)", "@checkpoint(sqrt)", "@memory(1KiB)", "@memory(64MiB)"};
+  for (int k = 0; k < 7; ++k) source += "fn f" + std::to_string(k) + "[n](x: real[n]) -> real {\n  var s = 0.5\n  for i in 0..n " + attributes[k] + body;
+  const auto c = loaded(source);
+  std::vector<double> first;
+  for (int k = 0; k < 7; ++k) {
+    const FuncId f = function(*c, "f" + std::to_string(k));
+    const FuncId gradient = c->derivative({.kind = DerivativeRequest::Kind::grad, .mode = Mode::reverse, .base = f, .wrt = {0}}, {});
+    ASSERT_TRUE(gradient) << render_all(c->diagnostics, c->sources);
+    auto native = Native::compile(*c, gradient, {.opt_level = 2});
+    ASSERT_TRUE(native) << native.error().message;
+    const auto g = native->call(arguments(*c, f, "x=[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1,1.1]"), {});
+    ASSERT_TRUE(g) << g.error().message;
+    if (k == 0) first = numbers(*g);
+    EXPECT_EQ(numbers(*g), first) << attributes[k];
   }
 }
 

@@ -1,16 +1,9 @@
 // Training runs: the laws that hold to the last bit, the optimizers' formulas, and what gradients vanish at.
-#include "pipeline/training.h"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
+#include "tests/pipeline/training_run.h"
 
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-
-#include "pipeline/rendering.h"
 
 namespace dlc {
 namespace {
@@ -24,48 +17,6 @@ const std::string kNet =
     "  data csv(\"wdbc.csv\") { x = columns(0..30)  y = column(\"diagnosis\", M = 1, B = 0) }\n"
     "  normalize x = zscore\n  split train = 0.8 valid = 0.2 stratify = y\n"
     "  objective mean(loss) + 1e-3 * l2(W1, W2)\n  optimizer adam(lr = 1e-2)\n  batch 32  epochs 3  seed 5\n  metrics accuracy\n}\n";
-const std::string kData = "../../examples/data";
-
-/// Of this process: another build's tests may run beside it.
-std::string own_path(const std::string& name) { return testing::TempDir() + std::to_string(::getpid()) + name; }
-
-struct TestRun {
-  Compilation c{{}};
-  std::unique_ptr<Training> training;
-
-  TestRun(const std::string& text, const std::function<void(TrainSpec&)>& change = {}, const std::string& folder = kData) {
-    if (!c.load("net.dl", text) || c.models.trains.empty()) {
-      ADD_FAILURE() << render_all(c.diagnostics, c.sources);
-      return;
-    }
-    TrainSpec spec = c.models.trains[0];
-    if (change) change(spec);
-    auto opened = Training::open(c, spec, folder, {});
-    if (!opened) ADD_FAILURE() << opened.error().message;
-    else training = std::move(*opened);
-  }
-  void updates(int64_t n) {
-    for (int64_t k = 0; k < n; ++k) {
-      ASSERT_TRUE(training->step());
-      if (training->is_epoch_done()) { ASSERT_TRUE(training->finish_epoch()); }
-    }
-  }
-  void all() {
-    while (!training->is_done()) updates(1);
-  }
-  std::string state() const {
-    return {reinterpret_cast<const char*>(training->state()), static_cast<size_t>(training->program().state_bytes())};
-  }
-  double value(int part, int64_t at) const {
-    const TrainProgram& p = training->program();
-    const std::byte* from = training->state() + (part * p.part_length() + at) * p.element_bytes();
-    double y = 0;
-    float x = 0;
-    std::memcpy(&x, from, 4), std::memcpy(&y, from, p.element_bytes() == 8 ? 8 : 4);
-    return p.element_bytes() == 8 ? y : x;
-  }
-};
-
 TEST(Training, IsTheSameTwice) {
   TestRun a(kNet), b(kNet);
   a.all(), b.all();
@@ -113,6 +64,41 @@ TEST(Training, GoesOnWhereItStopped) {
   TestRun other(kNet, [](TrainSpec& s) { s.seed = 6; });
   EXPECT_FALSE(other.training->resume(path));
   EXPECT_FALSE(other.training->resume(kData + "/wdbc.csv"));
+}
+
+// 784-128-10 on data of its own making: large enough for blocks to go to threads. 150 rows are a whole wave of blocks of 16 and
+// a bit, the last one not full.
+std::string digits(const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  std::ofstream file(folder + "/digits.csv");
+  for (int j = 0; j < 784; ++j) file << 'p' << j << ',';
+  file << "label\n";
+  for (int i = 0; i < 150; ++i) {
+    for (int j = 0; j < 784; ++j) file << (i * 31 + j * 17 + i * j) % 97 / 97.0 << ',';
+    file << i % 10 << '\n';
+  }
+  return "model Mlp[D, H, K] {\n  param W1: f32[H, D] ~ he_normal()\n  param b1: f32[H] = 0\n  param W2: f32[K, H] ~ glorot_uniform()\n  param b2: f32[K] = 0\n"
+         "  fn predict(x: f32[D]) -> f32[K] = W2 @ dropout(relu(W1 @ x + b1), rate = 0.2) + b2\n"
+         "  loss(x: f32[D], y: int) -> f32 = -dot(one_hot(y, K), log_softmax(predict(x)))\n}\n"
+         "train Mlp[D = 784, H = 128, K = 10] {\n  data csv(\"digits.csv\") { x = columns(0..784)  y = column(\"label\") }\n"
+         "  objective mean(loss) + 1e-4 * l2(W1)  optimizer adam(lr = 1e-3)  batch 140  epochs 3  seed 1\n}\n";
+}
+
+TEST(Training, IsTheSameForEveryNumberOfThreads) {
+  const std::string folder = own_path("digits"), text = digits(folder);
+  TestRun one(text, {}, folder);
+  ASSERT_TRUE(one.training->program().is_parallel());
+  one.all();
+  for (const int n : {2, 3, 8}) {
+    TestRun many(text, {}, folder);
+    many.training->use_threads(n);
+    many.all();
+    EXPECT_EQ(many.state(), one.state()) << n;
+  }
+  TestRun small(text, [](TrainSpec& s) { s.batch = 32, s.accumulate = 4; }, folder), large(text, [](TrainSpec& s) { s.batch = 128; }, folder);
+  small.training->use_threads(2);
+  small.all(), large.all();
+  EXPECT_EQ(small.state(), large.state());
 }
 
 // ---- optimizers, against their formulas in double

@@ -146,27 +146,54 @@ constexpr Case kCases[] = {
     // ---- models and train blocks
     {"unknown-model", "model Net { param w: real  loss(x: real) = w * x }\ntrain <<Nett>> { batch 3 }"},
     {"unknown-distribution", "model Net { param w: real ~ <<gloro()>>\n loss(x: real) = w * x }"},
-    {"key-outside-model", "model Net { param w: real  loss(x: real) = int(w * x) - key }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
-                          " optimizer sgd  objective mean(loss) + real(<<key>>) }"},
+    {"key-outside-model", "model Net { param w: real  loss(x: real) = w * x - normal(key) }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
+                          " optimizer sgd  objective mean(loss) + normal(<<key>>) }"},
+    {"type-mismatch", "fn f(k: int) = uniform(<<k>>)"},
+    {"type-mismatch", "fn f(k: key) = normal(<<split(k, 2)>>)"},
+    {"type-mismatch", "fn f(k: key, x: real) = x * <<k>>"},
+    {"type-mismatch", "fn f(k: key) = k\nfn g(x: int) = f(<<x>>)"},
+    {"argument-count", "fn f(x: real) = dropout<<(x, rate = 0.5)>>"},
+    {"shape-mismatch", "fn f[n, m](k: key, p: real[n]) = bernoulli(k, <<p>>, [m])"},
+    {"collective-outside-model", "fn f(x: real) = <<batch_sum(x)>>"},
+    {"collective-under-condition", "model M { param w: real  fn f(x: real) = if x > 0 { <<batch_mean(x)>> } else { 0 } }"},
+    {"collective-in-derivative", "model M { param w: real  fn f(x: real) = batch_mean(x)^2\n fn g(x: real) = <<grad(f)>>(x) }"},
+    {"accumulated-collectives",
+     "model M { param w: real  loss(x: real) = w * batch_mean(x) }\n"
+     "train M { data csv(\"t.csv\") { x = column(\"x\") }  objective mean(loss)  optimizer sgd  batch 2  <<accumulate 3>> }"},
+    {"not-a-state", "model M { param w: real  fn f(x: real) -> real { update <<w>> = 1\n return x } }"},
+    {"not-a-state", "fn f(x: real) -> real { update <<x>> = 1\n return x }"},
+    {"misplaced-update", "model M { state s: real = 0  fn f(x: real) -> real { update s = 1\n return x }\n fn g(x: real[2]) = sum[i](<<f(x[i])>>) }"},
+    {"update-twice", "model M { state s: real = 0  fn f(x: real) -> real { update s = 1\n <<update s = 2>>\n return x } }"},
+    {"update-of-example", "model M { state s: real = 0  fn f(x: real) -> real { update s = <<s + x>>\n return x } }"},
+    {"type-mismatch", "model M { state s: <<int>> = 0  fn f(x: real) = x }"},
+    {"type-mismatch", "model M { param w: real  fn f(x: real) = batch_mean(<<x > 0>>) }"},
     {"bad-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
                   " optimizer sgd(<<rl = 1>>)  objective mean(loss) }"},
     {"missing-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain <<Net>> { data csv(\"a\") { x = column(\"x\") }"
                       " objective mean(loss) }"},
 
     // ---- later stages of the language: one message each, whatever depends on it
-    {"not-supported-yet", "struct <<State>> { h: real }\nfn f(s: State) = s.h\nfn g(x: real) = f(State(h = x))"},
-    {"not-supported-yet", "model M { param w: real  <<state s: real = 0>>\n loss(x: real) = w * x }"},
-    {"not-supported-yet", "fn f(x: real, g: <<fn(real) -> real>>) = g(x)"},
-    {"not-supported-yet", "fn f(x: real) { <<fn g(y: real)>> = x * y  return g(x) }"},
+    {"not-supported-yet", "model M { param w: real  <<layer l = N[3]>>\n loss(x: real) = w * x }"},
     {"not-supported-yet", "fn f(x: real[3]) = <<map>>(sin, x)"},
     {"ragged-range", "fn f(L: real[3, 3]) { let z[a, b in <<0..a>>] = L[a, b]  return z }"},
     {"ragged-range", "fn f(L: real[9, 9]) = sum[a in 0..3, b in <<0..a * a>>](L[a, b])"},
-    {"assignment-in-index", "fn f(x: real[3]) { var s = x[0]  let y[i in 0..3] = if x[i] > 0 { <<s>> = x[i]  s } else { s }  return y }"},
+    {"assignment-in-index", "fn f(x: real[3]) { var s = x[0]  let y[i in 0..3] = if x[i] > 0 { <<s>> = x[i]; s } else { s }  return y }"},
     {"loop-assigns-nothing", "fn f(x: real) { <<while>> x > 0 { let y = x }  return x }"},
     {"bad-attribute", "fn f(x: real) { var s = x  for i in 0..3 <<@max_iters(3)>> { s = s + 1 }  return s }"},
     {"bad-attribute", "fn f(x: real) { var s = x  while s > 0 <<@checkpoint(0)>> { s = s - 1 }  return s }"},
-    {"not-supported-yet", "fn f(x: real) = <<hessian>>(g)(x)\nfn g(x: real) = x"},
-    {"not-supported-yet", "fn det[n](A: real[n, n]) -> real = <<det(A[1..n, 1..n])>>"},
+    {"struct-cycle", "struct <<A>> { b: B }\nstruct B { a: A }"},
+    {"bad-rule", "fn f(x: real) = x\nderivative <<f>>(x, y) { jvp(dx) = dx }"},
+    {"bad-rule", "fn f(x: real, n: int) = x * n\nderivative f(x, n) { jvp(dx, <<dn>>) = dx * n }"},
+    {"bad-rule", "fn f(x: real) = x\nderivative f(x) { jvp(<<dy>>) = dy }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nderivative f(x) { jvp(dx) = <<2 * x * dx + x>> }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nderivative f(x) { jvp(dx) = <<dx * dx>> }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nderivative f(x) { jvp(dx) = <<if dx > 0 { dx } else { 0 }>> }"},
+    {"rule-not-linear", "fn f(x: real) = x^2\nfn g(x: real) -> real = x + 1\nderivative f(x) { jvp(dx) = <<g(dx)>> }"},
+    {"capture-of-var", "fn f(x: real) { var s = x  let g = fn(y: real) = <<s>> * y  return g(x) }"},
+    {"function-argument-missing", "fn h(f: fn(real) -> real, x: real) = f(x)\n<<export h>>"},
+    {"value-recursion", "fn f(x: real) { fn g(y: real) -> real = <<g>>(y)\n return g(x) }"},
+    {"recursion-needs-type", "fn det[n](A: real[n, n]) = if n == 1 { A[0, 0] } else { <<det(A[1..n, 1..n])>> }"},
+    {"value-recursion", "fn f[n](x: real[n]) -> real = if n == 1 { x[0] } else { <<f(x)>> }"},
 };
 
 TEST(SemaErrors, HavePlaceAndSlugAndComeAlone) {
@@ -182,7 +209,7 @@ TEST(SemaErrors, HavePlaceAndSlugAndComeAlone) {
     const Diagnostic& d = a.diagnostics.all()[0];
     EXPECT_STREQ(d.kind->slug, c.slug);
     EXPECT_EQ(std::string(a.sources.text(d.span)), text.substr(begin, end - begin));
-    EXPECT_FALSE(a.ok);
+    EXPECT_EQ(a.ok, d.kind->severity != Severity::error);
     EXPECT_EQ(a.violations(), "");
   }
 }
@@ -190,7 +217,7 @@ TEST(SemaErrors, HavePlaceAndSlugAndComeAlone) {
 TEST(SemaErrors, AreAllTested) {
   std::set<std::string> tested;
   for (const Case& c : kCases) tested.insert(c.slug);
-  tested.insert("too-deep");  // scale_test.cpp
+  tested.insert({"too-deep", "struct-too-large"});  // scale_test.cpp
   for (const DiagnosticKind& kind : kSemaErrors) EXPECT_TRUE(tested.contains(kind.slug)) << kind.slug;
 }
 

@@ -60,6 +60,15 @@ TEST(SemaScale, GenericFunctionsHaveADepth) {
   EXPECT_STREQ(a.diagnostics.all()[0].kind->slug, "too-deep");
 }
 
+// Each struct holds the one before twice: 2^k numbers, of which no reader of values should have to hear.
+TEST(SemaScale, StructsOfStructsOfStructs) {
+  std::string text = "struct S0 { x: real  y: real }\n";
+  for (int k = 1; k < 40; ++k) text += "struct S" + std::to_string(k) + " { x: S" + std::to_string(k - 1) + "  y: S" + std::to_string(k - 1) + " }\n";
+  const Analysed a(text + "fn f(s: S39) = 1.0\n");
+  ASSERT_EQ(a.diagnostics.all().size(), 1u) << a.messages();
+  EXPECT_STREQ(a.diagnostics.all()[0].kind->slug, "struct-too-large");
+}
+
 TEST(SemaScale, ALongChainOfConstantsAndOfDerivatives) {
   std::string text = "const c0 = 1\n";
   for (int k = 1; k < 2'000; ++k) text += fmt::format("const c{} = c{} + 0.5\n", k, k - 1);
@@ -96,12 +105,17 @@ TEST(SemaScale, MutatedProgramsNeverCrash) {
       "export d = value_and_grad(f, wrt = [A, x], mode = forward)\n",
       "fn p[D, H](W: f32[H, D], b: f32[H], x: f32[D]) -> f32[H] = if any(x > 0) { sigmoid(W @ x + b) } else { softmax(b) }\n"
       "fn q[D](x: float[D], t: float) -> float { let u = (p = norm(x), q = [t, 1, 2])  return u.p + u.q[-1] }\n"
-      "fn r(x: f32[4], y: f64[4]) = (q(x, 1), q(y, 1), grad(q, wrt = x)(y, 2), jvp(q, wrt = t)(x, 2, dt = 1))\nexport r\n"};
+      "fn r(x: f32[4], y: f64[4]) = (q(x, 1), q(y, 1), grad(q, wrt = x)(y, 2), jvp(q, wrt = t)(x, 2, dt = 1))\nexport r\n",
+      "struct S[h] { a: real[h]  b: T }\nstruct T { x: real }\nfn twice(f: fn(real) -> real, x: real) -> real = f(f(x))\n"
+      "fn over[n](f: fn(z: real[n], w: real) -> real, z: real[n]) = hessian(f, wrt = [z, w])(z, 1)\n"
+      "fn s[h](s: S[h], k: real) {\n var t = 2 * s - s\n t.b.x = k\n let p = t\n let g = fn(y: real) = y * k + p.b.x * sum(s.a)\n"
+      " fn l[m](v: real[m]) -> real = sum(v) * g(k)\n return (twice(fn(y) = g(y) + l(s.a), k), over(fn(z, w) = l(z) * w, s.a), grad(g)(k))\n}\n"
+      "fn u[h](s: S[h]) -> real = sum(s.a^2) * s.b.x\nexport v = jacobian(grad(u, wrt = [s.a, s.b.x]), wrt = s, value = true)\n"};
   constexpr std::string_view kPieces[] = {"0", "1", "-", "n", "x", "[", "]", "(", ")", "i", ", ", " + ", "..", ":", "real", "f32",
                                           "sum", "grad", "if x { 1 } else { 2 }", "1/2", "let ", "@", "^", "9223372036854775807", "div(n, 0)"};
   std::mt19937 random(7);
-  for (int round = 0; round < 4000; ++round) {
-    std::string text(programs[round % 2]);
+  for (int round = 0; round < 6000; ++round) {
+    std::string text(programs[round % 3]);
     for (int edits = 1 + static_cast<int>(random() % 3); edits > 0; --edits) {
       const size_t at = random() % text.size();
       switch (random() % 4) {

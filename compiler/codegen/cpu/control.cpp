@@ -126,6 +126,7 @@ bool FunctionEmitter::may_fail(const std::vector<Step>& list) const {
     for (const Target& t : step.targets)
       if (is_checked(leaf(t.leaf).value)) return true;
     if (step.kind == Step::Kind::store && bounds_of(m_, f_[step.value]) == Bounds::checked) return true;
+    if (step.kind == Step::Kind::call && n_size_operands(m_, f_[step.value]) > 0) return true;
     if (step.kind == Step::Kind::loop && f_[step.value].op == "while"_op && loop_options(m_, f_[step.value].attr).bound) return true;
     for (const auto& block : step.blocks)
       if (may_fail(block)) return true;

@@ -128,6 +128,11 @@ class FunctionEmitter {
   void steps(const std::vector<Step>& list);
   void scalars(const Step& step);
   void call(const Step& step);
+  struct Grown {
+    llvm::Value *memory = nullptr, *bytes = nullptr, *function = nullptr;
+    llvm::FunctionType* type = nullptr;
+  };
+  Grown grow(const Step& step, const Values& sizes, llvm::Function* workspace);
   Values call_arguments(const Step& step);
   void compute_scalar(ValueId v);
   llvm::Value* scalar(int32_t leaf);

@@ -1,5 +1,6 @@
 // One function: its arguments, sizes, workspace and steps.
 #include <algorithm>
+#include <cstddef>
 
 #include "base/check.h"
 #include "codegen/cpu/emitter.h"
@@ -191,7 +192,7 @@ void FunctionEmitter::check_sizes() {
   for (const SizeCheck& c : f_.checks) {
     if (const auto known = m_.types.dims.as_constant(c.nonnegative); known && *known >= 0) continue;
     llvm::Value* value = dim(c.nonnegative);
-    constexpr int kCodes[] = {DLC_INDEX, DLC_EMPTY, DLC_BAD_SIZE};  // by SizeCheck::Kind
+    constexpr int kCodes[] = {DLC_INDEX, DLC_EMPTY, DLC_BAD_SIZE, DLC_INDEX, DLC_MAX_ITERS, DLC_TAPE_FULL};  // by SizeCheck::Kind
     fail_if(b_.CreateICmpSLT(value, constant(0)), kCodes[static_cast<size_t>(c.kind)], module_.add_site({p_.func, c}), value, dim(c.extent));
   }
 }
@@ -318,8 +319,15 @@ llvm::Value* FunctionEmitter::scalar(int32_t l) {
 
 FunctionEmitter::Values FunctionEmitter::call_arguments(const Step& step) {
   Values args;
-  for (DimId d : m_[f_[step.value].attr].dims) args.push_back(dim(d));
-  for (ValueId o : f_.operands(step.value))
+  const Inst& in = f_[step.value];
+  const Attr& attr = m_[in.attr];
+  for (DimId d : attr.dims) args.push_back(dim(d));
+  const auto n_args = static_cast<size_t>(in.n_operands - n_size_operands(m_, in));
+  for (size_t k = 0; k < attr.ints.size(); ++k) {
+    llvm::Value* size = scalar(only_leaf(f_.operand(step.value, static_cast<int>(n_args + k))));
+    args[static_cast<size_t>(attr.ints[k])] = b_.CreateSelect(b_.CreateICmpSLT(size, constant(0)), constant(0), size);
+  }
+  for (ValueId o : f_.operands(step.value).first(n_args))
     for (int32_t l : p_.leaves_of[index(o)])
       args.push_back(type_of(l).dims.empty() ? to_memory(scalar(l)) : base(leaf(l).buffer));
   return args;
@@ -333,14 +341,19 @@ void FunctionEmitter::call(const Step& step) {
     s_.registers[static_cast<size_t>(l)] = from_memory(v, type_of(l).dtype);
   };
   if (callee.direct) return set(results[0], b_.CreateCall(callee.direct, args));
+  const bool grows = step.slot < 0 && n_size_operands(m_, f_[step.value]) > 0 && callee.needs_workspace;
+  Grown grown;
+  if (grows) grown = grow(step, Values(args.begin(), args.begin() + static_cast<ptrdiff_t>(m_[f_[step.value].attr].dims.size())), callee.workspace);
   args.insert(args.begin(), s_.ctx ? s_.ctx : llvm::ConstantPointerNull::get(b_.getPtrTy()));
   Values cells;
   for (int32_t l : results) {
     if (type_of(l).dims.empty()) cells.push_back(entry_.CreateAlloca(memory_type(type_of(l).dtype)));
     args.push_back(type_of(l).dims.empty() ? cells.back() : base(leaf(l).buffer));
   }
-  args.push_back(slots_.empty() ? llvm::ConstantPointerNull::get(b_.getPtrTy()) : slots_[static_cast<size_t>(step.slot)]);
+  if (grows) args.push_back(grown.memory);
+  else args.push_back(slots_.empty() || step.slot < 0 ? llvm::ConstantPointerNull::get(b_.getPtrTy()) : slots_[static_cast<size_t>(step.slot)]);
   llvm::Value* code = b_.CreateCall(callee.body, args);
+  if (grows) b_.CreateCall(grown.type, grown.function, {s_.ctx, b_.CreateNeg(grown.bytes)});
   if (callee.can_fail) {
     can_fail_ = true;
     auto* bad = llvm::BasicBlock::Create(context_, "bad", s_.function);
@@ -353,6 +366,23 @@ void FunctionEmitter::call(const Step& step) {
   size_t next = 0;
   for (int32_t l : results)
     if (type_of(l).dims.empty()) set(l, b_.CreateLoad(memory_type(type_of(l).dtype), cells[next++]));
+}
+
+/// Asks the context for the memory that a callee wants at sizes known only now.
+FunctionEmitter::Grown FunctionEmitter::grow(const Step& step, const Values& sizes, llvm::Function* workspace) {
+  Grown out;
+  const Attr& attr = m_[f_[step.value].attr];
+  const DimId zero = attr.dims[static_cast<size_t>(attr.ints[0])];  // what stands for the size
+  out.bytes = b_.CreateCall(workspace, sizes);
+  out.type = llvm::FunctionType::get(b_.getPtrTy(), {b_.getPtrTy(), b_.getInt64Ty()}, false);
+  const int32_t site = module_.add_site({p_.func, {zero, zero, f_[step.value].loc, SizeCheck::Kind::memory, {}}});
+  llvm::Constant* null = llvm::ConstantPointerNull::get(b_.getPtrTy());
+  fail_if(b_.CreateICmpEQ(s_.ctx, null), DLC_TAPE_FULL, site, out.bytes, constant(0));
+  out.function = b_.CreateLoad(b_.getPtrTy(), b_.CreateConstGEP1_64(b_.getInt8Ty(), s_.ctx, offsetof(dlc_ctx, grow)));
+  fail_if(b_.CreateICmpEQ(out.function, null), DLC_TAPE_FULL, site, out.bytes, constant(0));
+  out.memory = b_.CreateCall(out.type, out.function, {s_.ctx, out.bytes});
+  fail_if(b_.CreateICmpEQ(out.memory, null), DLC_TAPE_FULL, site, out.bytes, constant(0));
+  return out;
 }
 
 /// T name_direct(T…): the same steps, with the result in a register.

@@ -91,6 +91,7 @@ llvm::Value* Primitives::apply(Builder& b, OpId op, std::span<llvm::Value* const
     case TypeRule::to_int: return convert(b, args[0], DType::i64);
     case TypeRule::bits: case TypeRule::from_bits64: case TypeRule::from_bits32:
       return instruction(b, "bitcast", args, result);
+    case TypeRule::to_key: case TypeRule::key_bits: return args[0];
     default: break;
   }
   if (op == "rare"_op) return rare(b, args);

@@ -1,0 +1,199 @@
+// What connects a model, written for one example, to its batch and to the run: `training`, which is decided here;
+// `batch_mean` and `batch_sum`; `state` and `update`.
+//
+// In the form for training a collective is the op `batch_sum`, which the pass `batch` makes a sum over the examples; in the
+// form for `predict` the batch is this one example, and it is its operand. A function that updates states returns their
+// new values behind its result, and so does who calls it, up to the loss:
+//
+//   update μ = 0.9 * μ + 0.1 * batch_mean(x)     func @Norm.apply.training(params, states, x) -> (f32, f32)
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ops/table.h"
+#include "sema/lowering.h"
+
+namespace dlc::sema {
+
+/// `training` is a constant: an `if` on it has one branch.
+std::optional<bool> Lowering::static_condition(ExprId id) {
+  const Expr& e = ast_[ast_.strip_parens(id)];
+  if (e.kind == ExprKind::unary && e.op == SyntaxOp::not_) {
+    const auto holds = static_condition(e.a);
+    return holds ? std::optional(!*holds) : std::nullopt;
+  }
+  const bool is_word = e.kind == ExprKind::name && model_ >= 0 && str(e.name) == "training";
+  return is_word && !find(e.name) && !model_function(e.name) ? std::optional(is_training_) : std::nullopt;
+}
+
+// -------------------------------------------------------------------------------------------------- collectives
+
+/// This function reaches a collective here: may it?
+bool Lowering::enter_collective(Span span, std::string_view what) {
+  a_.collectives.insert(func_);
+  for (const Region& r : regions_)
+    if (r.guarded || r.is_open_loop) {
+      const char* where = r.guarded ? "under a condition, which need not hold for the whole batch" : "in a loop that need not run equally often for the whole batch";
+      fail(sema_error("collective-under-condition"), span, fmt::format("{} stands {}", what, where))
+          .help(fmt::format("compute it before the {}, and use it there", r.guarded ? "`if`" : "loop"));
+      return false;
+    }
+  return true;
+}
+
+Val Lowering::lower_collective(const Expr& call, bool is_mean) {
+  const std::string_view name = is_mean ? "batch_mean" : "batch_sum";
+  if (model_ < 0) {
+    fail(sema_error("collective-outside-model"), call.span, fmt::format("`{}` is a sum over the examples of a model's batch, and this is no model", name))
+        .help(fmt::format("of an array, write `{}(x)` or `{}(x, axis = 0)`", is_mean ? "mean" : "sum", is_mean ? "mean" : "sum"));
+    return {};
+  }
+  const auto args = ast_[call.args];
+  if (args.size() != 1 || args[0].kind != ArgKind::value || !args[0].value) {
+    fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes one argument", name)).help(fmt::format("it is used as `{}(x)`", name));
+    return {};
+  }
+  if (!enter_collective(call.span, fmt::format("`{}`", name))) return {};
+  const Val v = lower(args[0].value);
+  const ValueId x = v ? make(v, args[0].span, is_mean ? std::optional(a_.options.real) : std::nullopt) : ValueId{};
+  const ValueId result = x ? over_batch(x, is_mean, args[0].span) : ValueId{};
+  return result ? value(result) : Val{};
+}
+
+/// Leaf by leaf; the mean is the sum over the number of examples, which is the sum of ones.
+ValueId Lowering::over_batch(ValueId x, bool is_mean, Span span) {
+  const Type t = b().type(x);
+  const Loc l = loc(span);
+  if (t.is_tuple()) {
+    std::vector<ValueId> fields;
+    for (size_t k = 0; k < t.fields.size(); ++k) {
+      fields.push_back(over_batch(b().get(x, static_cast<int>(k), l), is_mean, span));
+      if (!fields.back()) return {};
+    }
+    return b().tuple(fields, b().type_id(x), l);
+  }
+  if (!is_float(t.dtype) && (is_mean || t.dtype != DType::i64)) {
+    fail(sema_error("type-mismatch"), span, fmt::format("`{}` is of {}, and this is {}", is_mean ? "batch_mean" : "batch_sum",
+                                                        is_mean ? "floats" : "numbers", types().text(b().type_id(x))));
+    return {};
+  }
+  if (!is_training_) return x;
+  const ValueId sum = b().batch_sum(x, l);
+  return is_mean ? b().op("div"_op, {sum, b().batch_sum(b().constant(1, t.dtype, l), l)}, l) : sum;
+}
+
+// ------------------------------------------------------------------------------------------------------ updates
+
+namespace {
+
+/// Which values of a function are one example's own. Of a tuple bit k stands for field k, and the last for all beyond.
+class Variation {
+ public:
+  explicit Variation(const Module& m) : m_(m) {}
+
+  uint64_t of(const Func& f, ValueId v, const std::vector<uint64_t>& params) {
+    std::vector<uint64_t> of_value(f.insts.size());
+    for (size_t k = 0; k < f.body().params.size(); ++k) of_value[at(f.body().params[k])] = params[k];
+    through(f, f.body(), of_value);
+    return of_value[at(v)];
+  }
+
+ private:
+  static size_t at(ValueId v) { return static_cast<size_t>(v.i); }
+  static uint64_t bit(int64_t field) { return uint64_t{1} << std::min<int64_t>(field, 63); }
+  static uint64_t all_if(bool varies) { return varies ? ~uint64_t{0} : 0; }
+
+  void through(const Func& f, const Block& block, std::vector<uint64_t>& of_value) {
+    for (ValueId v : block.body) of_value[at(v)] = of_inst(f, v, of_value);
+  }
+
+  uint64_t of_inst(const Func& f, ValueId v, std::vector<uint64_t>& of_value) {
+    const Inst& in = f[v];
+    const auto operands = f.operands(v);
+    if (in.op == "batch_sum"_op) return 0;
+    if (in.op == "get"_op) return all_if(of_value[at(operands[0])] & bit(m_[in.attr].ints[0]));
+    uint64_t fields = 0;
+    for (size_t k = 0; k < operands.size(); ++k)
+      if (of_value[at(operands[k])]) fields |= bit(static_cast<int64_t>(k));
+    if (in.op == "tuple"_op) return fields;
+    if (fields == 0) return 0;
+    if (in.op == "map"_op) {
+      const Block& body = f[in.first_block];
+      const size_t n_indices = body.params.size() - operands.size();
+      for (size_t k = 0; k < operands.size(); ++k) of_value[at(body.params[n_indices + k])] = of_value[at(operands[k])];
+      through(f, body, of_value);
+      return of_value[at(body.result)];
+    }
+    const Func* callee = in.op == "call"_op ? &m_[m_[in.attr].func] : nullptr;
+    if (!callee || !callee->body().result) return ~uint64_t{0};
+    std::vector<uint64_t> arguments;
+    for (ValueId o : operands) arguments.push_back(of_value[at(o)]);
+    return of(*callee, callee->body().result, arguments);
+  }
+
+  const Module& m_;
+};
+
+}  // namespace
+
+void Lowering::lower_update(const Stmt& s) {
+  const ModelEntry* model = model_ >= 0 ? &a_.models[static_cast<size_t>(model_)] : nullptr;
+  const auto n = model ? model->states.size() : 0;
+  size_t state = 0;
+  while (state < n && model->states[state]->name.id != s.name.id) ++state;
+  if (state == n) {
+    Diagnostic& d = fail(sema_error("not-a-state"), s.name.span, fmt::format("`{}` is no state of {}", str(s.name.id), model ? "this model" : "a model"));
+    std::vector<std::string_view> names;
+    for (size_t k = 0; k < n; ++k) names.push_back(str(model->states[k]->name.id));
+    if (const std::string_view near = nearest_name(str(s.name.id), names); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+    if (const Binding* other = find(s.name.id)) d.label(other->span, "declared here");
+    return;
+  }
+  if (!enter_collective(s.span, "this `update`")) return;
+  const TypeId type = types()[states_type()].fields[state].type;
+  const Val v = lower(s.value, type);
+  const ValueId id = v ? coerce(v, type, ast_[s.value].span, fmt::format("the state `{}`", str(s.name.id)), true) : ValueId{};
+  if (!id || !add_update(static_cast<int32_t>(state), id, s.span) || !is_training_) return;
+  std::vector<uint64_t> own;
+  for (ValueId p : a_.m[func_].body().params) own.push_back(p == params_ || p == states_ ? 0 : ~uint64_t{0});
+  if (Variation(a_.m).of(a_.m[func_], id, own) == 0) return;
+  fail(sema_error("update-of-example"), ast_[s.value].span, fmt::format("the new value of `{}` depends on one example", str(s.name.id)))
+      .label(model->states[state]->name.span, "the state is one for the whole batch")
+      .help(fmt::format("write `batch_mean({})`, if its mean over the batch is meant", code(s.value)));
+}
+
+bool Lowering::add_update(int32_t state, ValueId value, Span span) {
+  if (regions_.size() > 1) {
+    fail(sema_error("misplaced-update"), span, "a state is updated in the body of an index, which runs more than once");
+    return false;
+  }
+  for (const Update& other : updates_)
+    if (other.state == state) {
+      const ModelItem* item = a_.models[static_cast<size_t>(model_)].states[static_cast<size_t>(state)];
+      fail(sema_error("update-twice"), span, fmt::format("the state `{}` is updated twice", str(item->name.id))).label(other.span, "updated here");
+      return false;
+    }
+  updates_.push_back({state, value, span});
+  return true;
+}
+
+/// What a call gave, without the new values of states that came with it.
+Val Lowering::after_call(FuncId func, Val result, Span span) {
+  if (model_ < 0 || !a_.collectives.contains(func)) return result;
+  if (!enter_collective(span, "a function that looks at its whole batch")) return {};
+  const auto updates = a_.updates.find(func);
+  if (updates == a_.updates.end()) return result;
+  const ValueId all = make(result, span);
+  for (size_t k = 0; k < updates->second.size(); ++k)
+    if (!add_update(updates->second[k], b().get(all, static_cast<int>(k) + 1, loc(span)), span)) return {};
+  return value(b().get(all, 0, loc(span)));
+}
+
+ValueId Lowering::with_updates(ValueId result, Span span) {
+  if (!is_training_ || updates_.empty()) return result;
+  std::vector<ValueId> values{result};
+  for (const Update& u : updates_) values.push_back(u.value), a_.updates[func_].push_back(u.state);
+  return b().tuple(values, loc(span));
+}
+
+}  // namespace dlc::sema

@@ -1,0 +1,263 @@
+// `derivative f(x) -> y { jvp(dx) = e }`: a function's derivative as the program declares it. The rule becomes a function of
+// f's parameters and of the directions, and must be linear in these: that is what lets reverse mode transpose it. Whether it
+// is the derivative of f is for `dlc check` to find.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "ops/table.h"
+#include "sema/lowering.h"
+
+namespace dlc::sema {
+namespace {
+
+/// How a leaf of a value depends on the directions. `zero` may pass for either of its neighbours.
+enum class Dep : uint8_t { independent, zero, linear, other };
+
+/// Of a sum, or of two branches.
+Dep joined(Dep a, Dep b) {
+  if (a == b) return a;
+  if (a == Dep::zero) return b;
+  return b == Dep::zero ? a : Dep::other;
+}
+
+Dep product(Dep a, Dep b) {
+  if (a == Dep::zero || b == Dep::zero) return Dep::zero;
+  if (a == Dep::independent) return b;
+  return b == Dep::independent ? a : Dep::other;
+}
+
+constexpr int kDeepest = 50;  // of calls and regions within each other; beyond, nothing is known
+
+class Linearity {
+ public:
+  explicit Linearity(const Module& m) : m_(m) {}
+
+  /// The leaves of `f`'s result, from those of its arguments.
+  std::vector<Dep> of_function(const Func& f, const std::vector<std::vector<Dep>>& args) {
+    std::map<ValueId, std::vector<Dep>> known;
+    for (size_t k = 0; k < args.size(); ++k) known[f.body().params[k]] = args[k];
+    return of_block(f, f.body(), known);
+  }
+
+  size_t n_leaves(TypeId type) const {
+    const Type& t = m_.types[type];
+    size_t n = t.is_tuple() ? 0 : 1;
+    for (const Field& field : t.fields) n += n_leaves(field.type);
+    return n;
+  }
+
+ private:
+  using Known = std::map<ValueId, std::vector<Dep>>;
+
+  std::vector<Dep> of_block(const Func& f, const Block& block, Known& known) {
+    ++depth_;
+    for (ValueId v : block.body) known[v] = of_inst(f, v, known);
+    --depth_;
+    return known[block.result];
+  }
+
+  std::vector<Dep> of_inst(const Func& f, ValueId v, Known& known) {
+    const Inst in = f[v];
+    const Op& row = op_row(in.op);
+    std::vector<std::vector<Dep>> args;
+    bool is_flat = true;
+    for (ValueId o : f.operands(v)) {
+      args.push_back(known[o]);
+      for (Dep d : args.back()) is_flat = is_flat && d != Dep::linear && d != Dep::other;
+    }
+    const size_t n = n_leaves(in.type);
+    if (in.op == "const"_op) return {m_[in.attr].ints[0] == 0 ? Dep::zero : Dep::independent};
+    if (in.op == "tuple"_op) return concatenated(args);
+    if (in.op == "get"_op) return field_of(f[f.operand(v, 0)].type, static_cast<size_t>(m_[in.attr].ints[0]), args[0]);
+    if (in.n_blocks > 0 && depth_ < kDeepest) return of_region(f, v, args, known);
+    const bool keeps_zero = row.kind == OpKind::linear || row.kind == OpKind::bilinear || row.kind == OpKind::elementwise;
+    if (is_flat && !keeps_zero) return std::vector<Dep>(n, Dep::independent);
+    if (in.op == "call"_op) return depth_ < kDeepest ? of_call(in, args, n) : std::vector<Dep>(n, Dep::other);
+    return {n == 1 ? of_op(in.op, row, args, is_flat) : Dep::other};
+  }
+
+  static std::vector<Dep> concatenated(const std::vector<std::vector<Dep>>& parts) {
+    std::vector<Dep> all;
+    for (const std::vector<Dep>& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }
+
+  std::vector<Dep> field_of(TypeId tuple, size_t field, const std::vector<Dep>& leaves) const {
+    size_t first = 0;
+    for (size_t k = 0; k < field; ++k) first += n_leaves(m_.types[tuple].fields[k].type);
+    const size_t n = n_leaves(m_.types[tuple].fields[field].type);
+    return {leaves.begin() + static_cast<ptrdiff_t>(first), leaves.begin() + static_cast<ptrdiff_t>(first + n)};
+  }
+
+  std::vector<Dep> of_region(const Func& f, ValueId v, const std::vector<std::vector<Dep>>& args, Known& known) {
+    const Inst in = f[v];
+    const RegionShape shape = region_shape(m_, in);
+    if (shape.n_carried > 0) return of_loop(f, in, shape, args, known);
+    const auto n_own = static_cast<size_t>(shape.own_operands);
+    const bool is_chosen = n_own == 1 && args[0][0] != Dep::independent && args[0][0] != Dep::zero;
+    std::vector<Dep> result;
+    for (int k = 0; k < in.n_blocks; ++k) {
+      const Block& block = f[BlockId{in.first_block.i + k}];
+      const size_t n_indices = block.params.size() - (args.size() - n_own);
+      for (size_t p = 0; p < block.params.size(); ++p)
+        known[block.params[p]] = p < n_indices ? std::vector<Dep>{Dep::independent} : args[p - n_indices + n_own];
+      const std::vector<Dep> own = of_block(f, block, known);
+      if (k == 0) result = own;
+      else std::transform(result.begin(), result.end(), own.begin(), result.begin(), joined);
+    }
+    if (is_chosen) std::fill(result.begin(), result.end(), Dep::other);
+    return result;
+  }
+
+  /// What a step makes of the carried values is what the next step begins with: until nothing changes.
+  std::vector<Dep> of_loop(const Func& f, const Inst& in, const RegionShape& shape, std::vector<std::vector<Dep>> args, Known& known) {
+    const auto own = static_cast<size_t>(shape.own_operands), n = static_cast<size_t>(shape.n_carried);
+    const auto varies = [](Dep d) { return d == Dep::linear || d == Dep::other; };
+    bool is_counted_by_them = own == 1 && varies(args[0][0]);
+    for (bool changed = true; changed;) {
+      changed = false;
+      std::vector<Dep> next;
+      for (int k = 0; k < in.n_blocks; ++k) {
+        const Block& block = f[BlockId{in.first_block.i + k}];
+        for (size_t p = 0; p < block.params.size(); ++p) {
+          const bool is_index = p < static_cast<size_t>(shape.own_params);
+          known[block.params[p]] = is_index ? std::vector<Dep>{Dep::independent} : args[p - static_cast<size_t>(shape.own_params) + own];
+        }
+        next = of_block(f, block, known);
+        if (k + 1 < in.n_blocks) is_counted_by_them = is_counted_by_them || varies(next[0]);
+      }
+      for (size_t k = 0; k < n; ++k) {
+        const Dep both = joined(args[own + k][0], next[k]);
+        changed = changed || both != args[own + k][0];
+        args[own + k][0] = both;
+      }
+    }
+    std::vector<Dep> result;
+    for (size_t k = 0; k < n; ++k) result.push_back(is_counted_by_them ? Dep::other : args[own + k][0]);
+    return result;
+  }
+
+  std::vector<Dep> of_call(const Inst& in, const std::vector<std::vector<Dep>>& args, size_t n) {
+    const Func& callee = m_[m_[in.attr].func];
+    if (callee.body().result) return of_function(callee, args);
+    // A derivative: linear in its directions, or in `bar`, at a point that is fixed.
+    if (!callee.request) return std::vector<Dep>(n, Dep::other);
+    const size_t n_base = m_[callee.request->base].body().params.size();
+    Dep result = Dep::zero;
+    for (size_t k = 0; k < args.size(); ++k)
+      for (Dep d : args[k]) {
+        const bool is_varying = d == Dep::linear || d == Dep::other;
+        if (k < n_base && is_varying) result = Dep::other;
+        else if (k >= n_base) result = joined(result, d);
+      }
+    return std::vector<Dep>(n, callee.request->with_value && result != Dep::independent ? Dep::other : result);
+  }
+
+  Dep of_op(OpId op, const Op& row, const std::vector<std::vector<Dep>>& args, bool is_flat) const {
+    const auto arg = [&](size_t k) { return args[k].empty() ? Dep::other : args[k][0]; };
+    if (op == "add"_op || op == "sub"_op) return joined(arg(0), arg(1));
+    if (op == "neg"_op || op == "to_f32"_op || op == "to_f64"_op) return arg(0);
+    if (op == "mul"_op || op == "gated_mul"_op || row.kind == OpKind::bilinear) return product(arg(0), arg(1));
+    if (op == "div"_op) return arg(1) == Dep::independent ? arg(0) : is_flat ? Dep::independent : Dep::other;
+    if (op == "select"_op) return arg(0) == Dep::independent || arg(0) == Dep::zero ? joined(arg(1), arg(2)) : Dep::other;
+    if (row.kind != OpKind::linear) return is_flat ? Dep::independent : Dep::other;
+    Dep result = arg(0);
+    for (size_t k = 1; k < args.size(); ++k) result = joined(result, arg(k));
+    return result;
+  }
+
+  const Module& m_;
+  int depth_ = 0;
+};
+
+}  // namespace
+
+/// Gives `f`, an instance of the function that `d` is about, its rule.
+bool Analysis::add_rule(FuncId f, const Decl& d, DType float_type) {
+  Func rule;
+  rule.name = m.unique_name(m[f].name + ".rule");
+  rule.size_vars = m[f].size_vars;
+  rule.loc.span = d.name.span;
+  rule.blocks.emplace_back();
+  const FuncId id = m.add(std::move(rule));
+  Lowering lowering(*this, main, id, float_type);
+  if (!lowering.lower_rule(d, f)) return m.discard(id), false;
+  m[f].rule = id;
+  return true;
+}
+
+bool Lowering::lower_rule(const Decl& d, FuncId f) {
+  const std::vector<ValueId> of = a_.m[f].body().params;
+  const std::span<const Param> params = ast_[d.params];
+  const auto type_at = [&](size_t k) { return a_.m[f][of[k]].type; };
+  const auto name_at = [&](size_t k) { return str(a_.m[a_.m[f][of[k]].attr].name); };
+  if (params.size() != of.size()) {
+    fail(sema_error("bad-rule"), d.name.span, fmt::format("`{}` has {} parameter{}, and its derivative names {}", str(d.name.id), of.size(), of.size() == 1 ? "" : "s", params.size()))
+        .label(a_.m[f].loc.span, "declared here");
+    return false;
+  }
+  for (StrId size : a_.m[f].size_vars) {
+    Binding binding;
+    binding.name = size, binding.kind = Binding::Kind::size, binding.span = a_.m[f].loc.span;
+    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(size);
+    bind(std::move(binding));
+  }
+  std::vector<ValueId> own;
+  const auto add = [&](Name name, std::string_view as, TypeId type) {
+    Binding binding;
+    binding.name = name.id, binding.kind = Binding::Kind::param, binding.span = name.span;
+    own.push_back(append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, type, a_.m.strings.intern(as), loc(name.span)));
+    binding.val = own_parameter(own.back());
+    bind(std::move(binding));
+  };
+  for (size_t k = 0; k < params.size(); ++k) add(params[k].name, name_at(k), type_at(k));
+  std::vector<Name> directions(params.size());
+  for (const Param& p : ast_[d.jvp_params]) {
+    size_t k = 0;
+    while (k < params.size() && str(p.name.id) != fmt::format("d{}", str(params[k].name.id))) ++k;
+    if (k < params.size() && !directions[k] && types().all_float(type_at(k))) {
+      directions[k] = p.name;
+      continue;
+    }
+    const char* what = k == params.size() ? "`{}` is not `d` and the name of a parameter" : directions[k] ? "`{}` is given twice" : "`{}` would be the direction of a parameter that is no float";
+    fail(sema_error("bad-rule"), p.name.span, fmt::format(fmt::runtime(what), str(p.name.id)));
+    return false;
+  }
+  std::vector<std::vector<Dep>> deps;
+  Linearity linearity(a_.m);
+  for (size_t k = 0; k < params.size(); ++k) deps.emplace_back(linearity.n_leaves(type_at(k)), Dep::independent);
+  for (size_t k = 0; k < params.size(); ++k) {
+    if (!directions[k]) continue;
+    add(directions[k], fmt::format("d{}", name_at(k)), type_at(k));
+    deps.emplace_back(linearity.n_leaves(type_at(k)), Dep::linear);
+  }
+  const TypeId result = a_.m[f].result_type();
+  if (!types().all_float(result)) {
+    fail(request_error("not-differentiable"), d.name.span, fmt::format("`{}` returns {}, and only floats have a derivative", str(d.name.id), types().text(result)))
+        .label(a_.m[f].loc.span, "declared here");
+    return false;
+  }
+  if (d.result) {
+    std::vector<DimId> sizes;
+    for (StrId v : a_.m[f].size_vars) sizes.push_back(dims().variable(v));
+    Binding binding;
+    binding.name = d.result.id, binding.span = d.result.span;
+    binding.val = value(b().call(f, std::move(sizes), std::span(own).first(params.size()), loc(d.result.span)));
+    bind(std::move(binding));
+  }
+  const Val v = lower(d.value, result);
+  const ValueId e = v ? coerce(v, result, ast_[d.value].span, fmt::format("the derivative of `{}`", str(d.name.id)), true) : ValueId{};
+  if (!e || failed_) return false;
+  b().set_result(e);
+  const std::vector<Dep> found = linearity.of_function(a_.m[func_], deps);
+  const bool is_linear = std::all_of(found.begin(), found.end(), [](Dep x) { return x == Dep::linear || x == Dep::zero; });
+  if (is_linear) return true;
+  fail(sema_error("rule-not-linear"), ast_[d.value].span, fmt::format("the derivative of `{}` is not linear in its directions", str(d.name.id)))
+      .rule("a `jvp` is a sum of terms, each a direction times what does not depend on directions");
+  return false;
+}
+
+}  // namespace dlc::sema
