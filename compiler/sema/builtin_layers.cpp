@@ -172,12 +172,10 @@ struct LayerRows {
 
   /// The prelude function `name`, of the float type of the arguments.
   static Val written(Lowering& w, const BuiltinCall& c, std::string_view name) {
-    const int32_t index = w.a_.prelude_function(w.a_.m.strings.intern(name));
-    const FuncId f = index >= 0 ? w.a_.instance(index, w.float_type_for(index, c.args, c.want), c.call.span) : FuncId{};
+    const Val v = w.a_.function_named(w.a_.m.strings.intern(name), false);
+    const FuncId f = v ? w.a_.func_of(v.function, w.float_type_for(v.function, c.args, c.want), c.call.span) : FuncId{};
     if (!f) return w.failed_ = true, Val{};
-    Callable callable;
-    callable.kind = Callable::Kind::declared, callable.declared = index;
-    return w.call_func(f, w.a_.function_value(std::move(callable)), nullptr, c.args, c.call);
+    return w.call_func(f, v, nullptr, c.args, c.call);
   }
 
   static bool has_columns(Lowering& w, const Argument& b) { return b.val.kind != Val::Kind::function && w.shape_of(b.val).dims.size() == 2; }
