@@ -26,10 +26,30 @@ expect 0 'dlc ' "$dlc" --version
 expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5
 expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5 --interpret
 expect 0 '{"result":' "$dlc" run $slides f x1=1.5 x2=0.5 --json
-expect 0 'ns a call' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100
+expect 0 '100 calls: median' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100
+"$dlc" run $slides f x1=1.5 x2=0.5 --time 100 2>"$tmp/err" | grep -qx '85.2582855995830[0-9]*' || fail 'the time stands in the result'
+expect 0 '"median_ns":' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100000 --json
+expect 2 '--time excludes --interpret' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100 --interpret
 expect 0 '[1].x1 = ' "$dlc" run $slides f_grad x1=1.5 x2=0.5 -O0 --real f32
 echo '{"x1": 0.5, "x2": 1}' >"$tmp/in.json"
 expect 0 '1.0743606353500641' "$dlc" run $slides f --args "$tmp/in.json"
+echo '{"x1": 0.5, "x2": 1, "seed": 3, "note": []}' >"$tmp/in.json"
+expect 2 'has no parameter `seed`, `note`; it takes (x1: f64, x2: f64); --ignore-extra' "$dlc" run $slides f --args "$tmp/in.json"
+expect 0 '1.0743606353500641' "$dlc" run $slides f --args "$tmp/in.json" --ignore-extra
+expect 2 'has no parameter `x3`' "$dlc" run $slides f --args "$tmp/in.json" --ignore-extra x3=1
+printf 'fn init[n]() -> real[n] { let a[i in 0..n] = 2.0 * i\nreturn a }\nfn g[n](x: real[n * n], y: real) -> (a: real, b: real[2]) = (a = y * sum(x * x) + n, b = [y, inf])\n' >"$tmp/sizes.dl"
+expect 0 '[0, 2, 4, 6]' "$dlc" run "$tmp/sizes.dl" init --size n=4
+expect 0 '[0, 2, 4, 6]' "$dlc" run "$tmp/sizes.dl" init --size n=4 --interpret
+expect 0 '{"result":{"a":62.0,"b":[2.0,"inf"]}}' "$dlc" run "$tmp/sizes.dl" g --size n=2 x='[1,2,3,4]' y=2 --json
+for mode in reverse forward symbolic numeric; do
+  expect 0 'dg/dx = [4, 8, 12, 16]' "$dlc" diff "$tmp/sizes.dl" g --at x='[1,2,3,4]',y=2 --size n=2 --mode $mode --order 2
+done
+expect 0 'x̄ = v̄' "$dlc" trace "$tmp/sizes.dl" g --at x='[1,2,3,4]',y=2 --size n=2 --mode reverse
+expect 0 'init: 40 samples' "$dlc" check "$tmp/sizes.dl"
+expect 1 'no argument of `g` says what the size n is' "$dlc" run "$tmp/sizes.dl" g x='[1,2,3,4]' y=2
+expect 1 'but `n*n` is 9 with n = 3' "$dlc" run "$tmp/sizes.dl" g x='[1,2,3,4]' y=2 --size n=3
+expect 2 '`init` has no size `m`' "$dlc" run "$tmp/sizes.dl" init --size m=3
+expect 2 'the size n may not be -1' "$dlc" run "$tmp/sizes.dl" init --size n=-1
 for mode in reverse forward symbolic numeric; do
   expect 0 'df/dx1 = 3.47308190605019' "$dlc" diff $slides f --at x1=0.5,x2=1 --mode $mode
 done
