@@ -157,6 +157,24 @@ expect 1 'error[no-derivative]' "$dlc" diff "$tmp/cut.dl" f --at x=1
 head -c 100000 /dev/urandom >"$tmp/random.dl"
 expect 1 'error' "$dlc" run "$tmp/random.dl" f
 
+# ---- formatting
+printf 'fn f(x:real)=x  *  -x // square\n' >"$tmp/wide.dl" && cp "$tmp/wide.dl" "$tmp/again.dl"
+chmod 640 "$tmp/wide.dl"
+expect 1 'wide.dl would change' "$dlc" fmt --check "$tmp/wide.dl"
+expect 1 '"changed":["' "$dlc" fmt --check --json $slides "$tmp/again.dl"
+cmp -s "$tmp/wide.dl" "$tmp/again.dl" || fail '--check wrote a file'
+expect 0 'wide.dl' "$dlc" fmt "$tmp/wide.dl"
+[ "$(cat "$tmp/wide.dl")" = 'fn f(x: real) = x * -x  // square' ] || fail 'the formatted text'
+[ "$(stat -c %a "$tmp/wide.dl")" = 640 ] || fail 'formatting changed what may be done with a file'
+expect 0 '' "$dlc" fmt --check "$tmp/wide.dl"
+[ "$("$dlc" fmt - <"$tmp/again.dl")" = 'fn f(x: real) = x * -x  // square' ] || fail 'formatting standard input'
+cp "$tmp/bad.dl" "$tmp/unreadable.dl" && printf 'fn g(  x = 1\n' >>"$tmp/unreadable.dl" && cp "$tmp/unreadable.dl" "$tmp/kept.dl"
+expect 1 'unreadable.dl:3:' "$dlc" fmt "$tmp/unreadable.dl" "$tmp/again.dl"
+cmp -s "$tmp/unreadable.dl" "$tmp/kept.dl" || fail 'a file with a syntax error was written'
+cmp -s "$tmp/wide.dl" "$tmp/again.dl" || fail 'an error in one file kept another from being formatted'
+expect 1 'cannot read `no-such.dl`' "$dlc" fmt no-such.dl
+expect 0 '' "$dlc" fmt --check examples/*.dl compiler/prelude/*.dl
+
 # ---- objects: complete, without undefined names, and usable from C and C++
 expect 0 '' "$dlc" compile $net -o "$tmp/net.o"
 for name in objective objective_grad objective_jvp objective_vjp n_correct; do
@@ -194,7 +212,7 @@ printf 'fn loss[n, d](W: real[n, d], x: real[d]) -> real = sum(W @ x)\n' >net.dl
 echo '{"W": [[1, 2]], "x": [3, 4]}' >in.json
 cp examples/net2.dl net2.dl && cp examples/data/wdbc.csv patients.csv
 "$dlc" train examples/net2.dl --set epochs=1 --checkpoint net2.safetensors >out 2>err || fail 'weights for the examples'
-for command in '' run diff trace check compile train predict explain; do
+for command in '' run diff trace check compile train predict explain fmt; do
   "$dlc" $command --help >help 2>&1 || fail "dlc $command --help"
   examples=$(grep -E '^ +dlc [a-z]+ ' help | sed -E 's/^ *dlc //; s/ {3,}.*//')
   [ -n "$examples" ] || { cp help out; fail "dlc $command --help has no example"; }
