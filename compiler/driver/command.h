@@ -42,6 +42,7 @@ void add_train(CLI::App& app, Common& common);
 void add_predict(CLI::App& app, Common& common);
 void add_report(CLI::App& app, Common& common);
 void add_explain(CLI::App& app, Common& common);
+void add_fmt(CLI::App& app, Common& common);
 
 /// A Compilation with the options of the command line.
 std::unique_ptr<Compilation> new_compilation(const Common& common);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <memory>
 
@@ -95,27 +94,6 @@ int emit_stages(const Options& o, const Common& common) {
   return write(*c, o.output.empty() ? "-" : o.output, all, common);
 }
 
-/// "D=30,H=16".
-std::optional<Error> read_sizes(const std::vector<std::string>& lists, ArtifactOptions& artifacts) {
-  for (const std::string& list : lists) {
-    const auto split = split_names(list);
-    if (!split) return Error{"--size: " + split.error().message};
-    for (const std::string& one : *split) {
-      const size_t equals = std::min(one.find('='), one.size());
-      const std::string name = one.substr(0, equals);
-      const char* const begin = one.c_str() + std::min(equals + 1, one.size());
-      char* end = nullptr;
-      errno = 0;
-      const long long value = std::strtoll(begin, &end, 10);
-      if (name.empty() || end == begin || *end != '\0' || errno != 0) return Error{fmt::format("`{}` is not a size: write n=100", one)};
-      for (const auto& [other, unused] : artifacts.sizes)
-        if (other == name) return Error{fmt::format("the size `{}` is given twice", name)};
-      artifacts.sizes.emplace_back(name, value);
-    }
-  }
-  return std::nullopt;
-}
-
 /// What to emit, from --emit or the ending of -o; an error when they contradict each other or there is nothing.
 std::optional<Error> read_stages(Options& o) {
   const bool is_object = o.output.ends_with(".o"), is_llvm = o.output.ends_with(".ll"), is_asm = o.output.ends_with(".s");
@@ -139,7 +117,9 @@ std::optional<Error> read_stages(Options& o) {
 }
 
 int run(Options o, const Common& common) {
-  if (const auto error = read_sizes(o.sizes, o.artifacts)) return wrong_usage(error->message, common);
+  auto sizes = read_sizes(o.sizes);
+  if (!sizes) return wrong_usage(sizes.error().message, common);
+  o.artifacts.sizes = std::move(*sizes);
   o.artifacts.functions = o.functions;
   o.artifacts.code.opt_level = common.opt_level;
   if (const auto error = read_stages(o)) return wrong_usage(error->message, common);
@@ -161,7 +141,7 @@ void add_compile(CLI::App& app, Common& common) {
   command->add_option("FN", o->functions, "Only these functions, by value; the exports with their derivatives if left out");
   command->add_option("-o", o->output, "FILE.o (with FILE.h and FILE.json), FILE.ll or FILE.s; - is standard output");
   command->add_option("--emit", o->emit, "Stages as text: ast, ir, ir-after=PASS, llvm, asm, obj, header; several as a,b");
-  command->add_option("--size", o->sizes, "Fix sizes, n=100,d=3")->expected(1)->take_all();
+  command->add_option("--size", o->sizes, "Fix sizes, n=100,d=3")->expected(1)->allow_extra_args(false)->take_all();
   command->add_option("--cpu", o->artifacts.code.cpu, "As LLVM names it, or native; x86-64-v3 if left out");
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return run(*o, common); }; });

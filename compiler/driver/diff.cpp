@@ -17,7 +17,7 @@ namespace {
 struct Options {
   std::string file, function, args_file, mode = "reverse";
   std::optional<std::string> wrt;
-  std::vector<std::string> at;
+  std::vector<std::string> at, sizes;
   int order = 1;
   bool latex = false, interpret = false;
 };
@@ -45,8 +45,8 @@ nlohmann::ordered_json point_json(const Compilation& c, const Point& point) {
 }
 
 int diff(const Options& o, const Common& common) {
-  Arguments given;
-  if (const int status = read_arguments(given, o.at, false, o.file, o.args_file, common)) return status;
+  GivenPoint given;
+  if (const int status = read_point(given, o.at, false, o.sizes, o.file, o.args_file, common)) return status;
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
   Point point;
@@ -59,7 +59,7 @@ int diff(const Options& o, const Common& common) {
     std::vector<Differential> results;
     std::string left_out;  // the one mode that may not exist where others do, and why
     for (Mode mode : modes_of(o.mode)) {
-      auto d = differentiate(*c, f, {.mode = mode, .wrt = wrt, .order = o.order, .opt_level = common.opt_level, .interpret = o.interpret}, point.args);
+      auto d = differentiate(*c, f, {.mode = mode, .wrt = wrt, .order = o.order, .opt_level = common.opt_level, .interpret = o.interpret, .sizes = point.sizes}, point.args);
       if (d) {
         results.push_back(std::move(*d));
       } else if (o.mode == "all" && mode == Mode::symbolic && c->diagnostics.has_errors()) {
@@ -92,6 +92,7 @@ void add_diff(CLI::App& app, Common& common) {
   command->add_option("FN", o->function, "Function or export; several as f,g")->required();
   command->add_option("--at", o->at, "Arguments, x1=1.5,x2=0.5; arrays as JSON, or @file.npy, @file.csv, @file.json")->expected(1)->take_all();
   command->add_option("--args", o->args_file, "A JSON file with an object of arguments; - is standard input");
+  command->add_option("--size", o->sizes, "Sizes that no argument tells, n=100,d=3")->expected(1)->allow_extra_args(false)->take_all();
   command->add_option("--wrt", o->wrt, "Parameters to differentiate with respect to, x1,x2; all float ones if left out");
   command->add_option("--mode", o->mode, "reverse, forward, symbolic, numeric, or all side by side")
       ->check(CLI::IsMember({"reverse", "forward", "symbolic", "numeric", "all"}))->capture_default_str();

@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   dlc::add_predict(app, common);
   dlc::add_report(app, common);
   dlc::add_explain(app, common);
+  dlc::add_fmt(app, common);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version

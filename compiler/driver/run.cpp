@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -15,9 +16,9 @@ namespace {
 
 struct RunOptions {
   std::string file, function, args_file;
-  std::vector<std::string> args;
+  std::vector<std::string> args, sizes;
   int64_t time = 0;
-  bool interpret = false;
+  bool interpret = false, ignore_extra = false;
 };
 
 constexpr const char* kExamples =
@@ -25,11 +26,13 @@ constexpr const char* kExamples =
     "  dlc run examples/slides.dl f x1=1.5 x2=0.5\n"
     "  dlc run examples/net2_functions.dl predict W1='[[1,2],[3,4]]' b1='[0,0]' W2='[1,-1]' b2=0 x='[0.5,1]'\n"
     "  dlc run net.dl loss --args in.json --time 1000        in.json: {\"W\": [[1, 2]], \"x\": [3, 4]}\n"
-    "Arrays are JSON, or files: X=@x.npy, X=@x.csv, X=@x.json. nan, inf and -inf are numbers.";
+    "Arrays are JSON, or files: X=@x.npy, X=@x.csv, X=@x.json. nan, inf and -inf are numbers; in JSON they are \"nan\",\n"
+    "\"inf\" and \"-inf\", in arguments and in results. Sizes are those of the arrays; --size n=5 gives what no array tells.";
 
 int run(const RunOptions& o, const Common& common) {
-  Arguments given;
-  if (const int status = read_arguments(given, o.args, true, o.file, o.args_file, common)) return status;
+  GivenPoint given;
+  if (o.ignore_extra) given.args.ignore_extra();
+  if (const int status = read_point(given, o.args, true, o.sizes, o.file, o.args_file, common)) return status;
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
   Point point;
@@ -37,7 +40,9 @@ int run(const RunOptions& o, const Common& common) {
   if (point.functions.size() != 1) return wrong_usage("`run` calls one function", common);
   const FuncId f = point.functions[0];
 
+  using Clock = std::chrono::steady_clock;
   std::optional<Native> native;
+  const auto start = Clock::now();
   if (!o.interpret) {
     const auto special = at_sizes_of(*c, f, point.args);
     if (!special) return report(*c, special.error(), common);
@@ -45,23 +50,25 @@ int run(const RunOptions& o, const Common& common) {
     if (!compiled) return report(*c, compiled.error(), common);
     native = std::move(*compiled);
   }
-  auto result = native ? native->call(point.args) : interpret<double>(c->module, f, point.args, {}, {.sources = &c->sources});
+  const double compile_ns = std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+  auto result = native ? native->call(point.args, point.sizes) : interpret<double>(c->module, f, point.args, point.sizes, {.sources = &c->sources});
   if (!result) return report(*c, result.error(), common);
-  std::optional<double> nanoseconds;
-  if (o.time > 0 && native) {
-    const auto time = native->time(point.args, o.time);
-    if (!time) return report(*c, time.error(), common);
-    nanoseconds = *time;
+  std::optional<CallTime> time;
+  if (o.time > 0) {
+    const auto timed = native->time(point.args, o.time, point.sizes);
+    if (!timed) return report(*c, timed.error(), common);
+    time = *timed;
   }
   const TypeId type = c->module[f].result_type();
   if (common.json) {
     nlohmann::ordered_json json = {{"result", value_json(c->module, type, *result)}};
-    if (nanoseconds) json["nanoseconds"] = *nanoseconds;
+    if (time) json["time"] = {{"calls", o.time}, {"median_ns", time->median}, {"least_ns", time->best}, {"compile_ns", compile_ns}};
     print_out(json.dump() + "\n");
     return kDone;
   }
   print_out(value_text(c->module, type, *result));
-  if (nanoseconds) print_out(fmt::format("{:.1f} ns a call\n", *nanoseconds));
+  if (time)
+    fmt::print(stderr, "{} calls: median {:.1f} ns, least {:.1f} ns; compiled in {:.1f} ms\n", o.time, time->median, time->best, compile_ns / 1e6);
   return kDone;
 }
 
@@ -73,9 +80,12 @@ void add_run(CLI::App& app, Common& common) {
   command->add_option("FILE", o->file, "Source; - is standard input")->required();
   command->add_option("FN", o->function, "Function or export")->required();
   command->add_option("ARGS", o->args, "Arguments, name=value");
-  command->add_option("--args", o->args_file, "A JSON file with an object of arguments; - is standard input");
-  command->add_option("--time", o->time, "Also call it N times and print the time of one call")->check(CLI::Range(1, 1'000'000'000));
-  command->add_flag("--interpret", o->interpret, "Run the interpreter instead of compiled code");
+  command->add_option("--args", o->args_file, "A JSON file with an object of arguments by name; - is standard input");
+  command->add_flag("--ignore-extra", o->ignore_extra, "Let fields of --args be that the function has no parameter for");
+  command->add_option("--size", o->sizes, "Sizes that no argument tells, n=100,d=3")->expected(1)->allow_extra_args(false)->take_all();
+  CLI::Option* time = command->add_option("--time", o->time, "Also call it N times; the median time of the compiled call alone goes to standard error")
+                          ->check(CLI::Range(1, 1'000'000'000));
+  command->add_flag("--interpret", o->interpret, "Run the interpreter instead of compiled code")->excludes(time);
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return run(*o, common); }; });
 }

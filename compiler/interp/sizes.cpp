@@ -121,12 +121,34 @@ class Binder {
     for (const Occurrence& o : occurrences_) {
       const auto names = m_.types.dims.variables(o.dim);
       if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+      if (!is_linear(o.dim, name)) return unbound(name, &o);
       return rejected(o, fmt::format("no {} fits argument {}: its size {} is {}, and should be `{}`{}", m_.strings[name], param_name(o.param),
                                      o.axis, o.actual, m_.types.dims.text(o.dim), values_text(o.dim)));
     }
+    return unbound(name, nullptr);
+  }
+
+  /// Whether a number follows for `name` from one for `d`, the other sizes being known.
+  bool is_linear(DimId d, StrId name) const {
+    int64_t at[3];
+    for (int64_t k = 0; k < 3; ++k) {
+      auto sizes = known_;
+      sizes[name] = k;
+      const auto value = m_.types.dims.evaluate(d, sizes);
+      if (!value) return false;
+      at[k] = *value;
+    }
+    return at[2] - at[1] == at[1] - at[0];
+  }
+
+  /// `o`: an occurrence that does not tell either.
+  Error unbound(StrId name, const Occurrence* o) const {
+    const std::string_view n = m_.strings[name];
     Diagnostic d{.kind = &call_error("argument-size-mismatch"),
-                 .message = fmt::format("no argument of `{}` says what the size {} is", f_.name, m_.strings[name]),
-                 .span = f_.loc.span};
+                 .message = fmt::format("no argument of `{}` says what the size {} is", f_.name, n),
+                 .span = o ? span_of(o->param) : f_.loc.span};
+    if (o) d.here(fmt::format("size {} is {} here, and `{}` does not tell {}", o->axis, o->actual, m_.types.dims.text(o->dim), n));
+    d.help(fmt::format("give it: `--size {}=…` on the command line", n));
     return as_error(std::move(d));
   }
 

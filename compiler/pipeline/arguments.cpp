@@ -22,6 +22,7 @@ struct Arguments::Given {
   std::string name;
   Json json;
   std::optional<InterpValue<double>> array;  // instead of `json`: from a file of numbers
+  bool is_field = false;                     // of the file of --args
 };
 
 Arguments::Arguments() = default;
@@ -269,7 +270,7 @@ std::optional<ArgumentError> Arguments::add(std::string_view text) {
   for (const Given& g : given_)
     if (g.name == name) return wrong_name(fmt::format("`{}` is given twice", name));
   const std::string_view value = trimmed(text.substr(equals + 1));
-  Given g{std::string(name), {}, {}};
+  Given g{std::string(name), {}, {}, false};
   if (value.starts_with('@')) {
     const std::string path(value.substr(1));
     if (path.ends_with(".npy") || path.ends_with(".csv")) {
@@ -322,7 +323,7 @@ std::optional<ArgumentError> Arguments::add_json_file(const std::string& path) {
   for (auto& [name, value] : read.json.items()) {
     const bool is_twice = std::any_of(given_.begin(), given_.end(), [&](const Given& g) { return g.name == name; });
     if (is_twice) return wrong_name(fmt::format("`{}` is given twice", name));
-    given_.push_back({name, value, {}});
+    given_.push_back({name, value, {}, true});
   }
   return std::nullopt;
 }
@@ -343,13 +344,18 @@ std::string signature_text(const Module& m, const Func& f) {
 Result<std::vector<InterpValue<double>>> Arguments::bind(const Module& m, const Func& f) const {
   std::vector<std::string> names;
   for (size_t k = 0; k < f.body().params.size(); ++k) names.push_back(parameter_name(m, f, k));
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  std::string unknown;
+  bool is_field = false;
   for (const Given& g : given_) {
-    if (std::find(names.begin(), names.end(), g.name) != names.end()) continue;
-    const std::vector<std::string_view> candidates(names.begin(), names.end());
+    if (std::find(names.begin(), names.end(), g.name) != names.end() || (g.is_field && ignores_extra_)) continue;
     const std::string_view near = nearest_name(g.name, candidates);
-    return Error{fmt::format("`{}` has no parameter `{}`{}; it takes ({})", f.name, g.name,
-                             near.empty() ? "" : fmt::format(", did you mean `{}`?", near), signature_text(m, f))};
+    unknown += fmt::format("{}`{}`{}", unknown.empty() ? "" : ", ", g.name, near.empty() ? "" : fmt::format(", did you mean `{}`?", near));
+    is_field = is_field || g.is_field;
   }
+  if (!unknown.empty())
+    return Error{fmt::format("`{}` has no parameter {}; it takes ({}){}", f.name, unknown, signature_text(m, f),
+                             is_field ? "; --ignore-extra lets fields be that no parameter has" : "")};
   std::vector<InterpValue<double>> values;
   std::string missing;
   for (size_t k = 0; k < names.size(); ++k) {

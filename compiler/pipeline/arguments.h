@@ -36,6 +36,9 @@ class Arguments {
   [[nodiscard]] std::optional<ArgumentError> add_list(std::string_view list);
   [[nodiscard]] std::optional<ArgumentError> add_json_file(const std::string& path);
 
+  /// Lets fields of the file of --args that no parameter has be.
+  void ignore_extra() { ignores_extra_ = true; }
+
   /// A value for each parameter, in order; f32 values are rounded to f32. The error has a diagnostic when a value is
   /// wrong, and none when a name is.
   Result<std::vector<InterpValue<double>>> bind(const Module& m, const Func& f) const;
@@ -43,6 +46,7 @@ class Arguments {
  private:
   struct Given;
   std::vector<Given> given_;
+  bool ignores_extra_ = false;
 };
 
 /// "x1: f64, W: f64[n, 3]" for messages.

@@ -380,7 +380,7 @@ class Checker {
 
   void compare(const Engine& e, const Args& args, const Bigs& exact) {
     evaluated_.emplace_back(e.func, args);
-    const auto result = e.native->call(args);
+    const auto result = e.native->call(args, sizes_);
     if (!result) return record(e.row, HUGE_VAL, args, result.error().message, e.func);
     const Numbers values = flat(*result), s = scales(e, args);
     for (size_t k = 0; k < exact.size(); ++k)
@@ -523,7 +523,7 @@ class Checker {
       flatten(directed.back(), v);
     }
     evaluated_.emplace_back(jvp_->func, directed);
-    const auto forward = jvp_->native->call(directed), reverse = engines_[0].native->call(with_bar);
+    const auto forward = jvp_->native->call(directed, sizes_), reverse = engines_[0].native->call(with_bar, sizes_);
     if (!forward || !reverse) return record(jvp_->row, HUGE_VAL, args, (forward ? reverse : forward).error().message, jvp_->func);
     const Numbers u = flat(bar), jv = flat(*forward), ju = flat(*reverse);
     const Numbers s_forward = scales(*jvp_, directed), s_reverse = scales(engines_[0], with_bar);

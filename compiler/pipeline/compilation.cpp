@@ -168,7 +168,11 @@ std::vector<FuncId> Compilation::redirect_calls(FuncId f) {
       if (const auto value = module.types.dims.as_constant(call.dims[k])) sizes[module[call.func].size_vars[k]] = *value;
     if (sizes.size() != call.dims.size()) continue;
     const FuncId special = fixed(call.func, sizes);
-    if (!special) return {};
+    if (!special || diagnostics.has_errors()) return {};
+    if (special == f) {  // whose body is about to be rewritten: it has none to call
+      diagnostics.error(find_kind<kPipelineErrors>("recursion-too-deep"), module[f].loc.span, "this function calls itself at the same sizes");
+      return {};
+    }
     at[in.attr] = special;
     made.push_back(special);
   }

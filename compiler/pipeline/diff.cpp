@@ -31,7 +31,7 @@ class Differentiator {
     d.value_type = c_.module[func_].result_type();
     std::vector<Shape> shapes;
     for (const auto& a : args_) shapes.push_back(shape_of(a));
-    const auto sizes = bind_sizes(c_.module, c_.module[func_], shapes);
+    const auto sizes = bind_sizes(c_.module, c_.module[func_], shapes, options_.sizes);
     if (!sizes) return sizes.error();
     for (int p : options_.wrt) {
       d.wrt.push_back(parameter_name(c_.module, c_.module[func_], static_cast<size_t>(p)));
@@ -53,12 +53,12 @@ class Differentiator {
   }
 
   Result<InterpValue<double>> call(FuncId f, const Args& args) {
-    if (options_.interpret) return interpret<double>(c_.module, f, args, {}, {.sources = &c_.sources});
+    if (options_.interpret) return interpret<double>(c_.module, f, args, options_.sizes, {.sources = &c_.sources});
     const auto special = at_sizes_of(c_, f, args);
     if (!special) return special.error();
     auto native = Native::compile(c_, *special, {.opt_level = options_.opt_level});
     if (!native) return native.error();
-    return native->call(args);
+    return native->call(args, options_.sizes);
   }
 
   Result<bool> by_mode(Differential& d, FuncId derivative) {
@@ -128,7 +128,7 @@ class Differentiator {
     for (size_t e = 0; e < x.floats.size(); ++e) {
       std::fill(args.back().floats.begin(), args.back().floats.end(), 0.0);
       args.back().floats[e] = 1;
-      auto row = native ? native->call(args) : interpret<double>(c_.module, hessian, args);
+      auto row = native ? native->call(args, options_.sizes) : interpret<double>(c_.module, hessian, args, options_.sizes);
       if (!row) return row.error();
       for (size_t j = 0; j < blocks.size(); ++j) {
         const InterpValue<double>& part = row->fields[j];
@@ -145,10 +145,10 @@ class Differentiator {
   // ---- differences
 
   Result<bool> by_differences(Differential& d) {
-    auto value = interpret<double>(c_.module, func_, args_, {}, {.sources = &c_.sources});
+    auto value = interpret<double>(c_.module, func_, args_, options_.sizes, {.sources = &c_.sources});
     if (!value) return value.error();
     d.value = std::move(*value);
-    auto estimates = numeric_gradient(c_, func_, of_, options_.wrt, args_, true);
+    auto estimates = numeric_gradient(c_, func_, of_, options_.wrt, args_, true, options_.sizes);
     if (!estimates) return estimates.error();
     d.numeric = std::move(*estimates);
     for (const NumericDerivative& n : d.numeric) {
@@ -162,7 +162,7 @@ class Differentiator {
   /// (f(+,+) − f(+,−) − f(−,+) + f(−,−)) / 4h², h = ∜ε·max(1, |x|): about eight digits.
   void second_differences(Differential& d) {
     const auto scalar = [&](const Args& at) {
-      const auto y = interpret<double>(c_.module, func_, at);
+      const auto y = interpret<double>(c_.module, func_, at, options_.sizes);
       if (!y) return std::numeric_limits<double>::quiet_NaN();
       return (of_ < 0 ? *y : y->fields[static_cast<size_t>(of_)]).floats[0];
     };

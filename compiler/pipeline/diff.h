@@ -1,6 +1,7 @@
 // `dlc diff`: the value of a function and its derivatives at a point, in one mode, with what a reader of that mode wants
 // to know besides: passes, the closed form, steps and errors.
 #pragma once
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct DiffOptions {
   int order = 1;            // 1 or 2
   int opt_level = 1;
   bool interpret = false;   // run by the interpreter instead of compiled code
+  std::map<StrId, int64_t> sizes;  // given, beside those that the arguments tell
 };
 
 struct Differential {

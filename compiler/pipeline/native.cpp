@@ -38,13 +38,15 @@ std::vector<void*>& grown() {
   return stack.blocks;
 }
 
+constexpr int64_t kMostGrown = (int64_t{1} << 40) - 4096;  // no machine has more; allocators under sanitizers stop the program there
+
 void* grow(const dlc_ctx*, int64_t bytes) {
   std::vector<void*>& blocks = grown();
   if (bytes <= 0) {
     if (!blocks.empty()) std::free(blocks.back()), blocks.pop_back();
     return nullptr;
   }
-  if (bytes > std::numeric_limits<int64_t>::max() - 64) return nullptr;
+  if (bytes > kMostGrown) return nullptr;
   void* block = std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64));
   if (block) blocks.push_back(block);
   return block;
@@ -269,27 +271,39 @@ Result<InterpValue<double>> Native::call(std::span<const InterpValue<double>> ar
   return collect(cells, compilation_->module[func_].result_type(), leaf, cells.sizes);
 }
 
-Result<int64_t> Native::workspace(std::span<const InterpValue<double>> args) const {
+Result<int64_t> Native::workspace(std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given) const {
   Cells cells;
-  if (auto ready = prepare(cells, args, {}); !ready) return ready.error();
+  if (auto ready = prepare(cells, args, given); !ready) return ready.error();
   return cells.workspace;
 }
 
-Result<double> Native::time(std::span<const InterpValue<double>> args, int64_t n) const {
+Result<CallTime> Native::time(std::span<const InterpValue<double>> args, int64_t n, const std::map<StrId, int64_t>& given) const {
+  using Nanoseconds = std::chrono::duration<double, std::nano>;
+  constexpr double kBatch = 10e3;       // nanoseconds: reading the clock takes some 30
+  constexpr int64_t kFewestBatches = 11;  // so that a median is one
   Cells cells;
-  if (auto ready = prepare(cells, args, {}); !ready) return ready.error();
+  if (auto ready = prepare(cells, args, given); !ready) return ready.error();
   if (auto done = invoke(cells); !done) return done.error();
-  constexpr int64_t kBatches = 10;
-  double best = HUGE_VAL;
-  for (int64_t batch = 0; batch < std::min(kBatches, n); ++batch) {
-    const int64_t calls = std::max<int64_t>(n / kBatches, 1);
+  std::vector<double> times;
+  int64_t calls = 1;
+  for (int64_t left = n; left > 0;) {
+    calls = std::min(calls, left);
     const auto start = std::chrono::steady_clock::now();
     for (int64_t k = 0; k < calls; ++k)
       if (auto done = invoke(cells); !done) return done.error();
-    const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
-    best = std::min(best, spent.count() / static_cast<double>(calls));
+    const double spent = Nanoseconds(std::chrono::steady_clock::now() - start).count();
+    left -= calls;
+    if (spent < kBatch && calls < n / kFewestBatches) {  // too short to tell from the clock: start again with more at once
+      const double more = std::clamp(kBatch / std::max(spent, 1.0), 2.0, 100.0);
+      calls = std::min(static_cast<int64_t>(static_cast<double>(calls) * more), n / kFewestBatches);
+      times.clear(), left = n;
+      continue;
+    }
+    times.push_back(spent / static_cast<double>(calls));
   }
-  return best;
+  const auto middle = times.begin() + static_cast<ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return CallTime{*middle, *std::min_element(times.begin(), times.end())};
 }
 
 }  // namespace dlc

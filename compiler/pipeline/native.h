@@ -48,6 +48,12 @@ Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue
 /// Error `recursion-open`, for a function that is still one of open sizes.
 Error open_recursion(const Compilation& c, FuncId f);
 
+/// Nanoseconds of one compiled call. A call that is short beside the clock's own time is timed in batches, whose means
+/// then take the place of single calls.
+struct CallTime {
+  double median = 0, best = 0;
+};
+
 class Native {
  public:
   /// `f` must be ready. The compilation must outlive this, and may be worked on between calls.
@@ -57,10 +63,10 @@ class Native {
   Result<InterpValue<double>> call(std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given = {}) const;
 
   /// Bytes of arrays that a call keeps beside its arguments and results.
-  Result<int64_t> workspace(std::span<const InterpValue<double>> args) const;
+  Result<int64_t> workspace(std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given = {}) const;
 
-  /// Nanoseconds of one call: the least mean of several batches of calls, `n` in all.
-  Result<double> time(std::span<const InterpValue<double>> args, int64_t n) const;
+  /// Times `n` calls, after one that is not counted.
+  Result<CallTime> time(std::span<const InterpValue<double>> args, int64_t n, const std::map<StrId, int64_t>& given = {}) const;
 
  private:
   struct Cells;

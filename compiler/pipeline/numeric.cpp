@@ -29,9 +29,9 @@ DType float_type(const InterpValue<double>& v) {
 }
 
 /// Σ|terms| of the part that is differentiated, where it can be computed.
-ScalarFunction scale_of(Compilation& c, FuncId f, int of) {
-  return [&c, f, of](const Args& args) -> std::optional<double> {
-    const std::vector<double> scales = scales_of(c.module, f, args);
+ScalarFunction scale_of(Compilation& c, FuncId f, int of, const std::map<StrId, int64_t>& sizes) {
+  return [&c, &sizes, f, of](const Args& args) -> std::optional<double> {
+    const std::vector<double> scales = scales_of(c.module, f, args, sizes);
     if (scales.empty()) return std::nullopt;
     // The scalar that is differentiated comes first: `of` counts fields, and each before it is a scalar in practice.
     const double scale = scales[std::min<size_t>(of < 0 ? 0 : static_cast<size_t>(of), scales.size() - 1)];
@@ -58,7 +58,8 @@ double kink_gap(const Trial (&trials)[kSteps], int best) {
   return 0;
 }
 
-std::optional<double> complex_step(const Compilation& c, FuncId f, int of, const Args& args, int parameter, size_t element) {
+std::optional<double> complex_step(const Compilation& c, FuncId f, int of, const Args& args, int parameter, size_t element,
+                                   const std::map<StrId, int64_t>& sizes) {
   using Complex = std::complex<double>;
   std::vector<InterpValue<Complex>> complex_args = converted<Complex>(args);
   size_t at = element;
@@ -70,7 +71,7 @@ std::optional<double> complex_step(const Compilation& c, FuncId f, int of, const
     return false;
   };
   if (!shift(complex_args[static_cast<size_t>(parameter)])) return std::nullopt;
-  const auto y = interpret<Complex>(c.module, f, complex_args);
+  const auto y = interpret<Complex>(c.module, f, complex_args, sizes);
   if (!y) return std::nullopt;
   const double d = part(*y, of).floats[0].imag() / kComplexStep;
   return std::isfinite(d) ? std::optional(d) : std::nullopt;
@@ -149,14 +150,14 @@ NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction
 }
 
 Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f, int of, const std::vector<int>& wrt, const Args& args,
-                                                        bool allow_complex) {
-  const auto value = interpret<double>(c.module, f, args);
+                                                        bool allow_complex, const std::map<StrId, int64_t>& sizes) {
+  const auto value = interpret<double>(c.module, f, args, sizes);
   if (!value) return value.error();
   const InterpValue<double>& y = part(*value, of);
   const double epsilon = float_type(y) == DType::f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
-  const ScalarFunction scale = scale_of(c, f, of);
+  const ScalarFunction scale = scale_of(c, f, of, sizes);
   const ScalarFunction scalar = [&](const Args& at) -> std::optional<double> {
-    const auto result = interpret<double>(c.module, f, at);
+    const auto result = interpret<double>(c.module, f, at, sizes);
     return result ? std::optional(part(*result, of).floats[0]) : std::nullopt;
   };
   std::vector<NumericDerivative> all;
@@ -164,7 +165,7 @@ Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f
     const InterpValue<double>& x = args[static_cast<size_t>(p)];
     NumericDerivative derivative{parameter_name(c.module, c.module[f], static_cast<size_t>(p)), x, {}};
     for (size_t e = 0; e < count_floats(x); ++e) {
-      const auto by_complex = allow_complex ? complex_step(c, f, of, args, p, e) : std::nullopt;
+      const auto by_complex = allow_complex ? complex_step(c, f, of, args, p, e, sizes) : std::nullopt;
       // Differences too: they tell a complex step apart that went wrong (|x| of a complex x, say), and cost little.
       NumericEstimate estimate = central_difference(scalar, scale, args, p, e, epsilon);
       // At a pole they are not finite, and then a complex step is a large number that means nothing.

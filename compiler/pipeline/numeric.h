@@ -17,6 +17,7 @@
 #pragma once
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -54,7 +55,7 @@ NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction
 /// By complex step where possible (`allow_complex`), else by differences, for every element of the parameters `wrt`.
 /// `f` must be ready; the part `of` of its result must be a scalar float. The error is the interpreter's.
 Result<std::vector<NumericDerivative>> numeric_gradient(Compilation& c, FuncId f, int of, const std::vector<int>& wrt, const Args& args,
-                                                        bool allow_complex);
+                                                        bool allow_complex, const std::map<StrId, int64_t>& sizes = {});
 
 /// The float elements of a value, leaf by leaf.
 size_t count_floats(const InterpValue<double>& v);

@@ -170,17 +170,17 @@ class Reporter {
     mode.compile_seconds = seconds_before + std::chrono::duration<double>(Clock::now() - start).count();
     mode.ops = count_ops(m_, f);
     mode.live_bytes = live_bytes(m_, f, sizes_);
-    auto bytes = native->workspace(args);
+    auto bytes = native->workspace(args, sizes_);
     if (!bytes) return bytes.error();
     mode.workspace_bytes = *bytes;
-    auto once = native->time(args, 10);
+    auto once = native->time(args, 10, sizes_);
     if (!once) return once.error();
     constexpr double kNanoseconds = 2e7;  // of measuring
-    auto time = native->time(args, static_cast<int64_t>(std::clamp(kNanoseconds / std::max(*once, 1.0), 10.0, 1e5)));
+    auto time = native->time(args, static_cast<int64_t>(std::clamp(kNanoseconds / std::max(once->best, 1.0), 10.0, 1e5)), sizes_);
     if (!time) return time.error();
-    mode.nanoseconds = *time;
+    mode.nanoseconds = time->best;
     if (!r_.is_scalar && f != func_) {
-      auto d = native->call(args);
+      auto d = native->call(args, sizes_);
       if (!d) return d.error();
       mode.gradient = std::move(d->fields);
     }
@@ -201,7 +201,7 @@ class Reporter {
     r_.modes[at].passes = pass_text(m_, request(mode), sizes_);
     if (mode != Mode::numeric) r_.modes[at].size = size_of(derivative, r_.is_scalar ? static_cast<size_t>(n_leaves(m_.types, f().result_type())) : 0);
     if (!r_.is_scalar) return;
-    auto d = differentiate(c_, func_, {.mode = mode, .wrt = wrt_, .opt_level = options_.opt_level}, args_);
+    auto d = differentiate(c_, func_, {.mode = mode, .wrt = wrt_, .opt_level = options_.opt_level, .sizes = sizes_}, args_);
     if (!d) return leave_out(d.error());
     r_.modes[at].gradient = std::move(d->gradient);
     if (d->form) r_.gradient_form = std::move(d->form);
@@ -267,14 +267,14 @@ class Reporter {
       r_.no_graph = fmt::format("left out: {} nodes are more than a reader can follow", n);
       return;
     }
-    auto forward = trace(c_, {func_}, Mode::forward, wrt_, args_);
+    auto forward = trace(c_, {func_}, Mode::forward, wrt_, args_, sizes_);
     if (!forward) {
       r_.no_trace = r_.no_graph = "left out: " + reason(forward.error());
       return;
     }
     r_.forward = std::move(*forward);
     if (r_.no_derivative.empty()) {
-      auto reverse = trace(c_, {func_}, Mode::reverse, wrt_, args_);
+      auto reverse = trace(c_, {func_}, Mode::reverse, wrt_, args_, sizes_);
       if (reverse) r_.reverse = std::move(*reverse);
       else r_.no_trace = "left out: " + reason(reverse.error());
     }

@@ -29,10 +29,10 @@ class Tracer {
     name_values(names);
   }
 
-  Result<bool> run(const std::vector<InterpValue<double>>& args) {
+  Result<bool> run(const std::vector<InterpValue<double>>& args, const std::map<StrId, int64_t>& given) {
     std::vector<Shape> shapes;
     for (const auto& a : args) shapes.push_back(shape_of(a));
-    auto sizes = bind_sizes(m_, f_, shapes);
+    auto sizes = bind_sizes(m_, f_, shapes, given);
     if (!sizes) return sizes.error();
     sizes_ = std::move(*sizes);
     values_.assign(f_.insts.size(), std::nullopt);
@@ -272,7 +272,7 @@ std::string barred(const std::string& name) {
 }
 
 Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode mode, const std::vector<int>& wrt,
-                    const std::vector<InterpValue<double>>& args) {
+                    const std::vector<InterpValue<double>>& args, const std::map<StrId, int64_t>& sizes) {
   Result<FuncId> f = functions.size() == 1 ? Result<FuncId>(functions[0]) : joint_function(c, functions);
   if (!f) return f.error();
   // What has no derivative is told by the pass that derives; the table alone would show a zero.
@@ -289,7 +289,7 @@ Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode m
   t.mode = mode;
   for (int p : wrt) t.wrt.push_back(parameter_name(c.module, c.module[*f], static_cast<size_t>(p)));
   Tracer tracer(c, *f, names);
-  if (auto ran = tracer.run(args); !ran) return ran.error();
+  if (auto ran = tracer.run(args, sizes); !ran) return ran.error();
   const DerivativeRequest request{.kind = DerivativeRequest::Kind::grad, .mode = mode, .base = functions[0], .wrt = wrt};
   t.passes = pass_text(c.module, request, tracer.sizes(), static_cast<int64_t>(functions.size()));
   t.lines = tracer.lines();

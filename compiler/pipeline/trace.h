@@ -9,6 +9,7 @@
 // The values are those of the function after the passes, so equal expressions are one line. Local derivatives come from
 // the op table's rules (pipeline/local_derivative.h).
 #pragma once
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -55,9 +56,9 @@ struct Trace {
 };
 
 /// Traces functions of the same parameters together. `f` holds at least one, each ready; `wrt` are positions of
-/// parameters. Mode forward or reverse. The error is a message for the user, diagnostics included.
+/// parameters; `sizes` gives those that the arguments do not tell. Mode forward or reverse. The error is a message for the user, diagnostics included.
 Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode mode, const std::vector<int>& wrt,
-                    const std::vector<InterpValue<double>>& args);
+                    const std::vector<InterpValue<double>>& args, const std::map<StrId, int64_t>& sizes = {});
 
 std::string trace_text(const Trace& t);
 nlohmann::ordered_json trace_json(const Trace& t);

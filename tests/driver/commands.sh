@@ -26,10 +26,30 @@ expect 0 'dlc ' "$dlc" --version
 expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5
 expect 0 '85.2582855995830' "$dlc" run $slides f x1=1.5 x2=0.5 --interpret
 expect 0 '{"result":' "$dlc" run $slides f x1=1.5 x2=0.5 --json
-expect 0 'ns a call' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100
+expect 0 '100 calls: median' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100
+"$dlc" run $slides f x1=1.5 x2=0.5 --time 100 2>"$tmp/err" | grep -qx '85.2582855995830[0-9]*' || fail 'the time stands in the result'
+expect 0 '"median_ns":' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100000 --json
+expect 2 '--time excludes --interpret' "$dlc" run $slides f x1=1.5 x2=0.5 --time 100 --interpret
 expect 0 '[1].x1 = ' "$dlc" run $slides f_grad x1=1.5 x2=0.5 -O0 --real f32
 echo '{"x1": 0.5, "x2": 1}' >"$tmp/in.json"
 expect 0 '1.0743606353500641' "$dlc" run $slides f --args "$tmp/in.json"
+echo '{"x1": 0.5, "x2": 1, "seed": 3, "note": []}' >"$tmp/in.json"
+expect 2 'has no parameter `seed`, `note`; it takes (x1: f64, x2: f64); --ignore-extra' "$dlc" run $slides f --args "$tmp/in.json"
+expect 0 '1.0743606353500641' "$dlc" run $slides f --args "$tmp/in.json" --ignore-extra
+expect 2 'has no parameter `x3`' "$dlc" run $slides f --args "$tmp/in.json" --ignore-extra x3=1
+printf 'fn init[n]() -> real[n] { let a[i in 0..n] = 2.0 * i\nreturn a }\nfn g[n](x: real[n * n], y: real) -> (a: real, b: real[2]) = (a = y * sum(x * x) + n, b = [y, inf])\n' >"$tmp/sizes.dl"
+expect 0 '[0, 2, 4, 6]' "$dlc" run "$tmp/sizes.dl" init --size n=4
+expect 0 '[0, 2, 4, 6]' "$dlc" run "$tmp/sizes.dl" init --size n=4 --interpret
+expect 0 '{"result":{"a":62.0,"b":[2.0,"inf"]}}' "$dlc" run "$tmp/sizes.dl" g --size n=2 x='[1,2,3,4]' y=2 --json
+for mode in reverse forward symbolic numeric; do
+  expect 0 'dg/dx = [4, 8, 12, 16]' "$dlc" diff "$tmp/sizes.dl" g --at x='[1,2,3,4]',y=2 --size n=2 --mode $mode --order 2
+done
+expect 0 'x̄ = v̄' "$dlc" trace "$tmp/sizes.dl" g --at x='[1,2,3,4]',y=2 --size n=2 --mode reverse
+expect 0 'init: 40 samples' "$dlc" check "$tmp/sizes.dl"
+expect 1 'no argument of `g` says what the size n is' "$dlc" run "$tmp/sizes.dl" g x='[1,2,3,4]' y=2
+expect 1 'but `n*n` is 9 with n = 3' "$dlc" run "$tmp/sizes.dl" g x='[1,2,3,4]' y=2 --size n=3
+expect 2 '`init` has no size `m`' "$dlc" run "$tmp/sizes.dl" init --size m=3
+expect 2 'the size n may not be -1' "$dlc" run "$tmp/sizes.dl" init --size n=-1
 for mode in reverse forward symbolic numeric; do
   expect 0 'df/dx1 = 3.47308190605019' "$dlc" diff $slides f --at x1=0.5,x2=1 --mode $mode
 done
@@ -137,6 +157,24 @@ expect 1 'error[no-derivative]' "$dlc" diff "$tmp/cut.dl" f --at x=1
 head -c 100000 /dev/urandom >"$tmp/random.dl"
 expect 1 'error' "$dlc" run "$tmp/random.dl" f
 
+# ---- formatting
+printf 'fn f(x:real)=x  *  -x // square\n' >"$tmp/wide.dl" && cp "$tmp/wide.dl" "$tmp/again.dl"
+chmod 640 "$tmp/wide.dl"
+expect 1 'wide.dl would change' "$dlc" fmt --check "$tmp/wide.dl"
+expect 1 '"changed":["' "$dlc" fmt --check --json $slides "$tmp/again.dl"
+cmp -s "$tmp/wide.dl" "$tmp/again.dl" || fail '--check wrote a file'
+expect 0 'wide.dl' "$dlc" fmt "$tmp/wide.dl"
+[ "$(cat "$tmp/wide.dl")" = 'fn f(x: real) = x * -x  // square' ] || fail 'the formatted text'
+[ "$(stat -c %a "$tmp/wide.dl")" = 640 ] || fail 'formatting changed what may be done with a file'
+expect 0 '' "$dlc" fmt --check "$tmp/wide.dl"
+[ "$("$dlc" fmt - <"$tmp/again.dl")" = 'fn f(x: real) = x * -x  // square' ] || fail 'formatting standard input'
+cp "$tmp/bad.dl" "$tmp/unreadable.dl" && printf 'fn g(  x = 1\n' >>"$tmp/unreadable.dl" && cp "$tmp/unreadable.dl" "$tmp/kept.dl"
+expect 1 'unreadable.dl:3:' "$dlc" fmt "$tmp/unreadable.dl" "$tmp/again.dl"
+cmp -s "$tmp/unreadable.dl" "$tmp/kept.dl" || fail 'a file with a syntax error was written'
+cmp -s "$tmp/wide.dl" "$tmp/again.dl" || fail 'an error in one file kept another from being formatted'
+expect 1 'cannot read `no-such.dl`' "$dlc" fmt no-such.dl
+expect 0 '' "$dlc" fmt --check examples/*.dl compiler/prelude/*.dl
+
 # ---- objects: complete, without undefined names, and usable from C and C++
 expect 0 '' "$dlc" compile $net -o "$tmp/net.o"
 for name in objective objective_grad objective_jvp objective_vjp n_correct; do
@@ -220,7 +258,7 @@ printf 'fn loss[n, d](W: real[n, d], x: real[d]) -> real = sum(W @ x)\n' >net.dl
 echo '{"W": [[1, 2]], "x": [3, 4]}' >in.json
 cp examples/net2.dl net2.dl && cp examples/data/wdbc.csv patients.csv
 "$dlc" train examples/net2.dl --set epochs=1 --checkpoint net2.safetensors >out 2>err || fail 'weights for the examples'
-for command in '' run diff trace check compile train predict explain; do
+for command in '' run diff trace check compile train predict explain fmt; do
   "$dlc" $command --help >help 2>&1 || fail "dlc $command --help"
   examples=$(grep -E '^ +dlc [a-z]+ ' help | sed -E 's/^ *dlc //; s/ {3,}.*//')
   [ -n "$examples" ] || { cp help out; fail "dlc $command --help has no example"; }
