@@ -595,7 +595,7 @@ const Argument* BuiltinCall::option(std::string_view name) const {
 
 const char* unsupported_function(std::string_view name) {
   constexpr struct { std::string_view name; const char* what; } kLater[] = {
-      {"map", "`map` is"}, {"scan", "`scan` is"}, {"batch_norm", "`batch_norm` is"}};
+      {"batch_norm", "`batch_norm` is"}};
   for (const auto& later : kLater)
     if (later.name == name) return later.what;
   return nullptr;

@@ -17,6 +17,8 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
     if (kind && !is_declared) return lower_derivative(*kind, e);
     if (!is_declared && str(callee.name) == "checkpoint") return lower_checkpoint(e);
     if (!is_declared && str(callee.name) == "dropout") return lower_dropout(e);
+    if (!is_declared && str(callee.name) == "map") return lower_map_call(e);
+    if (!is_declared && str(callee.name) == "scan") return lower_scan_call(e);
     if (!is_declared && is_collective(callee.name)) return lower_collective(e, str(callee.name) == "batch_mean");
     return call_value(lookup_function(callee.name, callee.span), nullptr, e, want);
   }

@@ -9,6 +9,7 @@
 //
 // `break` sets a flag, the first value that its loop carries; a `for` with one is a `while` that counts.
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -164,7 +165,8 @@ Val Lowering::lower_exiting_if(ExprId id, const Rest& rest, const Purpose& purpo
   else y = lower_statements(e.c, 0, &rest, purpose);
   restore();
   TypeId type;
-  if (x && y) type = purpose.carried ? x.type : join_branches(x, y, e, purpose.want);
+  if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) unsupported(e.span, "functions chosen by an `if` are");
+  else if (x && y) type = purpose.carried ? x.type : join_branches(x, y, e, purpose.want);
   bool ok = type && condition;
   for (bool second : {false, true}) {
     if (!ok) break;
@@ -272,7 +274,6 @@ Val Lowering::lower_if_region(ExprId id, TypeId want, bool has_value) {
 
 // ------------------------------------------------------------------------------------------------------------ loops
 
-namespace {
 void add_leaves(Builder b, ValueId v, Loc loc, std::vector<ValueId>& out) {
   const Type t = b.type(v);
   if (!t.is_tuple()) return out.push_back(v);
@@ -290,7 +291,6 @@ ValueId from_leaves(Builder b, TypeId type, std::span<const ValueId>& leaves, Lo
   for (const Field& f : t.fields) fields.push_back(from_leaves(b, f.type, leaves, loc));
   return b.tuple(fields, type, loc);
 }
-}  // namespace
 
 /// The values of these variables, tuples taken apart; an absent one after an error.
 std::vector<ValueId> Lowering::carried_leaves(const std::vector<size_t>& carried) {
@@ -364,8 +364,8 @@ std::optional<LoopOptions> Lowering::lower_attributes(const Stmt& s) {
 }
 
 /// The range of a `for`: ends that are sizes, or ints known only when the program runs.
-std::optional<Lowering::LoopRange> Lowering::lower_loop_range(const Stmt& s) {
-  const Expr& r = ast_[s.value];
+std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
+  const Expr& r = ast_[range];
   const Loc l = loc(r.span);
   LoopRange out;
   int64_t step = 1;
@@ -409,13 +409,12 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(const Stmt& s) {
 }
 
 /// Inside a loop's body: the name of its index. `step` counts from 0.
-void Lowering::bind_loop_index(const Stmt& s, const LoopRange& range, ValueId step) {
-  const Pattern& p = ast_[s.pattern];
+void Lowering::bind_loop_index(const Name& index_name, const LoopRange& range, ValueId step) {
   Binding binding;
-  binding.name = p.name.id, binding.kind = Binding::Kind::binder, binding.span = p.name.span;
+  binding.name = index_name.id, binding.kind = Binding::Kind::binder, binding.span = index_name.span;
   if (range.is_static()) {
     // A size variable of its own, so that subscripts are polynomials in it.
-    std::string name(str(p.name.id));
+    std::string name(str(index_name.id));
     const auto is_taken = [&](StrId id) {
       const auto& sizes = a_.m[func_].size_vars;
       return std::find(sizes.begin(), sizes.end(), id) != sizes.end() ||
@@ -424,9 +423,9 @@ void Lowering::bind_loop_index(const Stmt& s, const LoopRange& range, ValueId st
     while (is_taken(a_.m.strings.intern(name))) name += '\'';
     const StrId id = a_.m.strings.intern(name);
     indices_.push_back({id, range.dims.extent, step, regions_.back().block()});
-    binding.val = size_value(dims().add(range.dims.lo, dims().mul(dims().constant(range.dims.step), dims().variable(id))), p.name.span);
+    binding.val = size_value(dims().add(range.dims.lo, dims().mul(dims().constant(range.dims.step), dims().variable(id))), index_name.span);
   } else {
-    const Loc l = loc(p.name.span);
+    const Loc l = loc(index_name.span);
     const BlockId outer = regions_[regions_.size() - 2].block();
     const ValueId first = bring(range.first, outer), by = bring(range.step, outer);
     binding.val = value(b().op("add"_op, {first, b().op("mul"_op, {step, by}, l)}, l));
@@ -437,7 +436,7 @@ void Lowering::bind_loop_index(const Stmt& s, const LoopRange& range, ValueId st
 void Lowering::lower_for(const Stmt& s) {
   if (!ast_[s.pattern].name) return static_cast<void>(fail(sema_error("bad-binder"), ast_[s.pattern].span, "the index of a loop is one name"));
   const auto options = lower_attributes(s);
-  const auto range = options ? lower_loop_range(s) : std::nullopt;
+  const auto range = options ? lower_loop_range(s.value) : std::nullopt;
   if (!range) return static_cast<void>(failed_ = true);
   std::vector<size_t> carried;
   for (size_t k : assigned_in({s.body}))
@@ -530,7 +529,7 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   set_carried(carried, std::span(own).subspan(n_own));
   for (size_t k : assigned_in({s.body}))
     if (!bindings_[k].is_set) bindings_[k].val = {};
-  if (range) bind_loop_index(s, *range, is_while ? own[0] : a_.m[func_][regions_.back().block()].params[0]);
+  if (range) bind_loop_index(ast_[s.pattern].name, *range, is_while ? own[0] : a_.m[func_][regions_.back().block()].params[0]);
   const Purpose purpose{{}, &carried, can_break};
   Val next = lower_statements(s.body, 0, nullptr, purpose);
   if (next && counts) {
@@ -556,6 +555,46 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   std::vector<ValueId> leaves;
   for (size_t k = n_own; k < initial.size(); ++k) leaves.push_back(b().part(all, initial.size(), k, l));
   set_carried(carried, leaves);
+}
+
+/// `sum[j in 1..k](body)` where k is known only when the program runs: a loop that adds up.
+Val Lowering::lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span) {
+  const auto range = lower_loop_range(binder.range);
+  if (!range) return {};
+  const OpId op = word == "sum" ? "add"_op : word == "prod" ? "mul"_op : word == "max" ? "max"_op : word == "min" ? "min"_op : word == "any" ? "or"_op : "and"_op;
+  const Loc l = loc(span);
+  ValueId total = b().constant_int(0, l);  // of no type yet: the body is lowered once to tell it
+  std::vector<ValueId> captures;
+  BlockId block;
+  for (bool is_typed : {false, true}) {
+    const size_t mark = bindings_.size(), n_indices = indices_.size();
+    Region region;
+    region.first = block = b().begin_for(std::span(&total, 1), {}, l);
+    region.is_map = true, region.is_open_loop = true;  // it assigns nothing around it
+    regions_.push_back(std::move(region));
+    const std::vector<ValueId> params = a_.m[func_][block].params;
+    bind_loop_index(binder.name, *range, params[0]);
+    const Val v = lower_branch(body, want);
+    std::optional<DType> dtype;
+    if (v && shape_of(v).is_flexible) dtype = want && !types()[want].is_tuple() && is_float(types()[want].dtype) ? types()[want].dtype : shape_of(v).dtype;
+    const ValueId x = v ? make(v, ast_[body].span, dtype) : ValueId{};
+    const Type t = x ? b().type(x) : Type{};
+    const bool is_good = x && !t.is_tuple() && t.dtype != DType::key;
+    if (x && !is_good) unsupported(span, fmt::format("`{}` of this over a range known only at run time is", word));
+    if (is_good && is_typed) b().set_result(b().op(op, {params[1], x}, l));
+    pop_scope(mark);
+    indices_.resize(n_indices);
+    captures = std::move(regions_.back().captures);
+    regions_.pop_back();
+    if (!is_good) return failed_ = true, Val{};
+    if (is_typed) break;
+    double identity = word == "prod" || word == "all" ? 1 : word == "max" ? -HUGE_VAL : word == "min" ? HUGE_VAL : 0;
+    if (!std::isfinite(identity) && !is_float(t.dtype)) return unsupported(span, fmt::format("`{}` of ints over a range known only at run time is", word));
+    total = b().full(types().array(t.dtype, t.dims), identity, l);
+  }
+  LoopOptions options;
+  options.bound = range->bound;
+  return value(b().end_for(block, range->count, std::span(&total, 1), captures, options, l));
 }
 
 }  // namespace dlc::sema

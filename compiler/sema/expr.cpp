@@ -211,7 +211,8 @@ Val Lowering::lower_literal_if(const Expr& e, const Val& condition) {
 TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId want) {
   auto differ = [&] {
     Diagnostic& d = fail(sema_error("branches-differ"), e.span, fmt::format("the branches of this `if` differ: {} and {}", type_text(x), type_text(y)));
-    d.label(ast_[e.b].span, type_text(x)).label(ast_[e.c].span, type_text(y));
+    d.label(ast_[e.b].span, type_text(x));
+    if (e.c) d.label(ast_[e.c].span, type_text(y));  // without an `else` the other value is that of what follows
     return TypeId{};
   };
   const TypeId a = type_of(x), c = type_of(y);

@@ -281,6 +281,23 @@ Val Lowering::lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId wa
   return value(b().end_map(block, extents, captures, l));
 }
 
+/// Whether an end of a range is an int that is no size. What is made to find out is not used.
+bool Lowering::has_dynamic_end(ExprId range) {
+  const Expr& r = ast_[range];
+  Diagnostics scratch;
+  Diagnostics* const real = std::exchange(a_.diagnostics, &scratch);
+  const bool failed = failed_, stopped = stopped_;
+  bool is_dynamic = false;
+  for (ExprId end : {r.a, r.b}) {
+    if (!end) continue;
+    const Val v = lower(end);
+    is_dynamic = is_dynamic || (v && v.kind != Val::Kind::function && !as_size(v) && shape_of(v).dtype == DType::i64 && shape_of(v).dims.empty());
+  }
+  a_.diagnostics = real;
+  failed_ = failed, stopped_ = stopped;
+  return is_dynamic;
+}
+
 /// `name[binders](body)`.
 Val Lowering::lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want) {
   std::vector<BinderSpec> binders;
@@ -300,6 +317,9 @@ Val Lowering::lower_reduction(StrId name, const Expr& callee, const Expr& call, 
   const bool is_position = word == "argmax" || word == "argmin";
   if (is_position && binders.size() != 1)
     return fail(sema_error("bad-binder"), callee.mark, fmt::format("`{}` binds one index", word)), Val{};
+  const bool can_loop = word == "sum" || word == "prod" || word == "max" || word == "min" || word == "any" || word == "all";
+  if (can_loop && binders.size() == 1 && binders[0].range && func_ && has_dynamic_end(binders[0].range))
+    return lower_dynamic_reduction(binders[0], args[0].value, word, want, call.span);
   // What an `argmax` compares has nothing to do with the int that it gives.
   const Val all = lower_map(binders, args[0].value, is_position ? TypeId{} : want, call.span, word);
   if (!all) return {};

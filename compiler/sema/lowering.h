@@ -276,6 +276,10 @@ bool is_hidden_name(std::string_view name);
 /// What an error calls a function: derived ones by what they derive from.
 std::string called(const Func& f);
 
+/// The leaves of a value in order, and the value of a type that takes its leaves from the front of `leaves`.
+void add_leaves(Builder b, ValueId v, Loc loc, std::vector<ValueId>& out);
+ValueId from_leaves(Builder b, TypeId type, std::span<const ValueId>& leaves, Loc loc);
+
 /// One argument of a call after lowering.
 struct Argument {
   Name name;  // absent: by position
@@ -370,13 +374,22 @@ class Lowering {
     ValueId first, step;             // where they are not
     bool is_static() const { return static_cast<bool>(dims); }
   };
-  std::optional<LoopRange> lower_loop_range(const Stmt& s);
+  std::optional<LoopRange> lower_loop_range(ExprId range);
   std::optional<LoopOptions> lower_attributes(const Stmt& s);
   void learn_types(const std::vector<size_t>& carried, const std::function<void()>& body);
   std::vector<ValueId> carried_leaves(const std::vector<size_t>& carried);
   void set_carried(const std::vector<size_t>& carried, std::span<const ValueId> leaves);
   void lower_loop(const Stmt& s, const LoopRange* range, const LoopOptions& options, const std::vector<size_t>& carried);
-  void bind_loop_index(const Stmt& s, const LoopRange& range, ValueId step);
+  void bind_loop_index(const Name& index_name, const LoopRange& range, ValueId step);
+
+  // ---- scan.cpp
+  Val apply(Val f, std::vector<Argument> args, const Expr& call, TypeId want);
+  DimId leading_extent(std::span<const Argument> arrays, const Expr& call);
+  ValueId row_of(ValueId x, ValueId i, Loc l);
+  std::vector<Argument> rows_of(std::span<const Argument> arrays, const std::vector<ValueId>& made, BlockId outer, ValueId i);
+  Val lower_map_call(const Expr& call);
+  bool scan_arguments(const Expr& call, Argument& f, Argument& init, std::vector<Argument>& arrays);
+  Val lower_scan_call(const Expr& call);
 
   // ---- assignment.cpp
   Val stored(const Val& base, const Expr& target, const Val& v, Span span);
@@ -522,6 +535,8 @@ class Lowering {
   void bind_index(const BinderSpec& binder, ValueId step, BlockId block);
   Val lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word);
   Val lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span, std::string_view word);
+  bool has_dynamic_end(ExprId range);
+  Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
   Val lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want);
 
   // ---- call.cpp

@@ -192,7 +192,7 @@ ValueId Lowering::make_flex_node(const Flex& node, DType dtype, const std::vecto
       return at.constant(x, dtype, l);
     }
     case Flex::Kind::boolean: return at.constant_bool(node.integer != 0, l);
-    case Flex::Kind::leaf: return converted(make(node.leaf, l.span));
+    case Flex::Kind::leaf: return make(node.leaf, l.span);  // an exponent stays an int; who wants a float converts it
     case Flex::Kind::cast:
       return *node.fixed == DType::i64 || is_float(*node.fixed) ? at.convert(operands[0], *node.fixed, l) : operands[0];
     case Flex::Kind::op:

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Every `train` block of docs/language.md trains, with the page's model of that name.
+# The functions of docs/language.md compile and pass `dlc check`; every `train` block of the page trains, with the page's model of
+# that name.
 #   language.sh DLC        (from the root of the source tree)
 set -u
 tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
@@ -19,6 +20,12 @@ for block in trains:
 for saved in re.findall(r'save +\w+ "(.*)"', "".join(trains)):
     if not os.path.exists(f"{tmp}/{saved}"):
         sys.exit(f"{saved} is not there")
-print(f"{len(trains)} blocks trained")
-sys.exit(not trains)
+functions = [b for b in blocks if re.match(r"(const|///|fn|struct|export)\b", b.split("//")[0].strip() or b.lstrip("/ "))]
+for block in functions:
+    open(f"{tmp}/page.dl", "w", encoding="utf-8").write(block)
+    got = subprocess.run([dlc, "check", "page.dl"], cwd=tmp, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if got.returncode:
+        sys.exit(f"{block}{got.stdout}{got.stderr}")
+print(f"{len(functions)} blocks checked, {len(trains)} blocks trained")
+sys.exit(not trains or not functions)
 PY

@@ -38,7 +38,7 @@ std::string mutate(std::string text, std::mt19937& random) {
   static constexpr const char* kPieces[] = {
       "(",    ")",      "[",   "]",     "{",        "}",         ",",    ":",      "=",     "+",     "-",   "*",    "/",
       "^",    "@",      "..",  ".",     "0",        "1",         "2.5",  "1e308",  "n",     "d",     "x",   "-1",   "99999999999999999999",
-      "real", "f32",    "int", "bool",  "real[n]",  "real[n, n]", "if",  "else",   "let",   "var",   "fn",  "return", "for",
+      "real", "f32",    "int", "bool",  "real[n]",  "real[n, n]", "if",  "else",   "let",   "var",   "fn",  "return", "for", "while", "break", "var v = ", "v[i] = ", "x[k]", "@max_iters(9)", "struct", "scan(", "map(fn(x) = ",
       "sum",  "max[i](", "grad(", "vjp(", "mode = forward", "wrt = x", "exp(", "log(", " == ", " < ", "not ", "/*", "\"", "σ", "\n", "\xff"};
   const auto below = [&](size_t n) { return static_cast<size_t>(random() % std::max<size_t>(n, 1)); };
   for (size_t edit = 0, n = 1 + below(4); edit < n && !text.empty(); ++edit) {
@@ -75,6 +75,8 @@ InterpValue<double> some_value(const Module& m, TypeId type, const std::map<StrI
 
 /// Runs one source as far as it goes; returns how many functions were evaluated.
 int exercise(const std::string& text, bool native, std::mt19937& random) {
+  // A crash takes its program with it, unless it is kept.
+  if (const char* path = std::getenv("DLC_FUZZ_KEEP")) std::ofstream(path) << text;
   Compilation c({.verify = true});
   c.load("fuzz.dl", text);
   for (const Diagnostic& d : c.diagnostics.all()) {
@@ -110,9 +112,11 @@ int exercise(const std::string& text, bool native, std::mt19937& random) {
 TEST(Fuzz, TenThousandMutationsOfRealPrograms) {
   const std::vector<std::string> texts = seeds();
   ASSERT_GT(texts.size(), 10u);
-  std::mt19937 random(20261122);
+  // Other mutations, and more of them, by hand: DLC_FUZZ_SEED=7 DLC_FUZZ_COUNT=100000.
+  const char *seed = std::getenv("DLC_FUZZ_SEED"), *count = std::getenv("DLC_FUZZ_COUNT");
+  std::mt19937 random(seed ? static_cast<unsigned>(std::atoi(seed)) : 20261122);
   int n_run = 0;
-  for (int k = 0; k < kMutations; ++k) {
+  for (int k = 0, n = count ? std::atoi(count) : kMutations; k < n; ++k) {
     const std::string text = mutate(texts[random() % texts.size()], random);
     SCOPED_TRACE("mutation " + std::to_string(k));
     n_run += exercise(text, k % kNativeEvery == 0, random);

@@ -36,6 +36,12 @@ const Case kCases[] = {
     {"fn f[n](x: real[n]) -> real = sum[i in 0..n, j in i + 1..n](x[i] * x[j])", "x=[1,2,3]", {11}},
     {"fn f[n](x: real[n]) -> real {\n  var m = x\n  m[0..2] = 1\n  m[n - 1] = 5\n  return sum(m)\n}", "x=[7,7,7]", {7}},
     {"fn f[n](x: real[n], k: int[n]) -> real {\n  let y[i] = x[k[i]] * i\n  return sum(y)\n}", "x=[1,2,3],k=[2,2,0]", {5}},
+    {"fn f[n](x: real[n], y: real[n]) -> real[n] {\n  let c = x[0]\n  return map(fn(a, b) = a * b + c, x, y)\n}", "x=[1,2],y=[3,4]", {4, 9}},
+    {"fn f[n](x: real[n]) -> real[n] = map(sin, x)", "x=[0,0]", {0, 0}},
+    {"fn f[n](x: real[n]) = scan(fn(s: real, v: real) = (s * v, s + v), init = 1, over = x)", "x=[2,3]", {6, 3, 5}},
+    {"fn f[n](x: real[n], y: real[n]) -> real = scan(fn(s, v, w) = s * v + w, 1.0, over = (x, y))", "x=[2,3],y=[1,1]", {10}},
+    {"struct S[h] { h: real[h]  n: real }\nfn f[n](X: real[n, 2]) -> real {\n  let (s, out) = scan(fn(s: S[2], x: real[2]) = (S(h = s.h + x, n = s.n + 1), s.h), init = S(h = zeros(2), n = 0), over = X)\n  return sum(out) + sum(s.h) * s.n\n}", "X=[[1,2],[3,4]]", {23}},
+    {"fn f[n](x: real[n]) -> real = total(x[0], n)\nfn total(x: real, k: int) -> real = sum[j in 1..k + 1](x * j) + prod[j in 0..k](0.5 * x)", "x=[2,0,0]", {13}},
     {"fn f[n](x: real[n]) -> (a: real, b: real[n]) {\n  var p = (a = 1.0, b = x)\n  for i in 0..n { p.a = p.a * x[i]\n    p.b[i] = p.a }\n  return p\n}", "x=[2,3]", {6, 2, 6}},
 };
 

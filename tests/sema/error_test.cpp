@@ -174,7 +174,6 @@ constexpr Case kCases[] = {
 
     // ---- later stages of the language: one message each, whatever depends on it
     {"not-supported-yet", "model M { param w: real  <<layer l = N[3]>>\n loss(x: real) = w * x }"},
-    {"not-supported-yet", "fn f(x: real[3]) = <<map>>(sin, x)"},
     {"ragged-range", "fn f(L: real[3, 3]) { let z[a, b in <<0..a>>] = L[a, b]  return z }"},
     {"ragged-range", "fn f(L: real[9, 9]) = sum[a in 0..3, b in <<0..a * a>>](L[a, b])"},
     {"assignment-in-index", "fn f(x: real[3]) { var s = x[0]  let y[i in 0..3] = if x[i] > 0 { <<s>> = x[i]; s } else { s }  return y }"},
