@@ -295,6 +295,7 @@ struct TrainReader {
       else if (arg.kind == ArgKind::value) term.loss = name_of(arg.value);
       else fail(sema_error("bad-entry"), arg.span, "`mean` takes the name of a loss, and `weight = field`");
     }
+    if (ast()[e.args].empty()) fail(sema_error("bad-entry"), e.span, "`mean` takes the name of a loss, and `weight = field`");
     const ModelFunction* f = term.loss ? info.find(term.loss) : nullptr;
     if (term.loss && (!f || !f->is_loss)) {
       std::vector<std::string_view> names;

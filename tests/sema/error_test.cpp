@@ -167,6 +167,7 @@ constexpr Case kCases[] = {
     {"update-of-example", "model M { state s: real = 0  fn f(x: real) -> real { update s = <<s + x>>\n return x } }"},
     {"type-mismatch", "model M { state s: <<int>> = 0  fn f(x: real) = x }"},
     {"type-mismatch", "model M { param w: real  fn f(x: real) = batch_mean(<<x > 0>>) }"},
+    {"bad-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain Net { data csv(\"a\") { x = column(\"x\") }  optimizer sgd(lr = 1)  objective <<mean()>> }"},
     {"bad-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain Net { data csv(\"a\") { x = column(\"x\") }"
                   " optimizer sgd(<<rl = 1>>)  objective mean(loss) }"},
     {"missing-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain <<Net>> { data csv(\"a\") { x = column(\"x\") }"
