@@ -56,13 +56,14 @@ Val Lowering::lower_statements(ExprId block, size_t from, const Rest* rest, cons
 }
 
 Val Lowering::finish(const Purpose& purpose, ExprId block) {
-  if (purpose.carried) return next_step(purpose, false);
+  if (purpose.carried || purpose.is_trial) return next_step(purpose, false);
   const ExprId last = ast_[block].a;
   return last ? lower(last, purpose.want) : Val{};
 }
 
 /// What a loop's body yields: the flag, if there is one, and the variables it carries.
 Val Lowering::next_step(const Purpose& purpose, bool is_left) {
+  if (purpose.is_trial) return value(b().constant_int(0, {}));
   std::vector<ValueId> values;
   const Loc l = loc(bindings_[(*purpose.carried)[0]].span);
   if (purpose.has_flag) values.push_back(b().constant_bool(is_left, l));
@@ -166,7 +167,7 @@ Val Lowering::lower_exiting_if(ExprId id, const Rest& rest, const Purpose& purpo
   restore();
   TypeId type;
   if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) unsupported(e.span, "functions chosen by an `if` are");
-  else if (x && y) type = purpose.carried ? x.type : join_branches(x, y, e, purpose.want);
+  else if (x && y) type = purpose.carried || purpose.is_trial ? x.type : join_branches(x, y, e, purpose.want);
   bool ok = type && condition;
   for (bool second : {false, true}) {
     if (!ok) break;
@@ -310,7 +311,7 @@ void Lowering::set_carried(const std::vector<size_t>& carried, std::span<const V
 
 /// A variable that holds literals only, `var s = 0.0`, takes the type of what the loop assigns to it. That is found by
 /// lowering the body once for nothing.
-void Lowering::learn_types(const std::vector<size_t>& carried, const std::function<void()>& body) {
+void Lowering::learn_types(const std::vector<size_t>& carried, const Stmt& s, const LoopRange* range) {
   const auto has_no_type = [&](size_t k) { return !bindings_[k].type && bindings_[k].val; };
   if (std::any_of(carried.begin(), carried.end(), has_no_type)) {
     Diagnostics scratch;
@@ -319,7 +320,15 @@ void Lowering::learn_types(const std::vector<size_t>& carried, const std::functi
     const std::vector<Binding> before = bindings_;
     const size_t n_regions = regions_.size(), n_indices = indices_.size(), n_checks = a_.m[func_].checks.size();
     const int n_draws = n_draws_;
-    body();
+    const ValueId step = b().constant_int(0, loc(s.span));
+    Region region;
+    region.first = b().begin_for(std::span(&step, 1), {}, loc(s.span));
+    region.is_open_loop = !range || !range->is_static();
+    regions_.push_back(std::move(region));
+    if (range) bind_loop_index(ast_[s.pattern].name, *range, a_.m[func_][regions_.back().block()].params[0]);
+    lower_statements(s.body, 0, nullptr, {.is_trial = true});
+    regions_.pop_back();
+    indices_.resize(n_indices);
     DLC_CHECK(regions_.size() == n_regions && indices_.size() == n_indices, "a failed loop leaves no region open");
     pop_scope(before.size());
     for (size_t k = 0; k < before.size(); ++k) {
@@ -442,7 +451,7 @@ void Lowering::lower_for(const Stmt& s) {
   for (size_t k : assigned_in({s.body}))
     if (bindings_[k].is_set) carried.push_back(k);
   const LoopRange& r = *range;
-  learn_types(carried, [&] { lower_loop(s, &r, *options, carried); });
+  learn_types(carried, s, &r);
   lower_loop(s, &r, *options, carried);
 }
 
@@ -452,7 +461,7 @@ void Lowering::lower_while(const Stmt& s) {
   std::vector<size_t> carried;
   for (size_t k : assigned_in({s.body}))
     if (bindings_[k].is_set) carried.push_back(k);
-  learn_types(carried, [&] { lower_loop(s, nullptr, *options, carried); });
+  learn_types(carried, s, nullptr);
   lower_loop(s, nullptr, *options, carried);
 }
 

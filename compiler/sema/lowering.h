@@ -270,6 +270,7 @@ struct Purpose {
   TypeId want;                              // of a value, if that is known
   const std::vector<size_t>* carried = nullptr;  // loop: positions in `bindings_` of the variables that it carries
   bool has_flag = false;                    // loop: the first carried value says whether it was left by `break`
+  bool is_trial = false;                    // loop: only the types of what it assigns are wanted
 };
 /// A parameter that holds what its function captured, "w.outer"; programs cannot write such a name.
 bool is_hidden_name(std::string_view name);
@@ -376,7 +377,7 @@ class Lowering {
   };
   std::optional<LoopRange> lower_loop_range(ExprId range);
   std::optional<LoopOptions> lower_attributes(const Stmt& s);
-  void learn_types(const std::vector<size_t>& carried, const std::function<void()>& body);
+  void learn_types(const std::vector<size_t>& carried, const Stmt& s, const LoopRange* range);
   std::vector<ValueId> carried_leaves(const std::vector<size_t>& carried);
   void set_carried(const std::vector<size_t>& carried, std::span<const ValueId> leaves);
   void lower_loop(const Stmt& s, const LoopRange* range, const LoopOptions& options, const std::vector<size_t>& carried);

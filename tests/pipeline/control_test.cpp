@@ -42,6 +42,7 @@ const Case kCases[] = {
     {"fn f[n](x: real[n], y: real[n]) -> real = scan(fn(s, v, w) = s * v + w, 1.0, over = (x, y))", "x=[2,3],y=[1,1]", {10}},
     {"struct S[h] { h: real[h]  n: real }\nfn f[n](X: real[n, 2]) -> real {\n  let (s, out) = scan(fn(s: S[2], x: real[2]) = (S(h = s.h + x, n = s.n + 1), s.h), init = S(h = zeros(2), n = 0), over = X)\n  return sum(out) + sum(s.h) * s.n\n}", "X=[[1,2],[3,4]]", {23}},
     {"fn f[n](x: real[n]) -> real = total(x[0], n)\nfn total(x: real, k: int) -> real = sum[j in 1..k + 1](x * j) + prod[j in 0..k](0.5 * x)", "x=[2,0,0]", {13}},
+    {"fn f[n](x: f32[n]) -> f32 {\n  var (s, t) = (0.0, 1)\n  var v = zeros(n)\n  for i in 0..n {\n    if x[i] < 0 { break }\n    s += x[i]\n    t = t * x[i]\n    v[i] = x[i]\n  }\n  return s + t + v[0]\n}", "x=[2,3,-1]", {13}},
     {"fn f[n](x: real[n]) -> (a: real, b: real[n]) {\n  var p = (a = 1.0, b = x)\n  for i in 0..n { p.a = p.a * x[i]\n    p.b[i] = p.a }\n  return p\n}", "x=[2,3]", {6, 2, 6}},
 };
 
