@@ -356,16 +356,17 @@ std::optional<LoopOptions> Lowering::lower_attributes(const Stmt& s) {
     } else {
       const Val v = lower(a.value);
       const auto d = v ? as_size(v) : std::nullopt;
-      const auto constant = d ? dims().as_constant(*d) : std::nullopt;
       if (!v) return std::nullopt;
+      const bool is_constant = d && dims().as_constant(*d);
+      const int64_t number = is_constant ? *dims().as_constant(*d) : 0;
       if (a.kind == AttributeKind::max_iters && s.kind != StmtKind::while_)
         return fail(sema_error("bad-attribute"), a.span, "`@max_iters` bounds a `while` loop; a `for` has its range"), std::nullopt;
-      if (a.kind == AttributeKind::checkpoint ? !constant || *constant < 1 : !d || has_binder(*d) || (constant && *constant < 0)) {
+      if (a.kind == AttributeKind::checkpoint ? number < 1 : !d || has_binder(*d) || number < 0) {
         fail(sema_error("bad-attribute"), a.span,
              a.kind == AttributeKind::checkpoint ? "`@checkpoint` takes a positive integer or `sqrt`" : "`@max_iters` takes a size");
         return std::nullopt;
       }
-      if (a.kind == AttributeKind::checkpoint) options.every = *constant;
+      if (a.kind == AttributeKind::checkpoint) options.every = number;
       else options.bound = *d;
     }
   }
