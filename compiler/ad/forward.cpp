@@ -36,7 +36,7 @@ class ForwardSweep : public Sweep {
     if (!is_active) return;
     const Loc loc = in.loc.because(Reason::jvp_of);
     switch (row(v).kind) {
-      case OpKind::structural: return step_structural(b, v, loc);
+      case OpKind::structural: return step_structural(v);
       case OpKind::elementwise: return step_elementwise(b, v, loc);
       case OpKind::linear: *leaves(v) = tangent_of_linear(b, v, loc); return;
       case OpKind::bilinear: return step_bilinear(b, v, loc);
@@ -45,7 +45,7 @@ class ForwardSweep : public Sweep {
     }
   }
 
-  void step_structural(Builder& b, ValueId v, Loc loc) {
+  void step_structural(ValueId v) {
     const Inst in = source[v];
     if (in.op == "tuple"_op) {
       Carried* to = leaves(v);
@@ -226,7 +226,6 @@ class ForwardSweep : public Sweep {
   // Parameters of a loop's block: its own, the carried values, their tangents, the captures, the captures' tangents.
   void enter_loop_block(Builder& nested, ValueId v, const RegionShape& shape, const Block& inner, const std::vector<size_t>& active,
                         const std::vector<CarriedFlags>& flags) {
-    const Inst in = source[v];
     const std::vector<ValueId> made = nested.func()[nested.block()].params;
     const auto own = static_cast<size_t>(shape.own_params), n = static_cast<size_t>(shape.n_carried);
     for (size_t k = 0; k < own + n; ++k) at(inner.params[k]) = made[k];
