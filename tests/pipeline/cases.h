@@ -30,7 +30,9 @@ inline void expect_near(const std::vector<double>& got, const std::vector<double
   ASSERT_EQ(got.size(), want.size());
   for (size_t k = 0; k < got.size(); ++k) {
     const bool is_same = got[k] == want[k] || (std::isnan(got[k]) && std::isnan(want[k]));  // infinities too
-    if (!is_same) EXPECT_NEAR(got[k], want[k], 1e-11);
+    if (!is_same) {
+      EXPECT_NEAR(got[k], want[k], 1e-11);
+    }
   }
 }
 
