@@ -159,7 +159,8 @@ std::string site_text(const HeaderInput& in, const CodeSite& site) {
   std::string text = in.sources.place(d.span);
   if (text.empty()) text = in.module[site.func].name;
   else text += ": " + std::string(in.sources.text(d.span).substr(0, 80));
-  constexpr const char* kTexts[] = {"a subscript leaves its array", "a reduction of no elements", "a size is negative"};  // by SizeCheck::Kind
+  constexpr const char* kTexts[] = {"a subscript leaves its array", "a reduction of no elements", "a size is negative",  // by SizeCheck::Kind
+                                    "a subscript leaves its array", "a loop reached its bound", "no memory for a loop's steps"};
   return fmt::format("{} ({})", text, kTexts[static_cast<size_t>(site.check.kind)]);
 }
 

@@ -43,9 +43,13 @@ int run(const Options& o, const Common& common) {
     }
     if (path == "-" && !o.check) print_out(*formatted);
     if (*formatted == *text) continue;
+    if (!o.check && path != "-") {
+      if (const auto error = write_file(path, *formatted)) {
+        status = report(*c, *error, common);
+        continue;
+      }
+    }
     changed.push_back(path);
-    if (o.check || path == "-") continue;
-    if (const auto error = write_file(path, *formatted)) status = report(*c, *error, common);
   }
   const bool is_text_out = !o.check && std::find(o.files.begin(), o.files.end(), "-") != o.files.end();
   if (common.json && !is_text_out) {

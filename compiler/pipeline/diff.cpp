@@ -125,6 +125,11 @@ class Differentiator {
     Args args = args_;
     args.push_back(x);
     std::vector<InterpValue<double>> blocks(options_.wrt.size());
+    for (size_t j = 0; j < blocks.size(); ++j) {
+      const auto& by = args_[static_cast<size_t>(options_.wrt[j])];
+      blocks[j].dtype = by.dtype, blocks[j].dims = x.dims;
+      blocks[j].dims.insert(blocks[j].dims.end(), by.dims.begin(), by.dims.end());
+    }
     for (size_t e = 0; e < x.floats.size(); ++e) {
       std::fill(args.back().floats.begin(), args.back().floats.end(), 0.0);
       args.back().floats[e] = 1;
@@ -132,10 +137,6 @@ class Differentiator {
       if (!row) return row.error();
       for (size_t j = 0; j < blocks.size(); ++j) {
         const InterpValue<double>& part = row->fields[j];
-        if (e == 0) {
-          blocks[j].dtype = part.dtype, blocks[j].dims = x.dims;
-          blocks[j].dims.insert(blocks[j].dims.end(), part.dims.begin(), part.dims.end());
-        }
         blocks[j].floats.insert(blocks[j].floats.end(), part.floats.begin(), part.floats.end());
       }
     }

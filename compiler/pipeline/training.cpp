@@ -321,6 +321,16 @@ Result<bool> Training::resume(const std::string& path) {
   if (!whole("epoch", INT64_MAX / 2, epoch) || !whole("position", n_train(), position) || !whole("updates", INT64_MAX / 2, updates) ||
       !whole("objectives", INT64_MAX / 2, objectives) || !whole("since_best", INT64_MAX / 2, since_best))
     return Error{fmt::format("{}: the checkpoint's position is missing or wrong", path)};
+  const auto number = [&](const char* key, double& out) {
+    const std::string text = note(key);
+    char* end = nullptr;
+    out = std::strtod(text.c_str(), &end);
+    return !text.empty() && *end == 0;
+  };
+  const bool has_best = note("best") != "none";
+  double objective_sum = 0, best = 0;
+  if (!number("objective_sum", objective_sum) || (has_best && !number("best", best)))
+    return Error{fmt::format("{}: the checkpoint's position is missing or wrong", path)};
   const auto bytes = static_cast<size_t>(program_.element_bytes());
   std::optional<Error> wrong;
   for_parts([&](int64_t begin, const std::vector<StateLeaf>& leaves, const std::string& prefix) {
@@ -335,9 +345,8 @@ Result<bool> Training::resume(const std::string& path) {
   epoch_ = epoch, updates_ = updates;
   begin_epoch();
   next_ = position, n_objectives_ = objectives, since_best_ = since_best;
-  objective_sum_ = std::strtod(note("objective_sum").c_str(), nullptr);
-  has_best_ = note("best") != "none";
-  best_ = has_best_ ? std::strtod(note("best").c_str(), nullptr) : 0;
+  objective_sum_ = objective_sum;
+  has_best_ = has_best, best_ = best;
   is_stopped_ = spec_.patience > 0 && since_best_ >= spec_.patience;
   return true;
 }

@@ -238,7 +238,7 @@ expect 0 '' "$dlc" train other.dl --set epochs=2 --resume good.ckpt
 expect 0 '' "$dlc" train net.dl --set epochs=1
 cp last.safetensors best.safetensors keep
 python3 - <<'PY' || fail 'making hostile files'
-import json, struct
+import json, os, struct
 data = open("good.ckpt", "rb").read()
 n = struct.unpack("<Q", data[:8])[0]
 body = data[8 + n:]
@@ -259,6 +259,10 @@ edit("unknown", dtype="F7")
 write("gone", lambda h: h.pop("W1") and None)
 write("nojson", lambda h: "{" * 1000)
 write("list", lambda h: "[]")
+for key in ("best", "objective_sum", "since_best"):
+    write(key + "-gone", lambda h: h["__metadata__"].pop(key) and None)
+    write(key + "-text", lambda h: h["__metadata__"].update({key: "x"}))
+    for change in ("gone", "text"): os.rename(f"{key}-{change}.bad", f"{key}-{change}.lost")
 open("huge.bad", "wb").write(struct.pack("<Q", 2**63 - 1) + data[8:])
 open("short.bad", "wb").write(data[:5])
 open("cut.bad", "wb").write(data[:-3])
@@ -271,6 +275,10 @@ for bad in *.bad no-such-file; do
   same_files "$bad"
   expect 1 "$bad" "$dlc" predict net.dl --weights "$bad" --data wdbc.csv -o run.csv
   same_files "$bad"
+done
+for lost in *.lost; do
+  expect 1 "$lost: the checkpoint's position is missing or wrong" "$dlc" train net.dl --resume "$lost" --log csv:run.csv
+  same_files "$lost"
 done
 
 # ---- a full disk and a folder that cannot be written

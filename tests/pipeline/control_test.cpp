@@ -12,6 +12,7 @@ const Case kCases[] = {
     {"fn f[n](x: real[n]) -> real[n] {\n  var v = zeros(n)\n  v[0] = x[0]\n  for i in 1..n { v[i] = v[i - 1] + x[i] }\n  return v\n}", "x=[1,2,3]", {1, 3, 6}},
     {"fn f[n](x: real[n], t: real) -> int {\n  var k = -1\n  for i in 0..n {\n    if x[i] > t { k = i\n      break }\n  }\n  return k\n}", "x=[1,5,9],t=4", {1}},
     {"fn f[n](x: real[n], t: real) -> int {\n  var k = 0\n  while x[k] <= t { k += 1\n    if k == n { break } }\n  return k\n}", "x=[1,5,9],t=40", {3}},
+    {"fn f(x: real, k: int) -> real {\n  var s = 1.0\n  for j in 0..k { s = s * x }\n  return s\n}", "x=1.5,k=0", {1}},
     {"fn f(x: real) -> real {\n  if x < 0 { return -x }\n  var y = x\n  if x > 1 { y = y * 2 } else { y = y + 1 }\n  return y\n}", "x=3", {6}},
     {"fn f(x: real) -> real {\n  if x < 0 {\n    if x < -1 { return 7 * x }\n  } else if x > 5 { return x }\n  return x * x\n}", "x=-2", {-14}},
     {"fn f(x: real) -> real {\n  var y: real\n  if x > 0 { y = x } else { y = -2 * x }\n  return y\n}", "x=-3", {6}},

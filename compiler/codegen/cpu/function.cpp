@@ -373,7 +373,8 @@ FunctionEmitter::Grown FunctionEmitter::grow(const Step& step, const Values& siz
   Grown out;
   const Attr& attr = m_[f_[step.value].attr];
   const DimId zero = attr.dims[static_cast<size_t>(attr.ints[0])];  // what stands for the size
-  out.bytes = b_.CreateCall(workspace, sizes);
+  // A loop of no steps keeps nothing, and null is what says that there is no memory: ask for a line at least.
+  out.bytes = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, b_.CreateCall(workspace, sizes), constant(64));
   out.type = llvm::FunctionType::get(b_.getPtrTy(), {b_.getPtrTy(), b_.getInt64Ty()}, false);
   const int32_t site = module_.add_site({p_.func, {zero, zero, f_[step.value].loc, SizeCheck::Kind::memory, {}}});
   llvm::Constant* null = llvm::ConstantPointerNull::get(b_.getPtrTy());
