@@ -154,14 +154,24 @@ nlohmann::ordered_json step_json(const TrainStep& step) {
   return j;
 }
 
+const char* site_reason(SizeCheck::Kind kind) {
+  switch (kind) {
+    case SizeCheck::Kind::subscript:
+    case SizeCheck::Kind::index: return "a subscript leaves its array";
+    case SizeCheck::Kind::elements: return "a reduction of no elements";
+    case SizeCheck::Kind::size: return "a size is negative";
+    case SizeCheck::Kind::iterations: return "a loop reached its bound";
+    case SizeCheck::Kind::memory: return "no memory for a loop's steps";
+  }
+  return "";
+}
+
 std::string site_text(const HeaderInput& in, const CodeSite& site) {
   const Diagnostic d = failed_check(site.check, -1, std::nullopt);
   std::string text = in.sources.place(d.span);
   if (text.empty()) text = in.module[site.func].name;
   else text += ": " + std::string(in.sources.text(d.span).substr(0, 80));
-  constexpr const char* kTexts[] = {"a subscript leaves its array", "a reduction of no elements", "a size is negative",  // by SizeCheck::Kind
-                                    "a subscript leaves its array", "a loop reached its bound", "no memory for a loop's steps"};
-  return fmt::format("{} ({})", text, kTexts[static_cast<size_t>(site.check.kind)]);
+  return fmt::format("{} ({})", text, site_reason(site.check.kind));
 }
 
 nlohmann::ordered_json leaf_json(const Module& m, const SignatureLeaf& l) {

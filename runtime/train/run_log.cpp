@@ -17,12 +17,17 @@ namespace dlc::runtime {
 namespace {
 
 Error failure(const std::string& path) {
-  return {fmt::format("cannot write the log `{}`: {}", path, std::strerror(errno))};
+  return {fmt::format("cannot write the log `{}`: {}", path == "-" ? "standard output" : path, std::strerror(errno))};
 }
 
-MaybeError put(std::FILE* file, const std::string& path, const std::string& line) {
-  if (std::fwrite(line.data(), 1, line.size(), file) != line.size() || std::fflush(file) != 0) return failure(path);
-  return std::nullopt;
+/// A whole line or, in a regular file, nothing of it; a new file without a line goes.
+MaybeError put(std::FILE* file, const std::string& path, bool is_new, const std::string& line) {
+  struct stat before {};
+  const bool is_regular = ::fstat(::fileno(file), &before) == 0 && S_ISREG(before.st_mode);
+  if (std::fwrite(line.data(), 1, line.size(), file) == line.size() && std::fflush(file) == 0) return std::nullopt;
+  Error error = failure(path);
+  if (is_regular && ::ftruncate(::fileno(file), before.st_size) == 0 && is_new && before.st_size == 0) ::unlink(path.c_str());
+  return error;
 }
 
 std::string csv_header(const std::vector<std::string>& columns) {
@@ -112,12 +117,14 @@ MaybeError RunLog::open_target(const std::string& text, std::optional<double> af
     }
     if (!existing.empty() && !existing.starts_with(header))
       return Error{fmt::format("the log `{}` has other columns than this run, so it cannot go on in it", target.path)};
+    target.is_new = ::access(target.path.c_str(), F_OK) != 0;
     target.file.reset(std::fopen(target.path.c_str(), after ? "ae" : "we"));
     if (!target.file) return failure(target.path);
+    std::setvbuf(target.file.get(), nullptr, _IONBF, 0);  // or closing it would write the rest of a line that failed
     if (!cut_to(target.file.get(), existing.size())) return failure(target.path);
   }
   if (existing.empty())
-    if (MaybeError error = put(target.file.get(), target.path, header)) return error;
+    if (MaybeError error = put(target.file.get(), target.path, target.is_new, header)) return error;
   targets_.push_back(std::move(target));
   return std::nullopt;
 }
@@ -125,7 +132,7 @@ MaybeError RunLog::open_target(const std::string& text, std::optional<double> af
 MaybeError RunLog::write(std::span<const double> values) {
   for (const Target& t : targets_) {
     const std::string line = t.is_csv ? csv_row(values) : json_row(columns_, values);
-    if (MaybeError error = put(t.file.get(), t.path, line)) return error;
+    if (MaybeError error = put(t.file.get(), t.path, t.is_new, line)) return error;
   }
   return std::nullopt;
 }

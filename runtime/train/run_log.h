@@ -38,6 +38,7 @@ class RunLog {
   struct Target {
     std::string path;
     bool is_csv = false;
+    bool is_new = false;  // there was no such file
     std::unique_ptr<std::FILE, Closer> file;
   };
   MaybeError open_target(const std::string& text, std::optional<double> after);

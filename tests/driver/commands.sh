@@ -246,6 +246,26 @@ import json, sys
 a, b = ([json.loads(l[0]), l[1]] for l in (open(p).read().splitlines() for p in sys.argv[1:]))
 assert a == b, (a, b)
 PY
+cat >"$tmp/sites.dl" <<'DL'
+fn root(a: real) -> real {
+  var x = a
+  while abs(x * x - a) > 1e-12 @max_iters(60) { x = 0.5 * (x + a / x) }
+  return x
+}
+fn power(x: real, k: int) -> real {
+  var s = 1.0
+  for i in 0..k { s = s * x }
+  return s
+}
+fn picked[n](x: real[n], k: int) -> real = x[k]
+export root
+export picked
+export power_grad = grad(power, wrt = x)
+DL
+expect 0 '' "$dlc" compile "$tmp/sites.dl" -o "$tmp/sites.o"
+for site in ':3:3: while (a loop reached its bound)' ': x[k] (a subscript leaves its array)' "(no memory for a loop's steps)"; do
+  grep -qF "$site" "$tmp/sites.h" || fail "a header without the site: $site"
+done
 expect 1 'cannot write' "$dlc" compile $slides -o "$tmp/none/slides.o"
 expect 1 'nothing-exported' "$dlc" compile "$tmp/cut.dl" -o "$tmp/cut.o"
 [ ! -e "$tmp/cut.o" ] && [ ! -e "$tmp/cut.h" ] || fail 'a failed compilation left a file'

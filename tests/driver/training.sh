@@ -297,6 +297,14 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k tmpfs small 2>err; then
   cp good.ckpt small/last.safetensors
   head -c 100000 /dev/zero >small/fill 2>/dev/null
   fails_to_save "$tmp/small"
+  for log in csv:small/new.csv jsonl:small/new.jsonl; do
+    expect 1 "cannot write the log \`${log#*:}\`: No space left on device" "$dlc" train net.dl --set epochs=2 --log $log
+    [ ! -e "${log#*:}" ] || fail "a log without a row is left: $log"
+  done
+  truncate -s -4096 small/fill
+  expect 1 'cannot write the log' "$dlc" train net.dl --set epochs=300 --log jsonl:small/rows.jsonl
+  [ -s small/rows.jsonl ] && [ -z "$(tail -c 1 small/rows.jsonl)" ] || fail 'half a row is left in a log'
+  rm small/rows.jsonl
   rm small/fill && mount -o remount,ro small && fails_to_save "$tmp/small"
 elif [ "$(id -u)" != 0 ]; then
   echo 'left out: a full disk (only root can make a small one)'
