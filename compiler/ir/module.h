@@ -87,7 +87,7 @@ struct SizeCheck {
   Kind kind = Kind::subscript;
   std::vector<Span> calls;  // that it was inlined through, innermost first; not part of the text form
 };
-/// "subscript", "elements", "size".
+/// The name in the text form.
 const char* check_name(SizeCheck::Kind kind);
 
 enum class Mode : uint8_t { reverse, forward, symbolic, numeric };
