@@ -477,7 +477,8 @@ std::string print(const Module& m, const Func& f, const OpSet& ops, const Source
 
 std::string print(const Module& m, const OpSet& ops, const Sources* locations) {
   Printer p(m, ops, locations);
-  for (size_t k = 0; k < m.size(); ++k) p.print_function(m[FuncId{static_cast<int32_t>(k)}]);
+  for (size_t k = 0; k < m.size(); ++k)
+    if (const Func& f = m[FuncId{static_cast<int32_t>(k)}]; !f.name.empty()) p.print_function(f);  // others were discarded
   for (const Export& e : m.exports) p.print_export(e);
   return p.take();
 }

@@ -43,6 +43,11 @@ struct TrainBuilder {
     return append_param(m(), m()[f], BlockId{0}, "param"_op, type, intern(name), loc);
   }
   TypeId at_sizes(TypeId t) { return types().substitute(t, sizes); }
+  /// The dtype of the first leaf; all leaves of a model that is trained have one.
+  DType float_of(TypeId t) {
+    while (types()[t].is_tuple()) t = types()[t].fields[0].type;
+    return types()[t].dtype;
+  }
   bool has_key(bool training) { return info.draws && (training || info.key_in_predict); }
 
   size_t field_at(StrId name) {
@@ -65,32 +70,45 @@ struct TrainBuilder {
   }
 
   /// One leaf after the other, each at a multiple of kStateAlign; their initial values are added to those known.
-  int64_t lay_out(TypeId tuple, const std::vector<ModelParam>& from, std::vector<StateLeaf>& leaves) {
-    const std::vector<Field> fields = types()[tuple].fields;
+  int64_t lay_out(const std::vector<ModelParam>& items, std::vector<StateLeaf>& leaves) {
     int64_t offset = 0;
-    for (size_t k = 0; k < fields.size(); ++k) {
-      const Type t = types()[fields[k].type];
-      StateLeaf leaf{std::string(str(fields[k].name)), {}, offset};
-      for (DimId d : t.dims) leaf.shape.push_back(types().dims.as_constant(d).value_or(0));
-      offset += (leaf.count() + kStateAlign - 1) / kStateAlign * kStateAlign;
-      TrainProgram::Initial initial{from[k].drawn, {}};
-      for (size_t d = 0; d < leaf.shape.size(); ++d) {
-        if (d != 0 || leaf.shape.size() == 1) initial.fan_in *= static_cast<double>(leaf.shape[d]);
-        if (d != 1) initial.fan_out *= d == 0 && leaf.shape.size() == 1 ? 1 : static_cast<double>(leaf.shape[d]);
-      }
+    for (const ModelParam& item : items) {
+      TrainProgram::Initial initial;
+      initial.drawn = item.drawn, initial.first_leaf = leaves.size(), initial.is_state = &leaves == &out.step_.states;
+      for (DimId d : item.copies) initial.copies *= types().dims.as_constant(types().dims.substitute(d, sizes)).value_or(0);
+      add_leaves(std::string(str(item.name)), at_sizes(item.type), offset, leaves);
+      initial.n_leaves = leaves.size() - initial.first_leaf;
       out.initials_.push_back(std::move(initial));
-      leaves.push_back(std::move(leaf));
+      if (!item.drawn) continue;
+      // Fans are those of one layer, of however many there are.
+      const std::vector<int64_t>& shape = leaves.back().shape;
+      TrainProgram::Initial& drawn = out.initials_.back();
+      for (size_t k = item.copies.size(); k < shape.size(); ++k) {
+        const bool is_first = k == item.copies.size(), is_only = shape.size() == item.copies.size() + 1;
+        if (!is_first || is_only) drawn.fan_in *= static_cast<double>(shape[k]);
+        if (is_first ? !is_only : k != item.copies.size() + 1) drawn.fan_out *= static_cast<double>(shape[k]);
+      }
     }
     return offset;
+  }
+  void add_leaves(const std::string& name, TypeId id, int64_t& offset, std::vector<StateLeaf>& leaves) {
+    const Type t = types()[id];
+    for (size_t k = 0; k < t.fields.size(); ++k)
+      add_leaves(fmt::format("{}.{}", name, t.fields[k].name ? std::string(str(t.fields[k].name)) : fmt::format("{}", k)), t.fields[k].type, offset, leaves);
+    if (t.is_tuple()) return;
+    StateLeaf leaf{name, {}, offset};
+    for (DimId d : t.dims) leaf.shape.push_back(types().dims.as_constant(d).value_or(0));
+    offset += (leaf.count() + kStateAlign - 1) / kStateAlign * kStateAlign;
+    leaves.push_back(std::move(leaf));
   }
 
   void lay_out() {
     for (const auto& [name, value] : spec.sizes) sizes[name] = types().dims.constant(value);
     params = at_sizes(info.params_type);
     if (info.states_type) states = at_sizes(info.states_type);
-    out.step_.dtype = types()[types()[params].fields[0].type].dtype;
-    out.step_.state_length = lay_out(params, info.params, out.step_.leaves);
-    if (states) out.step_.states_length = lay_out(states, info.states, out.step_.states);
+    out.step_.dtype = float_of(params);
+    out.step_.state_length = lay_out(info.params, out.step_.leaves);
+    if (states) out.step_.states_length = lay_out(info.states, out.step_.states);
     for (size_t k = 0; k < spec.fields.size(); ++k) {
       const FieldSpec& f = spec.fields[k];
       const int64_t width = f.last >= 0 ? f.last - f.first : static_cast<int64_t>(f.columns.size());
@@ -152,7 +170,7 @@ struct TrainBuilder {
     ValueId value = call_model(in, training ? loss.training : loss.func, training, example);
     if (training && !loss.updates.empty()) {
       for (size_t k = 0; k < loss.updates.size(); ++k) {
-        std::vector<int>& known = out.step_.updated;
+        std::vector<int>& known = out.step_.updated;  // a state is one leaf
         if (std::find(known.begin(), known.end(), loss.updates[k]) != known.end()) continue;
         known.push_back(loss.updates[k]);
         results.push_back(in.get(value, static_cast<int>(k) + 1, loc));
@@ -288,7 +306,9 @@ struct TrainBuilder {
     all.insert(all.end(), info.states.begin(), info.states.end());
     for (size_t k = 0; k < all.size(); ++k) {
       if (!all[k].initial) continue;
-      const FuncId f = fixed(all[k].initial);
+      std::map<StrId, int64_t> own;  // a layer's sizes
+      for (const auto& [name, size] : all[k].sizes) own[name] = types().dims.evaluate(size, spec.sizes).value_or(0);
+      const FuncId f = c.ready(all[k].initial) ? c.at_sizes(all[k].initial, own.empty() ? spec.sizes : own) : FuncId{};
       if (!f) return failure();
       out.initials_[k].entry = fmt::format("initial{}", k);
       entries.push_back({out.initials_[k].entry, f});
@@ -342,24 +362,31 @@ double draw(const Distribution& d, double fan_in, double fan_out, uint64_t key, 
 std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
   std::vector<std::byte> state(static_cast<size_t>(state_bytes()));
   const uint64_t stream = runtime::stream_key(seed, runtime::Stream::init);
-  for (size_t k = 0; k < initials_.size(); ++k) {
-    const bool is_param = k < step_.leaves.size();
-    const StateLeaf& leaf = is_param ? step_.leaves[k] : step_.states[k - step_.leaves.size()];
-    std::byte* at = state.data() + ((is_param ? 0 : step_.states_at()) + leaf.offset) * element_bytes();
-    if (!initials_[k].entry.empty()) {
+  for (const Initial& initial : initials_) {
+    const std::vector<StateLeaf>& leaves = initial.is_state ? step_.states : step_.leaves;
+    const size_t first = initial.first_leaf, end = first + initial.n_leaves;
+    const auto at = [&](size_t k) { return state.data() + ((initial.is_state ? step_.states_at() : 0) + leaves[k].offset) * element_bytes(); };
+    if (!initial.entry.empty()) {
       // Nothing it computes may fail: a function of constants.
-      auto* f = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(initials_[k].entry));
-      void* cells[] = {at, thread_workspace(workspace_bytes(code_->workspace(initials_[k].entry), {}))};
-      f(nullptr, cells);
+      auto* f = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(initial.entry));
+      std::vector<void*> cells;
+      for (size_t k = first; k < end; ++k) cells.push_back(at(k));
+      cells.push_back(thread_workspace(workspace_bytes(code_->workspace(initial.entry), {})));
+      if (initial.copies > 0) f(nullptr, cells.data());
+      for (size_t k = first; k < end; ++k) {
+        const auto bytes = static_cast<size_t>(leaves[k].count() * element_bytes() / std::max<int64_t>(initial.copies, 1));
+        for (int64_t copy = 1; copy < initial.copies; ++copy) std::memcpy(at(k) + static_cast<size_t>(copy) * bytes, at(k), bytes);
+      }
       continue;
     }
-    if (!initials_[k].drawn) continue;
-    const uint64_t key = runtime::fold(stream, k);
-    for (int64_t e = 0; e < leaf.count(); ++e) {
-      const double x = draw(*initials_[k].drawn, initials_[k].fan_in, initials_[k].fan_out, key, static_cast<uint64_t>(e));
-      const auto narrow = static_cast<float>(x);
-      if (dtype() == DType::f32) std::memcpy(at + e * 4, &narrow, 4);
-      else std::memcpy(at + e * 8, &x, 8);
+    for (size_t k = first; k < end && initial.drawn; ++k) {
+      const uint64_t key = runtime::fold(stream, k + (initial.is_state ? step_.leaves.size() : 0));
+      for (int64_t e = 0; e < leaves[k].count(); ++e) {
+        const double x = draw(*initial.drawn, initial.fan_in, initial.fan_out, key, static_cast<uint64_t>(e));
+        const auto narrow = static_cast<float>(x);
+        if (dtype() == DType::f32) std::memcpy(at(k) + e * 4, &narrow, 4);
+        else std::memcpy(at(k) + e * 8, &x, 8);
+      }
     }
   }
   return state;

@@ -68,10 +68,14 @@ class TrainProgram {
   void add_state(const std::byte* state, std::vector<void*>& cells) const;
   Result<int> run(const char* entry, std::vector<void*> cells, int64_t n) const;
 
+  /// What some leaves begin as: those of one parameter or state.
   struct Initial {
     std::optional<Distribution> drawn;
     std::string entry;  // of a function that gives it; empty: zeros
     double fan_in = 1, fan_out = 1;
+    bool is_state = false;
+    size_t first_leaf = 0, n_leaves = 0;
+    int64_t copies = 1;  // of a layer in an array, each of which begins so
   };
   std::shared_ptr<JitModule> code_;
   TrainStep step_;

@@ -138,61 +138,148 @@ class Variation {
 
 void Lowering::lower_update(const Stmt& s) {
   const ModelEntry* model = model_ >= 0 ? &a_.models[static_cast<size_t>(model_)] : nullptr;
-  const auto n = model ? model->states.size() : 0;
-  size_t state = 0;
-  while (state < n && model->states[state]->name.id != s.name.id) ++state;
-  if (state == n) {
+  const ModelItem* state = nullptr;
+  int position = -1, slot = 0;  // its field of `states`, and how many states stand before it
+  for (size_t k = 0; model && k < model->states.size() && !state; ++k) {
+    const ModelEntry::Member& member = model->states[k];
+    if (member.layer >= 0) slot += a_.models[static_cast<size_t>(model->layers[static_cast<size_t>(member.layer)].model)].n_slots;
+    else if (member.item->name.id == s.name.id) state = member.item, position = static_cast<int>(k);
+    else ++slot;
+  }
+  if (!state) {
     Diagnostic& d = fail(sema_error("not-a-state"), s.name.span, fmt::format("`{}` is no state of {}", str(s.name.id), model ? "this model" : "a model"));
     std::vector<std::string_view> names;
-    for (size_t k = 0; k < n; ++k) names.push_back(str(model->states[k]->name.id));
+    for (const ModelEntry::Member& member : model ? model->states : std::vector<ModelEntry::Member>{})
+      if (member.layer < 0) names.push_back(str(member.item->name.id));
     if (const std::string_view near = nearest_name(str(s.name.id), names); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
     if (const Binding* other = find(s.name.id)) d.label(other->span, "declared here");
     return;
   }
   if (!enter_collective(s.span, "this `update`")) return;
-  const TypeId type = types()[states_type()].fields[state].type;
+  const TypeId type = types()[model->states_type].fields[static_cast<size_t>(position)].type;
   const Val v = lower(s.value, type);
   const ValueId id = v ? coerce(v, type, ast_[s.value].span, fmt::format("the state `{}`", str(s.name.id)), true) : ValueId{};
-  if (!id || !add_update(static_cast<int32_t>(state), id, s.span) || !is_training_) return;
+  if (!id || !add_update(slot, id, s.span) || !is_training_) return;
   std::vector<uint64_t> own;
   for (ValueId p : a_.m[func_].body().params) own.push_back(p == params_ || p == states_ ? 0 : ~uint64_t{0});
   if (Variation(a_.m).of(a_.m[func_], id, own) == 0) return;
   fail(sema_error("update-of-example"), ast_[s.value].span, fmt::format("the new value of `{}` depends on one example", str(s.name.id)))
-      .label(model->states[state]->name.span, "the state is one for the whole batch")
+      .label(state->name.span, "the state is one for the whole batch")
       .help(fmt::format("write `batch_mean({})`, if its mean over the batch is meant", code(s.value)));
 }
 
-bool Lowering::add_update(int32_t state, ValueId value, Span span) {
+bool Lowering::add_update(int32_t slot, ValueId value, Span span) {
   if (regions_.size() > 1) {
-    fail(sema_error("misplaced-update"), span, "a state is updated in the body of an index, which runs more than once");
+    const bool is_loop = std::none_of(regions_.begin(), regions_.end(), [](const Region& r) { return r.is_map; });
+    fail(sema_error("misplaced-update"), span, fmt::format("a state is updated in {}, which runs more than once", is_loop ? "a loop" : "the body of an index"));
     return false;
   }
   for (const Update& other : updates_)
-    if (other.state == state) {
-      const ModelItem* item = a_.models[static_cast<size_t>(model_)].states[static_cast<size_t>(state)];
-      fail(sema_error("update-twice"), span, fmt::format("the state `{}` is updated twice", str(item->name.id))).label(other.span, "updated here");
+    if (other.slot == slot) {
+      fail(sema_error("update-twice"), span, fmt::format("the state `{}` is updated twice", a_.state_name(a_.models[static_cast<size_t>(model_)], slot)))
+          .label(other.span, "updated here");
       return false;
     }
-  updates_.push_back({state, value, span});
+  updates_.push_back({slot, value, span});
+  return true;
+}
+
+// ------------------------------------------------------------------------------------- states of arrays of layers
+// A layer of an array is picked by a number, so what its call gives is one row of a new value. The rows come together in a
+// variable for each such state, named as nothing in a program can be: loops carry it like any other.
+
+namespace {
+
+/// Calls f(slot, path) for each state below `states` that stands in an array of layers; `path` leads to it.
+template <class Do>
+void for_stacked(const std::deque<ModelEntry>& models, const ModelEntry& model, int32_t first_slot, bool is_stacked, std::vector<int> path, Do&& f) {
+  int32_t slot = first_slot;
+  for (size_t k = 0; k < model.states.size(); ++k) {
+    const ModelEntry::Member& member = model.states[k];
+    path.push_back(static_cast<int>(k));
+    if (member.layer < 0) {
+      if (is_stacked) f(slot, path);
+      ++slot;
+    } else {
+      const ModelEntry::Layer& layer = model.layers[static_cast<size_t>(member.layer)];
+      const ModelEntry& held = models[static_cast<size_t>(layer.model)];
+      for_stacked(models, held, slot, is_stacked || layer.copies, path, f);
+      slot += held.n_slots;
+    }
+    path.pop_back();
+  }
+}
+
+}  // namespace
+
+StrId Lowering::stacked_name(int32_t slot) { return a_.m.strings.intern(fmt::format("states.{}", slot)); }
+
+void Lowering::declare_stacked_states() {
+  if (!is_training_ || !states_) return;
+  const ModelEntry& model = a_.models[static_cast<size_t>(model_)];
+  for_stacked(a_.models, model, 0, false, {}, [&](int32_t slot, const std::vector<int>& path) {
+    ValueId v = states_;
+    for (int field : path) v = b().get(v, field, loc(model.decl->name.span));
+    Binding binding;
+    binding.name = stacked_name(slot), binding.kind = Binding::Kind::var, binding.span = model.decl->name.span;
+    binding.val = value(v), binding.type = binding.val.type;
+    bind(std::move(binding));
+  });
+}
+
+/// A loop that names an array of layers may call them.
+void Lowering::collect_updated(StrId layer_name, std::vector<size_t>& out) {
+  const ModelEntry::Layer* layer = model_ >= 0 && is_training_ && !find(layer_name) ? a_.models[static_cast<size_t>(model_)].find_layer(layer_name) : nullptr;
+  for (int32_t k = 0; layer && k < a_.models[static_cast<size_t>(layer->model)].n_slots; ++k)
+    if (const Binding* binding = find(stacked_name(layer->first_slot + k))) out.push_back(static_cast<size_t>(binding - bindings_.data()));
+}
+
+/// Stores what a layer of an array gave as the new value of one of its states.
+bool Lowering::put_update(int32_t slot, const Callable& of, ValueId row, Span span) {
+  Binding* binding = find(stacked_name(slot));
+  if (!binding || std::any_of(regions_.begin(), regions_.end(), [](const Region& r) { return r.is_map; })) {
+    fail(sema_error("misplaced-update"), span, "a state is updated in the body of an index, which runs more than once");
+    return false;
+  }
+  const Type t = b().type(row);
+  std::vector<ValueId> at;
+  for (const Val& v : of.at) at.push_back(b().broadcast(make(v, span), {}, loc(span)));
+  const Val base = binding->val;
+  const ValueId whole = b().put(make(base, span), row, at, Bounds::inside, loc(span));
+  find(stacked_name(slot))->val = value(whole);
+  const bool is_known = std::any_of(updates_.begin(), updates_.end(), [&](const Update& u) { return u.slot == slot; });
+  if (!is_known) updates_.push_back({slot, {}, span});
   return true;
 }
 
 /// What a call gave, without the new values of states that came with it.
-Val Lowering::after_call(FuncId func, Val result, Span span) {
+Val Lowering::after_call(FuncId func, const Callable& callable, Val result, Span span) {
   if (model_ < 0 || !a_.collectives.contains(func)) return result;
   if (!enter_collective(span, "a function that looks at its whole batch")) return {};
   const auto updates = a_.updates.find(func);
   if (updates == a_.updates.end()) return result;
   const ValueId all = make(result, span);
-  for (size_t k = 0; k < updates->second.size(); ++k)
-    if (!add_update(updates->second[k], b().get(all, static_cast<int>(k) + 1, loc(span)), span)) return {};
+  for (size_t k = 0; k < updates->second.size(); ++k) {
+    const int32_t slot = callable.first_slot + updates->second[k];
+    const ValueId v = b().get(all, static_cast<int>(k) + 1, loc(span));
+    const bool is_whole = callable.at.empty();
+    if (is_whole && find(stacked_name(slot))) {  // of a function of this model: all rows
+      find(stacked_name(slot))->val = value(v);
+      if (std::none_of(updates_.begin(), updates_.end(), [&](const Update& u) { return u.slot == slot; })) updates_.push_back({slot, {}, span});
+    } else if (!(is_whole ? add_update(slot, v, span) : put_update(slot, callable, v, span))) {
+      return {};
+    }
+  }
   return value(b().get(all, 0, loc(span)));
 }
 
 ValueId Lowering::with_updates(ValueId result, Span span) {
   if (!is_training_ || updates_.empty()) return result;
   std::vector<ValueId> values{result};
-  for (const Update& u : updates_) values.push_back(u.value), a_.updates[func_].push_back(u.state);
+  for (const Update& u : updates_) {
+    values.push_back(u.value ? u.value : make(find(stacked_name(u.slot))->val, span));
+    a_.updates[func_].push_back(u.slot);
+  }
   return b().tuple(values, loc(span));
 }
 

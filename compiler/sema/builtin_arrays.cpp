@@ -593,14 +593,6 @@ const Argument* BuiltinCall::option(std::string_view name) const {
   return nullptr;
 }
 
-const char* unsupported_function(std::string_view name) {
-  constexpr struct { std::string_view name; const char* what; } kLater[] = {
-      {"batch_norm", "`batch_norm` is"}};
-  for (const auto& later : kLater)
-    if (later.name == name) return later.what;
-  return nullptr;
-}
-
 namespace {
 /// Whether a list of words, "stride pad", has this one.
 bool has_word(std::string_view words, std::string_view word) {

@@ -45,7 +45,5 @@ std::span<const BuiltinRow> builtin_rows();
 const BuiltinRow* find_builtin(std::string_view name);
 /// Name of a derivative function, `grad`, …, with its kind; nullopt for any other name.
 std::optional<DerivativeRequest::Kind> derivative_kind(std::string_view name);
-/// "`conv2d` is" for a function of the language that is not compiled yet, else null.
-const char* unsupported_function(std::string_view name);
 
 }  // namespace dlc::sema

@@ -33,7 +33,7 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
   }
   if (callee.kind == ExprKind::field) {
     const Expr* sizes = nullptr;
-    const Val f = outside_function(callee, sizes);
+    const Val f = find_layer(callee.a) ? layer_field(callee) : outside_function(callee, sizes);
     return f ? call_value(f, sizes, e, want) : Val{};
   }
   return call_value(lower(e.a), nullptr, e, want);
@@ -232,7 +232,7 @@ void Lowering::pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId,
 bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argument* const> of_param, const Expr& call,
                           std::map<StrId, DimId>& bound) {
   if (!of_param.empty() && of_param[0]->is_hidden && !of_param[0]->is_captured)  // inside a model its sizes are what they are
-    for (const Name& name : ast_[a_.models[static_cast<size_t>(model_)].decl->sizes]) bound[name.id] = dims().variable(name.id);
+    for (const Name& name : (*a_.models[static_cast<size_t>(model_)].ast)[a_.models[static_cast<size_t>(model_)].decl->sizes]) bound[name.id] = dims().variable(name.id);
   if (sizes && !explicit_sizes(f, *sizes, bound)) return false;
   struct Pair {
     DimId want, have;
@@ -341,7 +341,7 @@ Val Lowering::call_func(FuncId func, const Val& function, const Expr* sizes, std
     fail(sema_error("value-recursion"), call.span, fmt::format("{} calls itself at the same sizes", called(f))).label(f.loc.span, "declared here").help("use a `while` loop");
     return {};
   }
-  return after_call(func, value(b().call(func, std::move(given), operands, loc(call.span))), call.span);
+  return after_call(func, a_.base_of(function.function), value(b().call(func, std::move(given), operands, loc(call.span))), call.span);
 }
 
 }  // namespace dlc::sema

@@ -71,6 +71,7 @@ constexpr std::string_view kHidden = ".outer";
 }  // namespace
 
 bool is_hidden_name(std::string_view name) { return name.find(kHidden) != name.npos; }
+std::string hidden_name(std::string_view name) { return fmt::format("{}{}", name, kHidden); }
 
 // -------------------------------------------------------------------------------------------------- capturing
 
@@ -165,7 +166,7 @@ Val Lowering::own_parameter(ValueId id) {
 /// A parameter behind the function's own, named after what it holds.
 Val Lowering::hidden_parameter(std::string_view name, TypeId type, Span span) {
   const Func& f = a_.m[func_];
-  std::string unique = fmt::format("{}{}", name, kHidden);
+  std::string unique = hidden_name(name);
   const auto is_taken = [&](const std::string& candidate) {
     return std::any_of(f.body().params.begin(), f.body().params.end(), [&](ValueId p) { return str(a_.m[f[p].attr].name) == candidate; });
   };
@@ -189,6 +190,7 @@ void Lowering::add_hidden_parameters() {
     if (env_->params) params_ = hidden_parameter("params", env_->params, here).id;
     if (env_->states) states_ = hidden_parameter("states", env_->states, here).id;
     if (env_->has_key) key_ = hidden_parameter("key", types().scalar(DType::i64), here).id;
+    if (model_ >= 0) declare_stacked_states();
     for (size_t k = 0; k < n_outer_; ++k) {
       const Binding outer = bindings_[k];
       Val v = outer.val;
@@ -236,7 +238,12 @@ Val Analysis::with_captured(int32_t callable, std::vector<Val> captured) {
 }
 
 void Lowering::add_captured_arguments(const Func& f, const Val& function, std::vector<Argument>& out) {
-  const std::vector<Val>& captured = a_.captured(function.function);
+  const Callable& base = a_.base_of(function.function);
+  std::vector<Val> captured = base.captured;
+  if (base.draws && key_ && !captured.empty()) {
+    const ValueId key = fresh_key({});
+    captured.back() = key ? value(key) : Val{};
+  }
   size_t next = 0;
   for (ValueId p : f.body().params) {
     const StrId name = a_.m[f[p].attr].name;
@@ -312,7 +319,7 @@ FuncId Analysis::adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& na
   for (size_t k = 0; k < order.size(); ++k) {
     const StrId name = m[inner[params[order[k]]].attr].name;
     own.push_back(k < names.size() && names[k] ? names[k] : name);
-    if (order[k] < n_hidden) own.back() = m.strings.intern(fmt::format("{}{}", m.strings[name], kHidden));
+    if (order[k] < n_hidden) own.back() = m.strings.intern(hidden_name(m.strings[name]));
     changes = changes || own.back() != name;
     key += fmt::format(" {}", own.back().i);
   }

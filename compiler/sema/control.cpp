@@ -91,6 +91,7 @@ void Lowering::collect_assigned(ExprId id, std::vector<StrId>& declared, std::ve
   for (ExprId at : ast_.left_spine(id)) {
     const Expr& e = ast_[at];
     const size_t mark = declared.size();
+    if (e.kind == ExprKind::name && std::find(declared.begin(), declared.end(), e.name) == declared.end()) collect_updated(e.name, out);
     for (StmtId s : ast_[e.stmts]) collect_assigned_in(ast_[s], declared, out);
     if (e.kind != ExprKind::binary) collect_assigned(e.a, declared, out);
     collect_assigned(e.b, declared, out);

@@ -105,7 +105,9 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   }
   if (!has_function) return bad(call.mark, fmt::format("`{}` takes the function to differentiate", word));
   if (!f) return {};
-  if (is_own(f) && !a_.is_generic(f.function)) {
+  const bool is_layers = a_.base_of(f.function).kind == Callable::Kind::resolved;
+  if (is_own(f)) add_parameter_paths(a_.base_of(f.function), spec);
+  if ((is_own(f) || is_layers) && !a_.is_generic(f.function)) {
     const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
     if (base && a_.collectives.contains(base)) {
       fail(sema_error("collective-in-derivative"), call.span, fmt::format("`{}` inside the model would be that of one example, and the function looks at its whole batch", word))
@@ -118,6 +120,18 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   // A function that is the same for all callers can be checked here, called or not.
   if (!a_.is_generic(result.function) && !a_.func_of(result.function, a_.options.real, call.span)) return failed_ = true, Val{};
   return result;
+}
+
+/// `grad(loss, wrt = W)`, `wrt = fc1.W` inside the model: parameters of the model that are none of the function's own.
+void Lowering::add_parameter_paths(const Callable& base, Callable& spec) {
+  const FnEntry& entry = a_.functions[static_cast<size_t>(base.declared)];
+  const ModelEntry& model = a_.models[static_cast<size_t>(entry.model)];
+  for (std::vector<Name>& path : spec.wrt) {
+    const auto is_path = [&](const auto& declared) { return declared.name.id == path[0].id; };
+    const std::span<const Param> own = (*entry.ast)[(*entry.ast)[entry.fn].params];
+    const bool is_member = std::any_of(model.params.begin(), model.params.end(), [&](const ModelEntry::Member& member) { return is_path(*member.item); });
+    if (is_member && std::none_of(own.begin(), own.end(), is_path)) path.insert(path.begin(), {a_.m.strings.intern("params"), path[0].span});
+  }
 }
 
 // --------------------------------------------------------------------------------------------------- requests

@@ -56,7 +56,11 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "are declared in bodies. Give some of them concrete types, or declare them at the top level."},
 
     // ---- models and how they are trained
-    {"unknown-model", "A `train` block names a model that this file does not declare."},
+    {"unknown-model", "A `train` block or a `layer` names a model that neither this file nor, for a layer, the library declares."},
+    {"model-cycle", "A model holds layers, and one of them, or a layer within it, is of the model itself: there would be no end to its parameters."},
+    {"array-of-layers",
+     "`layer blocks[L] = Block[…]` makes L layers, and each has functions of its own: `blocks[i].apply(x)` says whose is meant. Their parameters "
+     "are arrays with one more axis in front, which can be read as a whole, `blocks.W`, or of one, `blocks[i].W`."},
     {"unknown-distribution",
      "`param W: T ~ d()` draws the first value of a parameter from a distribution: `glorot_uniform()`, `glorot_normal()`, `he_uniform()`, "
      "`he_normal()`, `uniform(a, b)` or `normal(mean, std)`. A fixed first value is written `param b: T = 0`."},
@@ -81,7 +85,7 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "training than `batch 128`. Without them the two agree to the last bit. A note, not an error.", Severity::note},
     {"not-a-state",
      "`update r = e` sets a `state` of the model, declared as `state r: T = e`. Parameters are set by the optimizer, variables by `v = e`."},
-    {"misplaced-update", "`update` is a statement of a model function's own body: it may not stand in an index's body, nor be reached by a call that does."},
+    {"misplaced-update", "`update` is a statement of a model function's own body: it may not stand in a loop or in an index's body, nor be reached by a call that does; but a loop may call the layers of an array, each of which has states of its own."},
     {"update-twice", "A state gets one new value in a training step, and here are two: by two `update`s, or by two calls of a function that updates it."},
     {"update-of-example",
      "The new value of a state is the same for all examples of a batch, so it is built from `batch_mean`, `batch_sum`, states and parameters "

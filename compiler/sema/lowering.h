@@ -86,22 +86,50 @@ struct StructEntry {
   FuncId constructor;  // fields → the struct; absent after an error
 };
 
-/// A declared model. Its functions are entries of Analysis::functions, in two forms each.
+/// A declared model. Its functions are entries of Analysis::functions, in two forms each. What follows from the layers it
+/// holds is known once it is resolved (layers.cpp).
 struct ModelEntry {
+  const Ast* ast = nullptr;
   const Decl* decl = nullptr;
+  DType float_type = DType::f64;  // what `float` is
   struct Forms {
     StrId name;
     const ModelItem* item = nullptr;
     int32_t plain = -1, training = -1;
   };
+  /// `layer fc[L] = Dense[n, m]`: `sizes` says what Dense's sizes are in those of this model.
+  struct Layer {
+    const ModelItem* item = nullptr;
+    int32_t model = -1;
+    std::map<StrId, DimId> sizes;
+    DimId copies;                       // absent: one layer, no array of them
+    int params_at = -1, states_at = -1; // its field of these tuples, −1: it has none
+    int32_t first_slot = 0;             // of the states within it
+  };
+  /// A field of `params` or `states`: what an item declares, or all that a layer has of them.
+  struct Member {
+    const ModelItem* item = nullptr;
+    int32_t layer = -1;
+  };
   std::vector<Forms> functions;
-  std::vector<const ModelItem*> params, states;
-  bool draws = false;           // in training: `dropout` or `key` occurs
-  bool key_in_predict = false;  // `key` occurs
+  std::vector<const ModelItem*> items;  // params, states and layers, as they stand in the source
+  std::vector<Layer> layers;
+  std::vector<Member> params, states;
+  TypeId params_type, states_type;      // named tuples in the model's sizes; absent without fields
+  std::vector<ModelParam> own;          // of its own `param`s and `state`s, by position in `items`
+  int32_t n_slots = 0;                  // states, those in layers included: what an `update` counts by
+  bool draws = false;                   // in training: `dropout` or `key` occurs
+  bool key_in_predict = false;          // `key` occurs
   bool failed = false;
+  enum class State : uint8_t { none, busy, done } state = State::none;
   const Forms* find(StrId name) const {
     for (const Forms& f : functions)
       if (f.name == name) return &f;
+    return nullptr;
+  }
+  const Layer* find_layer(StrId name) const {
+    for (const Layer& l : layers)
+      if (l.item->name.id == name) return &l;
     return nullptr;
   }
 };
@@ -150,6 +178,11 @@ class Analysis {
   /// and nothing is reported.
   Val function_named(StrId name, bool is_main);
   std::vector<std::string_view> function_names() const;
+  /// The declared model of that name, or the prelude's; −1 if there is none. One of `float`s is that of `float_type`.
+  int32_t find_model(StrId name, DType float_type);
+  std::string state_name(const ModelEntry& model, int32_t slot) const;
+  /// A layer's function for whoever holds it: see layers.cpp.
+  FuncId held(FuncId f, const ModelEntry& holder, const ModelEntry& layer, const std::map<StrId, DimId>& sizes);
 
   const Ast& main;
   Sources& sources;
@@ -171,10 +204,16 @@ class Analysis {
  private:
   void declare(const Ast& ast);
   void declare_fn(const Decl& d);
-  void declare_model(const Decl& d);                  // model.cpp
+  void declare_model(const Ast& ast, const Decl& d, DType float_type);  // model.cpp
   void declare_item(const ModelItem& item, int32_t model);
   void hand_over_model(int32_t model);
+  void lower_initials(int32_t model);
   FuncId lower_initial(const ModelItem& item, int32_t model);
+  void resolve_model(int32_t model, Span use);        // layers.cpp
+  bool mentions_type(const ModelEntry& model, std::string_view name) const;
+  DType float_of_layers(const ModelEntry& model) const;
+  void hand_over_members(const ModelEntry& model, bool is_state, const ModelParam& above, std::vector<ModelParam>& out);
+  const Decl* prelude_declaration(std::string_view keyword, StrId name, const Ast*& ast);
   void lower_train(const Decl& d);                    // train_block.cpp
   void lower_all();
   std::vector<int32_t> callees_first() const;
@@ -191,7 +230,8 @@ class Analysis {
   Diagnostics* const own_diagnostics_;
   std::deque<Ast> prelude_asts_;
   std::unordered_map<StrId, const Decl*> rules_;  // `derivative` declarations by their function
-  std::unordered_map<StrId, int32_t> prelude_;  // −1: not in the prelude
+  std::unordered_map<StrId, int32_t> prelude_, prelude_models_;  // −1: not in the prelude
+  std::unordered_map<int32_t, int32_t> other_float_;  // models of `float`s that are held in the other float too
   std::unordered_map<uint64_t, int32_t> named_values_;
   int instance_depth_ = 0;
 };
@@ -274,6 +314,7 @@ struct Purpose {
 };
 /// A parameter that holds what its function captured, "w.outer"; programs cannot write such a name.
 bool is_hidden_name(std::string_view name);
+std::string hidden_name(std::string_view name);
 /// What an error calls a function: derived ones by what they derive from.
 std::string called(const Func& f);
 
@@ -316,12 +357,13 @@ class Lowering {
   // ---- structs.cpp
   bool lower_struct(const Decl& d);
 
+  // ---- layers.cpp
+  bool lower_members(ModelEntry& model);
+
   // ---- model.cpp: functions of models
   /// What is lowered next belongs to this model; `has_run` false: a term in its parameters, which sees neither keys nor states.
   void enter_model(int32_t model, bool is_training, bool has_run = true) { model_ = model, is_training_ = is_training, has_run_ = has_run; }
   bool declare_model_names();
-  TypeId params_type();
-  TypeId states_type();
   std::optional<Distribution> lower_distribution(ExprId e);
   ValueId lower_param_value(const ModelItem& item);
   std::optional<double> plain_number(ExprId e);
@@ -570,11 +612,28 @@ class Lowering {
 
   // ---- derivative_call.cpp
   Val lower_derivative(DerivativeRequest::Kind kind, const Expr& call);
+  void add_parameter_paths(const Callable& base, Callable& spec);
 
   // ---- model.cpp
   Val model_function(StrId name);                      // of the model we are in
   Val outside_function(const Expr& field, const Expr*& sizes);  // `Net2[30, 16].predict`
   Val model_value(StrId name, Span span);              // `training`, `key`
+  // ---- layers.cpp
+  struct LayerRef {
+    int32_t model = -1;               // −1: an error was reported
+    Val params, states;               // what the layer has of them
+    std::map<StrId, DimId> sizes;     // of its model, in those of the one we are in
+    DimId copies;                     // of an array of layers that is not subscripted yet
+    std::vector<ValueId> at;          // the subscripts there were
+    int32_t first_slot = 0;
+  };
+  const ModelEntry::Layer* find_layer(ExprId e);       // what `fc`, `blocks[l]`, `block.fc` name; null: no layer
+  LayerRef layer(ExprId e);
+  LayerRef one_of(LayerRef all, const Expr& e);
+  Val row_of_layers(const Val& all, TypeId type, const Subscript& s, Span span);
+  bool lower_layer_sizes(const ModelItem& item, const ModelEntry& of, std::map<StrId, DimId>& out);
+  Val layer_field(const Expr& e);
+  Val layer_value(StrId name, Span span);
   bool is_own(const Val& f) const;                     // of the model we are in, or derived from one of its functions
   void add_hidden_arguments(std::vector<Argument>& out);
   // ---- random.cpp: keys and what is drawn from them; keys are ints here, the bits of a value of type `key`
@@ -593,8 +652,12 @@ class Lowering {
   ValueId over_batch(ValueId x, bool is_mean, Span span);
   bool enter_collective(Span span, std::string_view what);
   void lower_update(const Stmt& s);
-  bool add_update(int32_t state, ValueId value, Span span);
-  Val after_call(FuncId func, Val result, Span span);
+  bool add_update(int32_t slot, ValueId value, Span span);
+  void declare_stacked_states();
+  StrId stacked_name(int32_t slot);
+  bool put_update(int32_t slot, const Callable& of, ValueId row, Span span);
+  void collect_updated(StrId layer_name, std::vector<size_t>& out);
+  Val after_call(FuncId func, const Callable& callable, Val result, Span span);
   ValueId with_updates(ValueId result, Span span);
 
   Analysis& a_;
@@ -608,8 +671,8 @@ class Lowering {
   bool is_training_ = false, has_run_ = false;
   ValueId params_, states_, key_;  // the model's hidden parameters
   struct Update {
-    int32_t state;
-    ValueId value;
+    int32_t slot;   // see ModelEntry::n_slots
+    ValueId value;  // absent: what the variable of the stacked state holds at the end
     Span span;
   };
   std::vector<Update> updates_;

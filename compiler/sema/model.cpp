@@ -29,15 +29,15 @@ bool mentions(const Ast& ast, Span where, StrId name) {
 
 // ---------------------------------------------------------------------------------------------- declarations
 
-void Analysis::declare_model(const Decl& d) {
+void Analysis::declare_model(const Ast& ast, const Decl& d, DType float_type) {
   const auto index = static_cast<int32_t>(models.size());
   models.push_back({});
-  models.back().decl = &d;
-  models.back().key_in_predict = mentions(main, d.span, m.strings.intern("key"));
-  models.back().draws = models.back().key_in_predict || mentions(main, d.span, m.strings.intern("dropout"));
+  models.back().ast = &ast, models.back().decl = &d, models.back().float_type = float_type;
+  models.back().key_in_predict = mentions(ast, d.span, m.strings.intern("key"));
+  models.back().draws = models.back().key_in_predict || mentions(ast, d.span, m.strings.intern("dropout"));
   std::unordered_map<StrId, Span> names;
-  for (const Name& size : main[d.sizes]) names.emplace(size.id, size.span);
-  for (const ModelItem& item : main[d.items]) {
+  for (const Name& size : ast[d.sizes]) names.emplace(size.id, size.span);
+  for (const ModelItem& item : ast[d.items]) {
     const bool is_loss = item.kind == ItemKind::loss;
     const Name name = is_loss && !item.name ? Name{m.strings.intern("loss"), item.span} : item.name;
     const auto [at, is_new] = names.emplace(name.id, name.span);
@@ -54,16 +54,14 @@ void Analysis::declare_model(const Decl& d) {
 void Analysis::declare_item(const ModelItem& item, int32_t model) {
   ModelEntry& entry = models[static_cast<size_t>(model)];
   if (item.kind == ItemKind::layer) {
-    diagnostics->error(sema_error("not-supported-yet"), item.span, "a `layer` of a model is not supported yet");
-    entry.failed = true;
-    return;
+    entry.layers.push_back({});
+    entry.layers.back().item = &item;
   }
-  if (item.kind == ItemKind::param) return static_cast<void>(entry.params.push_back(&item));
-  if (item.kind == ItemKind::state) return static_cast<void>(entry.states.push_back(&item));
+  if (item.kind == ItemKind::layer || item.kind == ItemKind::param || item.kind == ItemKind::state) return static_cast<void>(entry.items.push_back(&item));
   const StrId name = item.name ? item.name.id : m.strings.intern("loss");
   ModelEntry::Forms forms{name, &item, static_cast<int32_t>(functions.size()), -1};
   FnEntry fn;
-  fn.ast = &main, fn.fn = item.fn, fn.doc = doc_text(main, item.doc, sources), fn.model = model;
+  fn.ast = entry.ast, fn.fn = item.fn, fn.doc = doc_text(*entry.ast, item.doc, sources), fn.model = model;
   fn.name = fmt::format("{}.{}", m.strings[entry.decl->name.id], m.strings[name]);
   functions.push_back(fn);
   forms.training = static_cast<int32_t>(functions.size());
@@ -78,60 +76,65 @@ void Analysis::hand_over_model(int32_t index) {
   ModelInfo info;
   info.name = entry.decl->name.id, info.span = entry.decl->name.span;
   info.draws = entry.draws, info.key_in_predict = entry.key_in_predict;
+  info.params_type = entry.params_type, info.states_type = entry.states_type;
   for (const Name& size : main[entry.decl->sizes]) info.sizes.push_back(size.id);
-  {
-    Diagnostics scratch;  // errors in types were reported by the model's first function
-    Diagnostics* const real = entry.functions.empty() ? diagnostics : std::exchange(diagnostics, &scratch);
-    Func f;
-    f.name = m.unique_name("model"), f.blocks.emplace_back();
-    const FuncId id = m.add(std::move(f));
-    Lowering lowering(*this, main, id, options.real);
-    lowering.enter_model(index, false);
-    if (lowering.declare_model_names()) info.params_type = lowering.params_type(), info.states_type = lowering.states_type();
-    entry.failed = entry.failed || lowering.failed();
-    m.discard(id);
-    diagnostics = real;
+  lower_initials(index);
+  if (!entry.failed) {
+    hand_over_members(entry, false, {}, info.params);
+    hand_over_members(entry, true, {}, info.states);
   }
-  const auto hand_over = [&](const std::vector<const ModelItem*>& items, TypeId tuple, std::vector<ModelParam>& out) {
-    for (size_t k = 0; k < items.size() && tuple; ++k) {
-      const ModelItem& item = *items[k];
-      ModelParam p;
-      p.name = item.name.id, p.span = item.span, p.type = m.types[tuple].fields[k].type;
-      if (item.value && item.is_drawn) {
-        Lowering lowering(*this, main, {}, options.real);
-        p.drawn = lowering.lower_distribution(item.value);
-        entry.failed = entry.failed || !p.drawn;
-      } else if (item.value) {
-        p.initial = lower_initial(item, index);
-        entry.failed = entry.failed || !p.initial;
-      }
-      out.push_back(std::move(p));
-    }
-  };
-  hand_over(entry.params, info.params_type, info.params);
-  hand_over(entry.states, info.states_type, info.states);
   for (const ModelEntry::Forms& forms : entry.functions) {
     const FnEntry& plain = functions[static_cast<size_t>(forms.plain)];
     info.functions.push_back({forms.name, forms.item->kind == ItemKind::loss, plain.instances[0].func, {}, {}, main[plain.fn].head});
     entry.failed = entry.failed || !info.functions.back().func;
   }
   // What only a training step does is looked at too, if nobody trains the model: the branch of `if training`, updates.
-  const bool differs = mentions(main, entry.decl->span, m.strings.intern("training")) || !entry.states.empty();
+  const bool differs = mentions(main, entry.decl->span, m.strings.intern("training")) || entry.states_type;
   const bool is_good = differs && !entry.failed;
+  size_t n_failed = 0;
   for (size_t k = 0; k < entry.functions.size() && is_good; ++k)
-    if (!instance(entry.functions[k].training, options.real, info.functions[k].span)) entry.failed = true;
+    if (!instance(entry.functions[k].training, options.real, info.functions[k].span)) ++n_failed;
+  entry.failed = entry.failed || n_failed > 0;
   file_models.models.push_back(std::move(info));
+}
+
+/// What the model's own parameters and states, and those of its layers, begin as.
+void Analysis::lower_initials(int32_t index) {
+  ModelEntry& entry = models[static_cast<size_t>(index)];
+  if (!entry.own.empty() || entry.failed) return;
+  for (const ModelEntry::Layer& layer : entry.layers) {
+    lower_initials(layer.model);
+    entry.failed = entry.failed || models[static_cast<size_t>(layer.model)].failed;
+  }
+  for (const ModelItem* item : entry.items) {
+    ModelParam p;
+    p.name = item->name.id, p.span = item->span;
+    const bool is_state = item->kind == ItemKind::state;
+    const std::vector<ModelEntry::Member>& members = is_state ? entry.states : entry.params;
+    for (size_t k = 0; k < members.size(); ++k)
+      if (members[k].item == item) p.type = m.types[is_state ? entry.states_type : entry.params_type].fields[k].type;
+    if (item->value && item->is_drawn) {
+      Lowering lowering(*this, *entry.ast, {}, entry.float_type);
+      p.drawn = lowering.lower_distribution(item->value);
+      entry.failed = entry.failed || !p.drawn;
+    } else if (item->value) {
+      p.initial = lower_initial(*item, index);
+      entry.failed = entry.failed || !p.initial;
+    }
+    entry.own.push_back(std::move(p));
+  }
 }
 
 /// `param b: f32[H] = e`: a function of the sizes.
 FuncId Analysis::lower_initial(const ModelItem& item, int32_t model) {
+  const ModelEntry& entry = models[static_cast<size_t>(model)];
   Func f;
-  f.name = m.unique_name(fmt::format("{}.{}", m.strings[models[static_cast<size_t>(model)].decl->name.id], m.strings[item.name.id]));
+  f.name = m.unique_name(fmt::format("{}.{}", m.strings[entry.decl->name.id], m.strings[item.name.id]));
   f.loc.span = item.name.span;
   f.blocks.emplace_back();
   const FuncId id = m.add(std::move(f));
-  Lowering lowering(*this, main, id, options.real);
-  lowering.declare_sizes(models[static_cast<size_t>(model)].decl->sizes);
+  Lowering lowering(*this, *entry.ast, id, entry.float_type);
+  lowering.declare_sizes(entry.decl->sizes);
   if (lowering.lower_param_value(item)) return id;
   m.discard(id);
   return {};
@@ -205,44 +208,28 @@ std::optional<Distribution> Lowering::lower_distribution(ExprId id) {
 
 // ------------------------------------------------------------------------------------- names inside a model
 
-TypeId Lowering::params_type() { return params_ ? a_.m[func_][params_].type : TypeId{}; }
-TypeId Lowering::states_type() { return states_ ? a_.m[func_][states_].type : TypeId{}; }
-
 /// Sizes, then the hidden parameters; every parameter and state of the model becomes a name.
 bool Lowering::declare_model_names() {
   const ModelEntry& model = a_.models[static_cast<size_t>(model_)];
-  bool ok = declare_sizes(model.decl->sizes);
-  const auto fields_of = [&](const std::vector<const ModelItem*>& items, std::string_view what) {
-    std::vector<Field> fields;
-    for (const ModelItem* item : items) {
-      const TypeId type = lower_type(item->type);
-      ok = ok && type;
-      if (type && !types().all_float(type)) {
-        fail(sema_error("type-mismatch"), ast_[item->type].span, fmt::format("the {} `{}` is {}, and {}s are floats", what, str(item->name.id), types().text(type), what));
-        ok = false;
-      }
-      fields.push_back({item->name.id, type});
-    }
-    return fields;
-  };
-  const std::vector<Field> params = fields_of(model.params, "parameter");
-  const std::vector<Field> states = has_run_ ? fields_of(model.states, "state") : std::vector<Field>{};
-  if (!ok) return false;
-  const auto declare = [&](const std::vector<Field>& fields, const std::vector<const ModelItem*>& items, std::string_view tuple_name) {
-    if (fields.empty()) return ValueId{};
-    const ValueId tuple = append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, types().tuple(fields), a_.m.strings.intern(tuple_name), loc(model.decl->name.span));
-    for (size_t k = 0; k < fields.size(); ++k) {
+  if (!declare_sizes(model.decl->sizes) || model.failed) return failed_ = true, false;
+  const auto declare = [&](TypeId type, const std::vector<ModelEntry::Member>& members, std::string_view tuple_name) {
+    if (!type) return ValueId{};
+    const ValueId tuple = append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, type, a_.m.strings.intern(tuple_name), loc(model.decl->name.span));
+    for (size_t k = 0; k < members.size(); ++k) {
+      if (members[k].layer >= 0) continue;  // layers are no values: layers.cpp
+      const ModelItem& item = *members[k].item;
       Binding binding;
-      binding.name = fields[k].name, binding.kind = Binding::Kind::param, binding.span = join(items[k]->name.span, ast_[items[k]->type].span);
+      binding.name = item.name.id, binding.kind = Binding::Kind::param, binding.span = join(item.name.span, ast_[item.type].span);
       binding.val = value(b().get(tuple, static_cast<int>(k), loc(binding.span)));
       bind(std::move(binding));
     }
     return tuple;
   };
-  params_ = declare(params, model.params, "params");
-  states_ = declare(states, model.states, "states");
+  params_ = declare(model.params_type, model.params, "params");
+  if (has_run_) states_ = declare(model.states_type, model.states, "states");
   if (has_run_ && model.draws && (is_training_ || model.key_in_predict))
     key_ = append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, types().scalar(DType::i64), a_.m.strings.intern("key"), loc(model.decl->name.span));
+  declare_stacked_states();
   return true;
 }
 

@@ -26,12 +26,14 @@ struct Distribution {
   double a = 0, b = 1;
 };
 
-/// A `param` or `state` of a model.
+/// A `param` or `state` of a model, or of a layer it holds: then `name` is a path, "fc1.W".
 struct ModelParam {
   StrId name;
   TypeId type;                         // in the model's sizes
   std::optional<Distribution> drawn;   // or:
-  FuncId initial;                      // its value, a function of the sizes alone; absent: zeros
+  FuncId initial;                      // its value, a function of sizes alone; absent: zeros
+  std::map<StrId, DimId> sizes;        // what these sizes are, and
+  std::vector<DimId> copies;           // how many there are of it, leading axes of `type`, where layers stand in arrays
   Span span;
 };
 
@@ -43,7 +45,7 @@ struct ModelFunction {
   bool is_loss = false;
   FuncId func;       // as `predict` runs it
   FuncId training;   // as a training step runs it: `training` holds, dropout drops
-  std::vector<int32_t> updates;  // states, by position
+  std::vector<int32_t> updates;  // positions in ModelInfo::states
   Span span;
 };
 
@@ -51,9 +53,9 @@ struct ModelInfo {
   StrId name;
   Span span;
   std::vector<StrId> sizes;
-  TypeId params_type;                  // a named tuple; absent when there are no parameters
+  TypeId params_type;                  // a named tuple, a layer's in it; absent when there are no parameters
   TypeId states_type;                  // as well
-  std::vector<ModelParam> params, states;
+  std::vector<ModelParam> params, states;  // in the order of these types' leaves
   std::vector<ModelFunction> functions;
   bool draws = false;                  // takes a key in training
   bool key_in_predict = false;         // takes a key always

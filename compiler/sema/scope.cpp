@@ -64,6 +64,7 @@ Val Lowering::lookup(StrId name, Span span) {
   if (model_ >= 0) {
     if (Val f = model_function(name)) return f;
     if (str(name) == "training" || str(name) == "key") return model_value(name, span);
+    if (a_.models[static_cast<size_t>(model_)].find_layer(name)) return layer_value(name, span);
   }
   if (const TopLevel* top = top_level(name)) {
     if (top->kind == TopLevel::Kind::constant) {
@@ -110,7 +111,6 @@ Val Lowering::lookup_function(StrId name, Span span) {
 }
 
 Val Lowering::unknown_name(StrId name, Span span, bool is_function) {
-  if (const char* feature = unsupported_function(str(name)); feature && is_function) return unsupported(span, feature);
   std::vector<std::string_view> candidates = a_.function_names();
   if (!is_function) {
     for (const auto& [id, index] : visible_)

@@ -88,7 +88,7 @@ void Analysis::declare(const Ast& ast) {
     }
     if (d.kind == DeclKind::fn) declare_fn(d);
     if (d.kind == DeclKind::const_) constants.push_back({&ast, &d, {}, {}});
-    if (d.kind == DeclKind::model) declare_model(d);
+    if (d.kind == DeclKind::model) declare_model(ast, d, options.real);
     if (d.kind == DeclKind::struct_) structs.push_back({&d, {}, {}});
   }
 }
@@ -150,39 +150,43 @@ int32_t Analysis::find_function(StrId name) {
   return it != top.end() && it->second.kind == TopLevel::Kind::fn ? it->second.index : -1;
 }
 
-/// Finds `fn name` at the start of a line of a prelude file and parses that one declaration. The text before it becomes
-/// empty lines, so that places in it are those of the file.
-int32_t Analysis::prelude_function(StrId name) {
-  if (auto it = prelude_.find(name); it != prelude_.end()) return it->second;
-  int32_t& slot = prelude_[name] = -1;
-  const std::string_view word = m.strings[name];
+/// Finds `fn name` or `model name` at the start of a line of a prelude file and parses that one declaration. The text
+/// before it becomes empty lines, so that places in it are those of the file. Null: there is none.
+const Decl* Analysis::prelude_declaration(std::string_view keyword, StrId name, const Ast*& ast) {
+  const std::string head = fmt::format("{} {}", keyword, m.strings[name]);
   for (const PreludeFile& file : prelude_files()) {
     const std::string_view text = file.text;
-    for (size_t at = 0; (at = text.find("fn ", at)) != std::string_view::npos; at += 3) {
-      const size_t begin = at + 3, end = begin + word.size();
+    for (size_t at = 0; (at = text.find(head, at)) != std::string_view::npos; ++at) {
+      const size_t end = at + head.size();
       if (at != 0 && text[at - 1] != '\n') continue;
-      if (text.substr(begin, word.size()) != word || end >= text.size() || (text[end] != '(' && text[end] != '[')) continue;
+      if (end >= text.size() || (text[end] != '(' && text[end] != '[' && text[end] != ' ')) continue;
       size_t first = at;  // with the `///` lines above it
       while (first > 1) {
         const size_t line = text.rfind('\n', first - 2) + 1;
         if (text.substr(line, 3) != "///") break;
         first = line;
       }
-      size_t next = text.find("\nfn ", at), doc = text.find("\n///", at);
-      next = std::min({next, doc, text.size()});
+      size_t next = text.size();
+      for (std::string_view other : {"\nfn ", "\nmodel ", "\n///"}) next = std::min(next, text.find(other, at));
       std::string own(static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(first), '\n')), '\n');
       own += text.substr(first, next - first);
       const FileId id = sources.add(fmt::format("prelude/{}", file.name), std::move(own));
       prelude_asts_.push_back(parse(sources, id, m.strings, *diagnostics));
-      const Ast& ast = prelude_asts_.back();
-      if (ast.decls.empty() || ast.decls[0].kind != DeclKind::fn) return -1;
-      const Decl& d = ast.decls[0];
-      functions.push_back(make_entry(ast, d.fn, doc_text(ast, d.doc, sources), m.strings.intern("float")));
-      functions.back().is_prelude = true;
-      return slot = static_cast<int32_t>(functions.size()) - 1;
+      ast = &prelude_asts_.back();
+      return ast->decls.empty() ? nullptr : &ast->decls[0];
     }
   }
-  return -1;
+  return nullptr;
+}
+
+int32_t Analysis::prelude_function(StrId name) {
+  if (auto it = prelude_.find(name); it != prelude_.end()) return it->second;
+  const Ast* ast = nullptr;
+  const Decl* d = prelude_declaration("fn", name, ast);
+  if (!d) return prelude_[name] = -1;
+  functions.push_back(make_entry(*ast, d->fn, doc_text(*ast, d->doc, sources), m.strings.intern("float")));
+  functions.back().is_prelude = true;
+  return prelude_[name] = static_cast<int32_t>(functions.size()) - 1;
 }
 
 Val Analysis::function_value(Callable callable) {
@@ -311,6 +315,7 @@ FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type, const Ch
   f.doc = entry.doc;
   f.blocks.emplace_back();
   const FuncId id = *early = m.add(std::move(f));
+  if (entry.model >= 0) float_type = models[static_cast<size_t>(entry.model)].float_type;
   Lowering lowering(*this, *entry.ast, id, entry.env ? entry.env->float_type : float_type);
   if (entry.env) lowering.enter_environment(*entry.env);
   else lowering.enter_model(entry.model, entry.is_training);
@@ -325,10 +330,12 @@ FuncId Analysis::lower_instance(const FnEntry& entry, DType float_type, const Ch
 /// a long chain of calls. Cycles are cut somewhere; `instance` reports them.
 std::vector<int32_t> Analysis::callees_first() const {
   const size_t n = functions.size();
+  const auto is_of_file = [&](size_t k) { return functions[k].ast == &main; };
   std::vector<std::vector<int32_t>> uses(n);
   // Expressions of one function are contiguous in no useful way; its source range tells whose a node is.
   std::vector<std::pair<int32_t, int32_t>> starts;
-  for (size_t k = 0; k < n; ++k) starts.push_back({main[functions[k].fn].span.begin, static_cast<int32_t>(k)});
+  for (size_t k = 0; k < n; ++k)
+    if (is_of_file(k)) starts.push_back({main[functions[k].fn].span.begin, static_cast<int32_t>(k)});
   std::sort(starts.begin(), starts.end());
   for (const Expr& e : main.exprs) {
     if (e.kind != ExprKind::name) continue;
@@ -343,7 +350,7 @@ std::vector<int32_t> Analysis::callees_first() const {
   std::vector<uint8_t> seen(n);
   for (size_t root = 0; root < n; ++root) {
     std::vector<std::pair<int32_t, size_t>> stack;
-    if (!seen[root]) stack.push_back({static_cast<int32_t>(root), 0}), seen[root] = 1;
+    if (!seen[root] && is_of_file(root)) stack.push_back({static_cast<int32_t>(root), 0}), seen[root] = 1;
     while (!stack.empty()) {
       auto& [at, next] = stack.back();
       const auto& callees = uses[static_cast<size_t>(at)];
@@ -437,8 +444,10 @@ bool Analysis::run() {
   const size_t before = diagnostics->n_errors();
   declare(main);
   check_rules();
+  const size_t n_models = models.size();  // those of the prelude come behind
+  for (size_t k = 0; k < n_models; ++k) resolve_model(static_cast<int32_t>(k), models[k].decl->name.span);
   lower_all();
-  for (size_t k = 0; k < models.size(); ++k) hand_over_model(static_cast<int32_t>(k));
+  for (size_t k = 0; k < n_models; ++k) hand_over_model(static_cast<int32_t>(k));
   lower_exports();
   for (const Decl& d : main.decls)
     if (d.kind == DeclKind::train && !d.is_broken) lower_train(d);

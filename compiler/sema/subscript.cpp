@@ -280,6 +280,7 @@ ValueId Lowering::moving_window(ValueId x, std::span<const ValueId> starts, std:
 }
 
 Val Lowering::lower_subscript(const Expr& e) {
+  if (find_layer(e.a)) return one_of(layer(e.a), e).params;
   const Val base = lower(e.a);
   if (!base) return {};
   if (base.kind == Val::Kind::function) {

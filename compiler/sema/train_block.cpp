@@ -12,6 +12,17 @@
 namespace dlc::sema {
 namespace {
 
+const Type& first_leaf(const TypeTable& types, TypeId t) {
+  while (types[t].is_tuple()) t = types[t].fields[0].type;
+  return types[t];
+}
+
+/// Whether all leaves are of this dtype.
+bool has_only(const TypeTable& types, TypeId id, DType dtype) {
+  const Type& t = types[id];
+  return t.is_tuple() ? std::all_of(t.fields.begin(), t.fields.end(), [&](const Field& f) { return has_only(types, f.type, dtype); }) : t.dtype == dtype;
+}
+
 /// Reads one train block.
 struct TrainReader {
   Analysis& a;
@@ -424,7 +435,7 @@ void TrainReader::lower_terms() {
   lowering.enter_model(spec.model, false, /*has_run=*/false);
   const auto give_up = [&] { ok = false, a.m.discard(id); };
   if (!lowering.declare_model_names()) return give_up();
-  const DType dtype = a.m.types[a.m.types[info.params_type].fields[0].type].dtype;
+  const DType dtype = first_leaf(a.m.types, info.params_type).dtype;
   ValueId sum;
   for (const auto& [term, coefficient] : terms) {
     sum = lowering.add_term(sum, term, coefficient, dtype);
@@ -440,11 +451,10 @@ void TrainReader::find_update() {
   DType dtype = DType::tuple;
   for (const std::vector<ModelParam>* all : {&info.params, &info.states})
     for (const ModelParam& p : *all) {
-      const DType mine = a.m.types[p.type].dtype;
-      if (dtype != DType::tuple && mine != dtype)
+      const bool differs = !has_only(a.m.types, p.type, dtype == DType::tuple ? dtype = first_leaf(a.m.types, p.type).dtype : dtype);
+      if (differs)
         return static_cast<void>(fail(sema_error("mixed-floats"), p.span, "the parameters and states of a model that is trained are of one precision")
                                      .label(info.params[0].span, "declared here"));
-      dtype = mine;
     }
   static constexpr const char* kUpdates[] = {"sgd_update", "adam_update", "adamw_update", "rmsprop_update"};
   const char* name = spec.clip_norm > 0 ? "clip_norm" : nullptr;

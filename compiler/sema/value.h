@@ -63,6 +63,10 @@ struct Callable {
   // declared in a body, resolved (see closures.cpp)
   std::vector<Val> captured;      // what its hidden parameters hold, in the function that is being lowered
   std::vector<StrId> world;       // the size variables that its types are written in, besides its own
+  // a layer's function
+  bool draws = false;             // the last it captured is a key, another one at each call
+  int32_t first_slot = 0;         // of its layer's states, among those of the model that holds it
+  std::vector<Val> at;            // which of an array of layers
 };
 
 }  // namespace dlc::sema

@@ -9,7 +9,7 @@ import json, os, re, subprocess, sys
 dlc, tmp = sys.argv[1:]
 blocks = re.findall(r"^```\n(.*?)^```$", open("docs/language.md", encoding="utf-8").read(), flags=re.M | re.S)
 name = lambda block: re.match(r"\w+ (\w+)", block)[1]
-models = {name(b): b for b in blocks if b.startswith("model ")}
+models = {m: b for b in blocks for m in re.findall(r"^model (\w+)", b, flags=re.M)}
 trains = [b for b in blocks if b.startswith("train ")]
 os.symlink(os.path.abspath("examples"), f"{tmp}/examples")
 for block in trains:
