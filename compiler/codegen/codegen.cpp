@@ -77,7 +77,7 @@ struct Emission {
     for (const Entry& e : entries)
       if (auto error = support.check(e.func)) return *error;
     for (const TrainStep& step : options.steps)
-      for (FuncId f : {step.block, step.regulariser, step.update})
+      for (FuncId f : step.functions())
         if (f)
           if (auto error = support.check(f)) return *error;
     Result<cpu::Target> target = cpu::Target::make(options.cpu.empty() ? default_cpu : options.cpu, options.opt_level);

@@ -123,9 +123,20 @@ void declare(const TrainStep& step, std::string& out) {
   if (step.block_rows == 0) out += " * The examples of a call are one batch.\n";
   else if (step.block_rows != kBlockRows) out += fmt::format(" * The examples of a call are batches of {}, one after the other.\n", step.block_rows);
   out += " * Tables of the data, in order, row-major, a row an example:\n";
-  for (const TrainStep::Field& f : step.fields)
-    out += fmt::format(" *   {} {}[rows{}]\n", in_comment(f.name), c_type(f.dtype), f.width > 1 ? fmt::format(", {}", f.width) : "");
-  out += fmt::format(" * n examples, the `rows` of the tables. scales: of {}, 1.0/n each for a mean. hyper: {}.\n", list(step.scales), list(step.hyper));
+  for (size_t k = 0; k < step.data.size(); ++k) {
+    if (step.data.size() > 1) out += fmt::format(" *  data {}:\n", k);
+    for (int at : step.data[k].fields) {
+      const TrainStep::Field& f = step.fields[static_cast<size_t>(at)];
+      std::string sizes;
+      for (int64_t d : f.shape) sizes += fmt::format(", {}", d);
+      const std::string overlap = f.stride == f.width() ? "" : fmt::format(", row r from element {} r on", f.stride);
+      out += fmt::format(" *   {} {}[rows{}]{}\n", in_comment(f.name), c_type(f.dtype), sizes, overlap);
+    }
+  }
+  const bool is_one = step.data.size() == 1;
+  if (is_one) out += " * n examples, the `rows` of the tables.";
+  else out += fmt::format(" * n[k] examples of data k, {} numbers; `rows` of the tables, those of data 0, then of data 1, and so on.", step.data.size());
+  out += fmt::format(" scales: of {}, 1.0/n each for a mean. hyper: {}.\n", list(step.scales), list(step.hyper));
   if (step.hyper.size() > 1) out += " * c1 = 1 - beta1^t and c2 = 1 - beta2^t for step t = 1, 2, ...\n";
   if (step.draws) out += " * key: another number for every step; random numbers follow from it.\n";
   out += " * state and new_state are aligned to 64 bytes and do not overlap. losses[0]: the data's part of the objective,\n"
@@ -135,10 +146,11 @@ void declare(const TrainStep& step, std::string& out) {
   if (!step.states.empty()) out += fmt::format(", {}_STATES = {}, {}_STATES_LENGTH = {}", prefix, step.states_at(), prefix, step.states_length);
   for (const TrainStep::Leaf& l : step.states) out += fmt::format(", {}_AT_{} = {}", prefix, ascii_name(l.name), step.states_at() + l.offset);
   out += " };\n";
-  out += fmt::format("int32_t {}(const dlc_ctx* ctx, int64_t n, const int64_t* rows, const void* const* fields, int64_t key, const double* scales,\n"
-                     "    const double* hyper, const {}* state, {}* new_state, double* losses, void* workspace);\n"
-                     "int64_t {}_ws(int64_t n);\n",
-                     step.symbol, type, type, step.symbol);
+  const char* n = is_one ? "int64_t n" : "const int64_t* n";
+  out += fmt::format("int32_t {0}(const dlc_ctx* ctx, {1}, const int64_t* rows, const void* const* fields, int64_t key, const double* scales,\n"
+                     "    const double* hyper, const {2}* state, {2}* new_state, double* losses, void* workspace);\n"
+                     "int64_t {0}_ws({1});\n",
+                     step.symbol, n, type);
 }
 
 nlohmann::ordered_json step_json(const TrainStep& step) {
@@ -150,7 +162,11 @@ nlohmann::ordered_json step_json(const TrainStep& step) {
   j["states_at"] = step.states_at(), j["states_length"] = step.states_length;
   j["states"] = nlohmann::ordered_json::array();
   for (const TrainStep::Leaf& l : step.states) j["states"].push_back({{"name", l.name}, {"shape", l.shape}, {"offset", l.offset}, {"kind", "state"}});
-  for (const TrainStep::Field& f : step.fields) j["fields"].push_back({{"name", f.name}, {"dtype", dtype_name(f.dtype)}, {"width", f.width}});
+  for (size_t k = 0; k < step.data.size(); ++k)
+    for (int at : step.data[k].fields) {
+      const TrainStep::Field& f = step.fields[static_cast<size_t>(at)];
+      j["fields"].push_back({{"name", f.name}, {"dtype", dtype_name(f.dtype)}, {"width", f.width()}, {"shape", f.shape}, {"stride", f.stride}, {"data", k}});
+    }
   return j;
 }
 

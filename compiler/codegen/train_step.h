@@ -4,7 +4,9 @@
 //                const double* hyper, const T* state, T* new_state, double* losses, void* workspace)
 //   int64_t NAME_ws(int64_t n)                    bytes of workspace for windows of n examples, to be aligned to 64
 //
-// n examples, the `rows` of the tables in `fields` (row-major, one table a field of the data). `state` is w, then the
+// n examples, the `rows` of the tables in `fields` (row-major, one table a field of the data; row r begins at element
+// r·stride, so rows may overlap). Where a model is trained on several data, each loss takes its own, and instead of n stands
+// `const int64_t* n`, one number for each; `rows` has the first's rows, then the second's, … `state` is w, then the
 // optimizer's moments, each `state_length` elements of the model's float T, then the model's states, `states_length`; it is
 // read, and `new_state`, another buffer, is written. losses[0] = Σ scales·loss over the window, losses[1] = the regulariser.
 // `hyper`: what changes from step to step (learning rate, bias corrections), `scales`: one a loss, 1/n for a mean.
@@ -36,9 +38,15 @@ inline constexpr int64_t kWave = 8;
 struct TrainStep {
   std::string symbol;
   DType dtype = DType::f64;
-  /// value_and_grad of block[n](params, [states], [key, first], fields…, scales…) by params: → (loss, gradient), or with
-  /// updates ((loss, new states…), gradient).
-  FuncId block;
+  /// One of the data: what runs over its rows.
+  struct Data {
+    /// value_and_grad of block[n](params, [states], [key, first], fields…, scales…) by params: → (loss, gradient), or with
+    /// updates ((loss, new states…), gradient).
+    FuncId block;
+    std::vector<int> fields, scales;  // that it takes, by position
+    std::vector<int> updated;         // states that it gives new values of, by position, in its order; each is one data's
+  };
+  std::vector<Data> data;
   bool draws = false;
   /// value_and_grad of regulariser(params); absent: none.
   FuncId regulariser;
@@ -55,20 +63,32 @@ struct TrainStep {
       return n;
     }
   };
-  struct Field {  // a table of the data, [rows, width] or [rows]
+  struct Field {  // a table of the data, [rows, shape…]
     std::string name;
     DType dtype = DType::f64;
-    int64_t width = 1;
-    int64_t row_bytes() const { return width * dtype_bytes(dtype); }
+    std::vector<int64_t> shape;  // of a row; empty: a number
+    int64_t stride = 1;          // elements from a row to the next; the width, where rows do not overlap
+    int64_t width() const {
+      int64_t n = 1;
+      for (int64_t d : shape) n *= d;
+      return n;
+    }
+    int64_t row_bytes() const { return width() * dtype_bytes(dtype); }
+    int64_t stride_bytes() const { return stride * dtype_bytes(dtype); }
   };
   std::vector<Leaf> leaves, states;
-  std::vector<int> updated;           // states that the block gives new values of, by position, in its order
   int64_t state_length = 0;           // of one part, a multiple of kStateAlign
   int64_t states_length = 0;          // of the states, a multiple of kStateAlign
   int64_t states_at() const { return static_cast<int64_t>(1 + moments.size()) * state_length; }
   int64_t total_length() const { return states_at() + states_length; }
   std::vector<Field> fields;
   int64_t block_rows = kBlockRows;    // 0: the whole window
+  /// What the step calls; the regulariser is absent without one.
+  std::vector<FuncId> functions() const {
+    std::vector<FuncId> all{regulariser, update};
+    for (const Data& d : data) all.push_back(d.block);
+    return all;
+  }
   bool is_parallel() const { return state_length >= kParallelFrom; }
 };
 

@@ -1,4 +1,4 @@
-// `dlc predict`: what a trained model says about each row of a table.
+// `dlc predict`: what a trained model says about each row of its data.
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
@@ -12,7 +12,8 @@ namespace dlc {
 namespace {
 
 struct PredictOptions {
-  std::string file, weights, data, output = "-";
+  std::string file, weights, output = "-";
+  std::vector<std::string> data;
 };
 
 constexpr const char* kExamples =
@@ -20,7 +21,9 @@ constexpr const char* kExamples =
     "  dlc predict net2.dl --weights net2.safetensors --data patients.csv\n"
     "  dlc predict net2.dl --weights net2.safetensors --data patients.csv -o predictions.csv\n"
     "The weights are what `dlc train` saved, by `save best` or `save last` or as a checkpoint. The table has the columns that the\n"
-    "model was trained on, by name and in any order; the target need not be there.";
+    "model was trained on, by name and in any order; the target need not be there. A model that was trained on idx files or on a text\n"
+    "predicts from such a file:\n"
+    "  dlc predict lenet.dl --weights lenet.safetensors --data t10k-images-idx3-ubyte.gz";
 
 int predict(const PredictOptions& o, const Common& common) {
   const auto c = new_compilation(common);
@@ -37,11 +40,11 @@ int predict(const PredictOptions& o, const Common& common) {
 }  // namespace
 
 void add_predict(CLI::App& app, Common& common) {
-  CLI::App* command = app.add_subcommand("predict", "Apply a trained model to a table");
+  CLI::App* command = app.add_subcommand("predict", "Apply a trained model to data");
   auto o = std::make_shared<PredictOptions>();
   command->add_option("FILE", o->file, "Source with the model and its train block")->required();
   command->add_option("--weights", o->weights, "What `dlc train` saved")->required();
-  command->add_option("--data", o->data, "A csv table, plain or gzip; - is standard input")->required();
+  command->add_option("--data", o->data, "As the model was trained on, plain or gzip; - is standard input; of several idx files name=PATH")->required();
   command->add_option("-o", o->output, "Write here, all or nothing")->capture_default_str();
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return predict(*o, common); }; });

@@ -33,9 +33,22 @@ constexpr const char* kExamples =
     "  dlc train examples/net2.dl --set optimizer.lr=0.001 --set epochs=100 --log csv:run.csv,jsonl:-\n"
     "  dlc train examples/net2.dl --checkpoint run.ckpt        then, after Ctrl-C or a crash:  --resume run.ckpt\n"
     "Entries for --set: batch accumulate epochs seed patience clip.norm optimizer.{lr,momentum,beta1,beta2,eps,decay,rho}\n"
-    "schedule.{warmup,every,factor,floor} data. A relative path of the data is looked for beside the source.";
+    "schedule.{warmup,every,factor,floor} split.{train,valid,test} data, and data.NAME of an idx source. A relative path of the data is looked for beside the source.";
 
 volatile std::sig_atomic_t interrupted = 0;
+
+/// `--set data=path` of the only file, or `--set data.images=path` of a file with a name.
+bool override_data(TrainSpec& spec, const std::string& name, const std::string& path, std::string& problem) {
+  std::vector<DataSpec::File*> files;
+  for (DataSpec& data : spec.data)
+    for (DataSpec::File& f : data.files)
+      if (name == "data" || name == "data." + f.name) files.push_back(&f);
+  if (files.size() == 1 && !path.empty()) return files[0]->path = path, true;
+  problem = path.empty()     ? fmt::format("--set {}: a path is wanted", name)
+            : files.empty()  ? fmt::format("--set {}: there is no such file in `data`", name)
+                             : fmt::format("--set {}: the block reads {} files, and this does not say which", name, files.size());
+  return false;
+}
 
 /// One `--set name=value`.
 bool override_entry(TrainSpec& spec, const std::string& text, std::string& problem) {
@@ -45,10 +58,11 @@ bool override_entry(TrainSpec& spec, const std::string& text, std::string& probl
       {"optimizer.lr", &spec.optimizer.lr, 0}, {"optimizer.momentum", &spec.optimizer.momentum, 0}, {"optimizer.beta1", &spec.optimizer.beta1, 0},
       {"optimizer.beta2", &spec.optimizer.beta2, 0}, {"optimizer.eps", &spec.optimizer.eps, 0}, {"optimizer.decay", &spec.optimizer.decay, 0},
       {"optimizer.rho", &spec.optimizer.rho, 0}, {"schedule.warmup", &spec.schedule.warmup, 0}, {"schedule.every", &spec.schedule.every, 1e-9},
-      {"schedule.factor", &spec.schedule.factor, 0}, {"schedule.floor", &spec.schedule.floor, 0}};
+      {"schedule.factor", &spec.schedule.factor, 0}, {"schedule.floor", &spec.schedule.floor, 0},
+      {"split.train", &spec.train_part, 0}, {"split.valid", &spec.valid_part, 0}, {"split.test", &spec.test_part, 0}};
   const struct { const char* name; int64_t* number; int64_t least; } kWholes[] = {
       {"batch", &spec.batch, 0}, {"accumulate", &spec.accumulate, 1}, {"epochs", &spec.epochs, 0}, {"seed", &spec.seed, 0}, {"patience", &spec.patience, 0}};
-  if (name == "data" && !value.empty()) return spec.path = value, true;
+  if (name == "data" || name.starts_with("data.")) return override_data(spec, name, value, problem);
   for (const auto& row : kNumbers) {
     if (name != row.name) continue;
     const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), *row.number);
@@ -125,6 +139,7 @@ int train(const TrainOptions& o, const Common& common) {
     std::string problem;
     if (!override_entry(spec, text, problem)) return wrong_usage(problem, common);
   }
+  spec.parts_are_counts = spec.train_part > 1 || spec.valid_part > 1 || spec.test_part > 1;
   const std::string folder = o.file == "-" ? "." : std::filesystem::path(o.file).parent_path().string();
   auto opened = Training::open(*c, spec, folder.empty() ? "." : folder, {.opt_level = common.opt_level});
   if (!opened) return report(*c, c->diagnostics.has_errors() ? Error{} : opened.error(), common);
@@ -142,9 +157,10 @@ int train(const TrainOptions& o, const Common& common) {
     if (!made) return report(*c, Error{made.error().message}, common);
     log = std::move(*made);
   }
+  const auto n = [&](int part) { return fmt::format("{}", fmt::join(run.n_rows(part), " + ")); };
   if (!common.json)
     fmt::print(stderr, "{}: {} examples to train, {} to validate, {} to test{}\n", c->module.strings[c->models.models[static_cast<size_t>(spec.model)].name],
-               run.n_train(), run.n_valid(), run.n_test(), run.n_dropped() ? fmt::format("; {} rows left out for missing cells", run.n_dropped()) : "");
+               n(0), n(1), n(2), run.n_dropped() ? fmt::format("; {} rows left out for missing cells", run.n_dropped()) : "");
   struct sigaction action = {};
   action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);

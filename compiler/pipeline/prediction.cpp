@@ -59,49 +59,107 @@ struct Predictor {
     if (!p) return wrong(p.error().message);
     const FieldSpec& asked = spec.fields[k];
     const TrainField& field = program.fields()[k];
-    if (static_cast<int64_t>(p->columns.size()) != field.width)
-      return wrong(fmt::format("the field `{}` had {} columns in training, and the program's has {}", field.name, p->columns.size(), field.width));
+    const int64_t width = p->width > 0 ? p->width : static_cast<int64_t>(p->columns.size());
+    if (format(k) == DataSpec::Format::text ? p->characters.empty() : width != field.width() || !p->characters.empty())
+      return wrong(fmt::format("the field `{}` was another in training", field.name));
     if (!asked.columns.empty() && asked.columns != p->columns)
       return wrong(fmt::format("the field `{}` was made of other columns in training", field.name));
     return std::move(*p);
   }
 
+  DataSpec::Format format(size_t field) const { return spec.data[static_cast<size_t>(spec.fields[field].data)].format; }
+
   /// The fields that `predict` takes, prepared as in training; the others stay empty.
-  Result<Tables> read_table(const std::string& data) const {
-    auto table = runtime::read_csv(data);
-    if (!table) return Error{table.error().message};
-    std::vector<runtime::FieldSpec> asked;
+  Result<Tables> read_tables(const std::vector<std::string>& data) const {
+    const std::vector<size_t>& fields = program.predict_fields();
     std::vector<runtime::FieldPreparation> preparations;
-    bool is_filled = !program.predict_fields().empty();
-    for (size_t k : program.predict_fields()) {
+    for (size_t k : fields) {
       auto p = preparation(k);
       if (!p) return p.error();
-      asked.push_back(table_field(spec.fields[k], program.fields()[k]));
-      asked.back().columns = p->columns;
-      is_filled = is_filled && !p->fill.empty();
       preparations.push_back(std::move(*p));
+    }
+    const DataSpec::Format of = fields.empty() ? DataSpec::Format::csv : format(fields[0]);
+    if (of == DataSpec::Format::idx) {
+      auto files = files_of(data);
+      if (!files) return files.error();
+      auto read = read_arrays(spec, program, fields, *files);
+      if (!read) return read.error();
+      return prepared(std::move(*read), preparations);
+    }
+    if (data.size() != 1) return Error{fmt::format("the data are one file, and {} are given", data.size())};
+    if (of == DataSpec::Format::text) return read_text(data[0], fields[0], preparations[0]);
+    auto read = read_table(data[0], preparations);
+    if (!read) return read.error();
+    return prepared(std::move(*read), preparations);
+  }
+
+  Result<runtime::Dataset> read_table(const std::string& path, const std::vector<runtime::FieldPreparation>& preparations) const {
+    auto table = runtime::read_csv(path);
+    if (!table) return Error{table.error().message};
+    std::vector<runtime::FieldSpec> asked;
+    bool is_filled = !preparations.empty();
+    for (size_t at = 0; at < preparations.size(); ++at) {
+      const size_t k = program.predict_fields()[at];
+      asked.push_back(table_field(spec.fields[k], program.fields()[k]));
+      asked.back().columns = preparations[at].columns;
+      is_filled = is_filled && !preparations[at].fill.empty();
     }
     auto read = runtime::make_dataset(*table, asked, is_filled ? runtime::MissingPolicy::mean : runtime::MissingPolicy::error);
     if (!read) return Error{read.error().message};
+    return std::move(*read);
+  }
+
+  /// Of the sources that `predict` takes: the one path, or those that are given by name.
+  Result<std::vector<DataSpec::File>> files_of(const std::vector<std::string>& data) const {
+    std::vector<DataSpec::File> files;
+    for (size_t k : program.predict_fields()) {
+      const std::string& name = spec.fields[k].source;
+      if (std::none_of(files.begin(), files.end(), [&](const DataSpec::File& f) { return f.name == name; })) files.push_back({name, ""});
+    }
+    for (const std::string& text : data) {
+      const auto of = std::find_if(files.begin(), files.end(), [&](const DataSpec::File& f) { return text.starts_with(f.name + "="); });
+      if (of != files.end()) of->path = text.substr(of->name.size() + 1);
+      else if (files.size() == 1 && data.size() == 1) files[0].path = text;
+      else return Error{fmt::format("`{}` is given for none of the sources that `predict` takes; say `{}=PATH`", text, files[0].name)};
+    }
+    for (const DataSpec::File& f : files)
+      if (f.path.empty()) return Error{fmt::format("`predict` takes the source `{0}`; say `{0}=PATH`", f.name)};
+    return files;
+  }
+
+  Result<Tables> prepared(runtime::Dataset data, const std::vector<runtime::FieldPreparation>& preparations) const {
     Tables out;
-    out.n = table->n_rows();
+    out.n.assign(spec.data.size(), data.n_rows);
     out.bytes.resize(program.fields().size());
-    std::vector<int64_t> rows(static_cast<size_t>(out.n));
+    std::vector<int64_t> rows(static_cast<size_t>(data.n_rows));
     for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int64_t>(i);
-    for (size_t at = 0; at < asked.size(); ++at) {
+    for (size_t at = 0; at < preparations.size(); ++at) {
       const size_t k = program.predict_fields()[at];
-      if (auto e = runtime::apply_preparation(preparations[at], read->fields[at])) return Error{e->message};
-      auto bytes = gather_field(program.fields()[k], read->fields[at], rows);
-      if (!bytes) return Error{fmt::format("{}: {}", data, bytes.error().message)};
+      if (auto e = runtime::apply_preparation(preparations[at], data.fields[at])) return Error{e->message};
+      auto bytes = gather_field(program.fields()[k], data.fields[at], rows);
+      if (!bytes) return Error{fmt::format("{}: {}", data.path, bytes.error().message)};
       out.bytes[k] = std::move(*bytes);
     }
+    return out;
+  }
+
+  Result<Tables> read_text(const std::string& path, size_t k, const runtime::FieldPreparation& p) const {
+    auto text = runtime::read_text(path, p.characters);
+    if (!text) return Error{text.error().message};
+    const TrainField& field = program.fields()[k];
+    Tables out;
+    out.n.assign(spec.data.size(), runtime::n_windows(*text, field.width(), field.stride));
+    out.bytes.resize(program.fields().size());
+    std::vector<int64_t> rows(static_cast<size_t>(out.n[0]));
+    for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int64_t>(i);
+    out.bytes[k] = gather_text(field, *text, rows);
     return out;
   }
 };
 
 }  // namespace
 
-Result<Predictions> predict(Compilation& c, const TrainSpec& spec, const std::string& weights, const std::string& data,
+Result<Predictions> predict(Compilation& c, const TrainSpec& spec, const std::string& weights, const std::vector<std::string>& data,
                             const CompileOptions& options) {
   const uint64_t hash = prediction_hash(c, spec);  // before the functions are optimised
   auto file = runtime::read_safetensors(weights);
@@ -118,11 +176,11 @@ Result<Predictions> predict(Compilation& c, const TrainSpec& spec, const std::st
   if (auto read = p.read_state(state); !read) return read.error();
   if (*file->note("predict") != fmt::format("{:016x}", hash))
     return p.wrong("these weights were trained with another `predict` than the program's");
-  auto tables = p.read_table(data);
+  auto tables = p.read_tables(data);
   if (!tables) return tables.error();
-  auto values = program->predict(tables->pointers(), tables->n, state);
+  auto values = program->predict(tables->pointers(), tables->n[0], state);
   if (!values) return values.error();
-  Predictions out{tables->n, program->prediction_width(), program->dtype() == DType::f32, std::move(*values)};
+  Predictions out{tables->n[0], program->prediction_width(), program->dtype() == DType::f32, std::move(*values)};
   out.is_f32 = out.is_f32 && std::all_of(out.values.begin(), out.values.end(), [](double x) { return std::isnan(x) || x == static_cast<float>(x); });
   return out;
 }

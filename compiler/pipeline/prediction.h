@@ -1,4 +1,4 @@
-// `predict` of a trained model over a table: the weights and the preparation of the data come from the file that
+// `predict` of a trained model over data: the weights and the preparation of the data come from the file that
 // training saved, so that a row means to the model what it meant in training.
 #pragma once
 #include <cstdint>
@@ -18,8 +18,9 @@ struct Predictions {
 };
 
 /// The columns are found by the names they had in training, whatever their order; those of other fields (the target) need
-/// not be there. No row is left out: a missing cell is filled in as in training, or an error. "-" is standard input.
-Result<Predictions> predict(Compilation& c, const TrainSpec& spec, const std::string& weights, const std::string& data,
+/// not be there. No row is left out: a missing cell is filled in as in training, or an error. `data` is one path, "-" for
+/// standard input; or, where `predict` takes several files of `idx`, `name=path` for each.
+Result<Predictions> predict(Compilation& c, const TrainSpec& spec, const std::string& weights, const std::vector<std::string>& data,
                             const CompileOptions& options);
 
 /// A header, `predict` or `predict_0,predict_1,…`, and a line for each row.

@@ -56,16 +56,24 @@ struct TrainBuilder {
   }
   /// The dtype that the losses take a field as; the model's float for one that no loss takes.
   DType field_dtype(size_t k) {
-    for (const ModelFunction& f : info.functions) {
-      const Func& func = m()[f.func];
-      for (ValueId p : func.body().params)
-        if (m()[func[p].attr].name == spec.fields[k].name) return types()[func[p].type].dtype;
-    }
+    for (const bool is_loss : {true, false})
+      for (const ModelFunction& f : info.functions) {
+        if (f.is_loss != is_loss) continue;
+        const Func& func = m()[f.func];
+        for (ValueId p : func.body().params)
+          if (m()[func[p].attr].name == spec.fields[k].name) return types()[func[p].type].dtype;
+      }
     return out.step_.dtype;
+  }
+  /// Of one row.
+  TypeId row_type(size_t k) {
+    std::vector<DimId> dims;
+    for (int64_t d : spec.fields[k].shape) dims.push_back(types().dims.constant(d));
+    return types().array(out.step_.fields[k].dtype, std::move(dims));
   }
   TypeId field_type(size_t k, DimId n) {
     std::vector<DimId> dims{n};
-    if (!spec.fields[k].is_single) dims.push_back(types().dims.constant(out.step_.fields[k].width));
+    for (int64_t d : spec.fields[k].shape) dims.push_back(types().dims.constant(d));
     return types().array(out.step_.fields[k].dtype, std::move(dims));
   }
 
@@ -111,51 +119,11 @@ struct TrainBuilder {
     if (states) out.step_.states_length = lay_out(info.states, out.step_.states);
     for (size_t k = 0; k < spec.fields.size(); ++k) {
       const FieldSpec& f = spec.fields[k];
-      const int64_t width = f.last >= 0 ? f.last - f.first : static_cast<int64_t>(f.columns.size());
-      out.step_.fields.push_back({std::string(str(f.name)), field_dtype(k), width});
+      out.step_.fields.push_back({std::string(str(f.name)), field_dtype(k), f.shape, f.stride > 0 ? f.stride : f.width()});
     }
-  }
-
-  /// block[n](params, [states], [key, first], fields…, scales…): Σ over examples and loss terms of scale · coefficient ·
-  /// weight · loss; in training with the new values of states behind it, (Σ, states…), if there are any.
-  FuncId block(bool training) {
-    const StrId n_name = intern("n");
-    const FuncId f = start(training ? "block" : "evaluate", n_name);
-    const DimId n = types().dims.variable(n_name);
-    std::vector<ValueId> all{param(f, params, "params")};
-    if (states) all.push_back(param(f, states, "states"));
-    const size_t first_key = all.size();
-    if (has_key(training)) {
-      const TypeId whole = types().scalar(DType::i64);
-      all.push_back(param(f, whole, "key")), all.push_back(param(f, whole, "first"));
-    }
-    const size_t first_field = all.size();
-    for (size_t k = 0; k < spec.fields.size(); ++k) all.push_back(param(f, field_type(k, n), out.step_.fields[k].name));
-    const size_t first_scale = all.size();
-    for (size_t k = 0; k < spec.losses.size(); ++k) all.push_back(param(f, types().scalar(out.step_.dtype), fmt::format("scale{}", k)));
-
-    Builder b(m(), f, BlockId{0});
-    const BlockId body = b.begin_map({n}, {}, all, loc);
-    const std::vector<ValueId> inside = m()[f][body].params;  // i, then what was captured
-    const auto captured = [&](size_t k) { return inside[k + 1]; };
-    Builder in = b.in(body);
-    const ValueId i = inside[0];
-    Example example{captured(0), states ? captured(1) : ValueId{}, {}, {}};
-    if (has_key(training)) example.key = in.op("philox"_op, {captured(first_key), in.op("add"_op, {captured(first_key + 1), i}, loc)}, loc);
-    for (size_t k = 0; k < spec.fields.size(); ++k) example.fields.push_back(in.index(captured(first_field + k), std::span(&i, 1), Bounds::inside, loc));
-    std::vector<ValueId> results(1);
-    for (size_t k = 0; k < spec.losses.size(); ++k) {
-      const ValueId value = in.op("mul"_op, {captured(first_scale + k), weighted_loss(in, spec.losses[k], training, example, results)}, loc);
-      results[0] = results[0] ? in.op("add"_op, {results[0], value}, loc) : value;
-    }
-    in.set_result(results.size() == 1 ? results[0] : in.tuple(results, loc));
-    const ValueId boxed = training ? b.end_example_map(body, n, all, loc) : b.end_map(body, {n}, all, loc);
-    if (results.size() == 1) return b.set_result(b.sum(boxed, {0}, loc)), f;
-    std::vector<ValueId> whole{b.sum(b.get(boxed, 0, loc), {0}, loc)};
-    // New values of states are the same for every example: those of the first.
-    for (size_t k = 1; k < results.size(); ++k) whole.push_back(b.pick(b.get(boxed, static_cast<int>(k), loc), 0, types().dims.constant(0), loc));
-    b.set_result(b.tuple(whole, loc));
-    return f;
+    out.step_.data.resize(spec.data.size());
+    for (size_t k = 0; k < spec.fields.size(); ++k) out.step_.data[static_cast<size_t>(spec.fields[k].data)].fields.push_back(static_cast<int>(k));
+    for (size_t k = 0; k < spec.losses.size(); ++k) out.step_.data[static_cast<size_t>(spec.losses[k].data)].scales.push_back(static_cast<int>(k));
   }
 
   /// What one example has, in a map over examples.
@@ -164,24 +132,112 @@ struct TrainBuilder {
     std::vector<ValueId> fields;
   };
 
-  /// coefficient · weight · loss. New values of states go to `results`, of each state the first that a term gives.
-  ValueId weighted_loss(Builder& in, const LossTerm& term, bool training, const Example& example, std::vector<ValueId>& results) {
+  /// The parameters of a function over the examples of one data: what they are, and inside a map over its rows.
+  struct Rows {
+    const TrainStep::Data& data;
+    bool training = false;
+    std::vector<ValueId> all = {};
+    size_t first_key = 0, first_field = 0, first_scale = 0;
+    DimId n = {};
+  };
+
+  FuncId start_rows(Rows& rows, std::string_view name, size_t n_scales) {
+    const StrId n_name = intern("n");
+    const FuncId f = start(name, n_name);
+    rows.n = types().dims.variable(n_name);
+    rows.all = {param(f, params, "params")};
+    if (states) rows.all.push_back(param(f, states, "states"));
+    rows.first_key = rows.all.size();
+    if (has_key(rows.training)) {
+      const TypeId whole = types().scalar(DType::i64);
+      rows.all.push_back(param(f, whole, "key")), rows.all.push_back(param(f, whole, "first"));
+    }
+    rows.first_field = rows.all.size();
+    for (int k : rows.data.fields) rows.all.push_back(param(f, field_type(static_cast<size_t>(k), rows.n), out.step_.fields[static_cast<size_t>(k)].name));
+    rows.first_scale = rows.all.size();
+    for (size_t k = 0; k < n_scales; ++k) rows.all.push_back(param(f, types().scalar(out.step_.dtype), fmt::format("scale{}", k)));
+    return f;
+  }
+
+  /// The example that the map's body `inside` is about.
+  Example example_of(Builder& in, const Rows& rows, const std::vector<ValueId>& inside) {
+    const auto captured = [&](size_t k) { return inside[k + 1]; };  // i comes first
+    const ValueId i = inside[0];
+    Example example{captured(0), states ? captured(1) : ValueId{}, {}, std::vector<ValueId>(spec.fields.size())};
+    if (has_key(rows.training)) example.key = in.op("philox"_op, {captured(rows.first_key), in.op("add"_op, {captured(rows.first_key + 1), i}, loc)}, loc);
+    for (size_t k = 0; k < rows.data.fields.size(); ++k)
+      example.fields[static_cast<size_t>(rows.data.fields[k])] = in.index(captured(rows.first_field + k), std::span(&i, 1), Bounds::inside, loc);
+    return example;
+  }
+
+  /// block[n](params, [states], [key, first], fields…, scales…): Σ over examples and loss terms of scale · coefficient ·
+  /// weight · loss; in training with the new values of states behind it, (Σ, states…), if there are any.
+  FuncId block(size_t at, bool training) {
+    TrainStep::Data& data = out.step_.data[at];
+    Rows rows{data, training};
+    const FuncId f = start_rows(rows, training ? "block" : "evaluate", data.scales.size());
+    Builder b(m(), f, BlockId{0});
+    const BlockId body = b.begin_map({rows.n}, {}, rows.all, loc);
+    const std::vector<ValueId> inside = m()[f][body].params;
+    Builder in = b.in(body);
+    const Example example = example_of(in, rows, inside);
+    std::vector<ValueId> results(1);
+    for (size_t k = 0; k < data.scales.size(); ++k) {
+      const LossTerm& term = spec.losses[static_cast<size_t>(data.scales[k])];
+      ValueId value = loss_of(in, term, training, example, results, data);
+      if (term.coefficient != 1) value = in.op("mul"_op, {value, in.constant(term.coefficient, out.step_.dtype, loc)}, loc);
+      value = in.op("mul"_op, {inside[rows.first_scale + k + 1], weighted(in, value, term, example)}, loc);
+      results[0] = results[0] ? in.op("add"_op, {results[0], value}, loc) : value;
+    }
+    in.set_result(results.size() == 1 ? results[0] : in.tuple(results, loc));
+    const ValueId boxed = training ? b.end_example_map(body, rows.n, rows.all, loc) : b.end_map(body, {rows.n}, rows.all, loc);
+    if (results.size() == 1) return b.set_result(b.sum(boxed, {0}, loc)), f;
+    std::vector<ValueId> whole{b.sum(b.get(boxed, 0, loc), {0}, loc)};
+    // New values of states are the same for every example: those of the first.
+    for (size_t k = 1; k < results.size(); ++k) whole.push_back(b.pick(b.get(boxed, static_cast<int>(k), loc), 0, types().dims.constant(0), loc));
+    b.set_result(b.tuple(whole, loc));
+    return f;
+  }
+
+  /// metric[n](params, [states], [key, first], fields…): Σ over examples of weight · value, training off.
+  FuncId mean_metric(const LossTerm& term) {
+    Rows rows{out.step_.data[static_cast<size_t>(term.data)]};
+    const FuncId f = start_rows(rows, "metric", 0);
+    Builder b(m(), f, BlockId{0});
+    const BlockId body = b.begin_map({rows.n}, {}, rows.all, loc);
+    const std::vector<ValueId> inside = m()[f][body].params;
+    Builder in = b.in(body);
+    const Example example = example_of(in, rows, inside);
+    ValueId value = call_model(in, info.find(term.loss)->func, false, example);
+    const TypeId type = m().types[in.func()[value].type].is_tuple() ? in.func()[value].type : TypeId{};
+    size_t k = 0;
+    while (type && term.extra && types()[type].fields[k].name != term.extra) ++k;
+    if (type) value = in.get(value, static_cast<int>(k), loc);
+    in.set_result(weighted(in, in.convert(value, out.step_.dtype, loc), term, example));
+    b.set_result(b.sum(b.end_map(body, {rows.n}, rows.all, loc), {0}, loc));
+    return f;
+  }
+
+  /// The loss of an example. New values of states go to `results`, of each state the first that a term gives.
+  ValueId loss_of(Builder& in, const LossTerm& term, bool training, const Example& example, std::vector<ValueId>& results, TrainStep::Data& data) {
     const ModelFunction& loss = *info.find(term.loss);
     ValueId value = call_model(in, training ? loss.training : loss.func, training, example);
     if (training && !loss.updates.empty()) {
       for (size_t k = 0; k < loss.updates.size(); ++k) {
-        std::vector<int>& known = out.step_.updated;  // a state is one leaf
-        if (std::find(known.begin(), known.end(), loss.updates[k]) != known.end()) continue;
-        known.push_back(loss.updates[k]);
+        // A state is one leaf.
+        const auto is_known = [&](const TrainStep::Data& d) { return std::find(d.updated.begin(), d.updated.end(), loss.updates[k]) != d.updated.end(); };
+        if (std::any_of(out.step_.data.begin(), out.step_.data.end(), is_known)) continue;
+        data.updated.push_back(loss.updates[k]);
         results.push_back(in.get(value, static_cast<int>(k) + 1, loc));
       }
       value = in.get(value, 0, loc);
     }
-    if (m().types[in.func()[value].type].is_tuple()) value = in.get(value, 0, loc);
-    value = in.convert(value, out.step_.dtype, loc);
-    if (term.coefficient != 1) value = in.op("mul"_op, {value, in.constant(term.coefficient, out.step_.dtype, loc)}, loc);
-    if (term.weight) value = in.op("mul"_op, {value, in.convert(example.fields[field_at(term.weight)], out.step_.dtype, loc)}, loc);
-    return value;
+    if (m().types[in.func()[value].type].is_tuple()) value = in.get(value, 0, loc);  // what follows are metrics
+    return in.convert(value, out.step_.dtype, loc);
+  }
+  ValueId weighted(Builder& in, ValueId value, const LossTerm& term, const Example& example) {
+    if (!term.weight) return value;
+    return in.op("mul"_op, {value, in.convert(example.fields[field_at(term.weight)], out.step_.dtype, loc)}, loc);
   }
 
   ValueId call_model(Builder& in, FuncId callee, bool training, const Example& example) {
@@ -206,7 +262,9 @@ struct TrainBuilder {
     if (!t.dims.empty()) out.prediction_width_ = types().dims.as_constant(t.dims[0]).value_or(1);
     for (size_t k = info.n_hidden(false); k < of_one.body().params.size(); ++k) {
       const size_t field = field_at(m()[of_one[of_one.body().params[k]].attr].name);
-      if (field == spec.fields.size()) return {};  // predicts from what this data has not
+      // Predicts from what this data has not, or has in another shape.
+      if (field == spec.fields.size() || row_type(field) != at_sizes(of_one[of_one.body().params[k]].type)) return {};
+      if (!out.predict_fields_.empty() && spec.fields[out.predict_fields_[0]].data != spec.fields[field].data) return {};
       out.predict_fields_.push_back(field);
     }
     const StrId n_name = intern("n");
@@ -280,8 +338,10 @@ struct TrainBuilder {
     step.draws = has_key(true);
     if (info.has_collectives) step.block_rows = spec.batch;
     for (const LossTerm& term : spec.losses) step.scales.emplace_back(str(term.loss));
-    step.block = gradient(block(true));
-    if (!step.block) return failure();
+    for (size_t k = 0; k < step.data.size(); ++k) {
+      step.data[k].block = gradient(block(k, true));
+      if (!step.data[k].block) return failure();
+    }
     if (spec.regulariser) {
       const FuncId r = fixed(spec.regulariser);
       step.regulariser = r ? gradient(r) : r;
@@ -296,12 +356,16 @@ struct TrainBuilder {
     if (auto made = make_step(); !made) return made.error();
     out.step_.symbol = "step";
     out.key_in_predict_ = has_key(false);
-    const FuncId evaluate = block(false);
-    const FuncId predict = prediction();
-    for (FuncId f : {evaluate, predict})
-      if (f && !c.ready(f)) return failure();
-    entries.push_back({"evaluate", evaluate});
-    if (predict) entries.push_back({"predict", predict});
+    for (size_t k = 0; k < spec.data.size(); ++k) entries.push_back({fmt::format("evaluate{}", k), block(k, false)});
+    if (const FuncId predict = prediction()) entries.push_back({"predict", predict});
+    out.metric_fields_.resize(spec.metrics.size());
+    for (size_t k = 0; k < spec.metrics.size(); ++k) {
+      if (spec.metrics[k].kind != MetricSpec::Kind::mean) continue;
+      entries.push_back({fmt::format("metric{}", k), mean_metric(spec.metrics[k].term)});
+      out.metric_fields_[k] = out.step_.data[static_cast<size_t>(spec.metrics[k].term.data)].fields;
+    }
+    for (const Entry& e : entries)
+      if (!c.ready(e.func)) return failure();
     std::vector<ModelParam> all = info.params;
     all.insert(all.end(), info.states.begin(), info.states.end());
     for (size_t k = 0; k < all.size(); ++k) {
@@ -393,18 +457,20 @@ std::vector<std::byte> TrainProgram::initial_state(uint64_t seed) const {
 }
 
 Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std::byte* state, std::byte* next, runtime::ThreadPool* pool) const {
+  // Of one data the number of its examples, of several where the numbers stand; both are a register.
   using Step = int32_t (*)(const dlc_ctx*, int64_t, const int64_t*, const void* const*, int64_t, const double*, const double*, const void*, void*,
                            double*, void*);
-  static_assert(sizeof(Step) == sizeof(void*));
+  static_assert(sizeof(Step) == sizeof(void*) && sizeof(const int64_t*) == sizeof(int64_t));
   const auto f = reinterpret_cast<Step>(code_->entry("step"));
   const auto workspace = reinterpret_cast<int64_t (*)(int64_t)>(code_->workspace("step"));
-  const int64_t bytes = workspace(window.n);
+  const int64_t n = window.n.size() == 1 ? window.n[0] : static_cast<int64_t>(reinterpret_cast<intptr_t>(window.n.data()));
+  const int64_t bytes = workspace(n);
   void* const memory = thread_workspace(bytes);
-  if (!memory) return Error{fmt::format("there are no {} bytes of memory for a step over {} examples", bytes, window.n)};
+  if (!memory) return Error{fmt::format("there are no {} bytes of memory for a step over {} examples", bytes, fmt::join(window.n, " + "))};
   double losses[2] = {};
   CallContext context;
   if (pool) context.ctx.parallel_for = runtime::ThreadPool::parallel_for, context.ctx.user = pool;
-  const int32_t code = f(&context.ctx, window.n, window.rows, window.tables.data(), static_cast<int64_t>(window.key), window.scales.data(),
+  const int32_t code = f(&context.ctx, n, window.rows, window.tables.data(), static_cast<int64_t>(window.key), window.scales.data(),
                          window.hyper.data(), state, next, losses, memory);
   if (code != DLC_OK) return context.error.code = code, Error{run_time_error_text(context.error)};
   return Losses{losses[0], losses[1]};
@@ -416,7 +482,7 @@ void TrainProgram::add_state(const std::byte* state, std::vector<void*>& cells) 
   for (const StateLeaf& leaf : step_.states) cells.push_back(base + (step_.states_at() + leaf.offset) * element_bytes());
 }
 
-Result<int> TrainProgram::run(const char* entry, std::vector<void*> cells, int64_t n) const {
+Result<int> TrainProgram::run(const std::string& entry, std::vector<void*> cells, int64_t n) const {
   const int64_t bytes = workspace_bytes(code_->workspace(entry), std::span(&n, 1));
   void* workspace = thread_workspace(bytes);
   if (bytes > 0 && !workspace) return Error{fmt::format("there are no {} bytes of memory for {} rows", bytes, n)};
@@ -429,24 +495,44 @@ Result<int> TrainProgram::run(const char* entry, std::vector<void*> cells, int64
 }
 
 namespace {
+
 // As many rows as are evaluated at once: the memory this takes does not grow with the table.
 constexpr int64_t kRowsAtOnce = 1024;
+
+/// Rows of a table, one after the other: where they lie, or a copy if they overlap there.
+struct RowBlock {
+  std::vector<std::byte> copy;
+  void* at(const TrainField& field, const void* table, int64_t first, int64_t n) {
+    auto* const from = static_cast<std::byte*>(const_cast<void*>(table)) + first * field.stride_bytes();
+    if (field.stride_bytes() == field.row_bytes()) return from;
+    copy.resize(static_cast<size_t>(n * field.row_bytes()));
+    for (int64_t i = 0; i < n; ++i) std::memcpy(copy.data() + i * field.row_bytes(), from + i * field.stride_bytes(), static_cast<size_t>(field.row_bytes()));
+    return copy.data();
+  }
+};
+
 }  // namespace
 
-Result<double> TrainProgram::loss(const std::vector<const void*>& tables, int64_t n, std::span<const double> scales, const std::byte* state) const {
+/// What a function over the rows of a data adds up to, over all of them.
+Result<double> TrainProgram::sum(const std::string& entry, const std::vector<int>& fields, const std::vector<const void*>& tables, int64_t n,
+                                 std::span<const double> scales, const std::byte* state) const {
   double total = 0;
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
+    const int64_t n_now = std::min(kRowsAtOnce, n - first);
     int64_t key = 0, start = first;
     std::vector<void*> cells;
     add_state(state, cells);
     if (key_in_predict_) cells.push_back(&key), cells.push_back(&start);
-    for (size_t k = 0; k < tables.size(); ++k)
-      cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.fields[k].row_bytes());
+    std::vector<RowBlock> blocks(fields.size());
+    for (size_t k = 0; k < fields.size(); ++k) {
+      const auto at = static_cast<size_t>(fields[k]);
+      cells.push_back(blocks[k].at(step_.fields[at], tables[at], first, n_now));
+    }
     std::vector<float> narrow(scales.begin(), scales.end());
     for (size_t k = 0; k < scales.size(); ++k) cells.push_back(dtype() == DType::f32 ? static_cast<void*>(&narrow[k]) : const_cast<double*>(&scales[k]));
     alignas(8) std::byte value[8];
     cells.push_back(value);
-    const Result<int> done = run("evaluate", std::move(cells), std::min(kRowsAtOnce, n - first));
+    const Result<int> done = run(entry, std::move(cells), n_now);
     if (!done) return done.error();
     float x = 0;
     double y = 0;
@@ -456,16 +542,34 @@ Result<double> TrainProgram::loss(const std::vector<const void*>& tables, int64_
   return total;
 }
 
+Result<double> TrainProgram::loss(const std::vector<const void*>& tables, const std::vector<int64_t>& n, std::span<const double> scales, const std::byte* state) const {
+  double total = 0;
+  for (size_t k = 0; k < step_.data.size(); ++k) {
+    std::vector<double> own;
+    for (int at : step_.data[k].scales) own.push_back(scales[static_cast<size_t>(at)]);
+    auto part = sum(fmt::format("evaluate{}", k), step_.data[k].fields, tables, n[k], own, state);
+    if (!part) return part.error();
+    total += *part;
+  }
+  return total;
+}
+
+Result<double> TrainProgram::metric(size_t at, const std::vector<const void*>& tables, int64_t n, const std::byte* state) const {
+  return sum(fmt::format("metric{}", at), metric_fields_[at], tables, n, {}, state);
+}
+
 Result<std::vector<double>> TrainProgram::predict(const std::vector<const void*>& tables, int64_t n, const std::byte* state) const {
   std::vector<double> out(static_cast<size_t>(n * prediction_width_));
   for (int64_t first = 0; first < n; first += kRowsAtOnce) {
+    const int64_t n_now = std::min(kRowsAtOnce, n - first);
     int64_t start = first;
     std::vector<void*> cells;
     add_state(state, cells);
     if (key_in_predict_) cells.push_back(&start);
-    for (size_t k : predict_fields_) cells.push_back(static_cast<std::byte*>(const_cast<void*>(tables[k])) + first * step_.fields[k].row_bytes());
+    std::vector<RowBlock> blocks(predict_fields_.size());
+    for (size_t k = 0; k < predict_fields_.size(); ++k) cells.push_back(blocks[k].at(step_.fields[predict_fields_[k]], tables[predict_fields_[k]], first, n_now));
     cells.push_back(out.data() + first * prediction_width_);
-    const Result<int> done = run("predict", std::move(cells), std::min(kRowsAtOnce, n - first));
+    const Result<int> done = run("predict", std::move(cells), n_now);
     if (!done) return done.error();
   }
   return out;

@@ -37,17 +37,18 @@ class TrainProgram {
   int64_t state_bytes() const { return step_.total_length() * element_bytes(); }
   bool has_predict() const { return predict_n_fields_ >= 0; }
   int64_t prediction_width() const { return prediction_width_; }  // 1 for a scalar
-  /// Positions in fields() of what `predict` takes, in its order.
+  /// Positions in fields() of what `predict` takes, in its order; they are fields of one data.
   const std::vector<size_t>& predict_fields() const { return predict_fields_; }
+  const std::vector<TrainStep::Data>& data() const { return step_.data; }
 
   /// The parameters and states as the model declares them, moments zero. Random ones are functions of (seed, parameter, element).
   std::vector<std::byte> initial_state(uint64_t seed) const;
 
-  /// Tables of the fields, row-major; `rows` picks from them.
+  /// Tables of the fields, row-major; `rows` picks from them: those of the first data, then of the second, …
   struct Window {
     std::vector<const void*> tables;  // one a field
     const int64_t* rows = nullptr;
-    int64_t n = 0;
+    std::vector<int64_t> n;           // examples, one number for each data
     uint64_t key = 0;                 // of this update's random numbers
     std::vector<double> scales;       // one a loss term
     std::vector<double> hyper;        // learning rate, then bias corrections where the optimizer has them
@@ -59,14 +60,18 @@ class TrainProgram {
   /// model's blocks run on its threads; the bits are the same.
   Result<Losses> step(const Window& window, const std::byte* state, std::byte* next, runtime::ThreadPool* pool = nullptr) const;
   bool is_parallel() const { return step_.is_parallel(); }
-  /// The data part of the objective, training off, over all rows of the tables.
-  Result<double> loss(const std::vector<const void*>& tables, int64_t n, std::span<const double> scales, const std::byte* state) const;
+  /// The data part of the objective, training off, over all rows of the tables; n: of each data.
+  Result<double> loss(const std::vector<const void*>& tables, const std::vector<int64_t>& n, std::span<const double> scales, const std::byte* state) const;
+  /// The same for the metric at this place of the block's, a mean: Σ weight · value.
+  Result<double> metric(size_t at, const std::vector<const void*>& tables, int64_t n, const std::byte* state) const;
   /// [n, prediction_width()] as doubles.
   Result<std::vector<double>> predict(const std::vector<const void*>& tables, int64_t n, const std::byte* state) const;
 
  private:
   void add_state(const std::byte* state, std::vector<void*>& cells) const;
-  Result<int> run(const char* entry, std::vector<void*> cells, int64_t n) const;
+  Result<double> sum(const std::string& entry, const std::vector<int>& fields, const std::vector<const void*>& tables, int64_t n,
+                     std::span<const double> scales, const std::byte* state) const;
+  Result<int> run(const std::string& entry, std::vector<void*> cells, int64_t n) const;
 
   /// What some leaves begin as: those of one parameter or state.
   struct Initial {
@@ -81,6 +86,7 @@ class TrainProgram {
   TrainStep step_;
   std::vector<Initial> initials_;  // of the parameters, then of the states
   std::vector<size_t> predict_fields_;
+  std::vector<std::vector<int>> metric_fields_;  // of a mean, what its data has; by metric
   int predict_n_fields_ = -1;
   int64_t prediction_width_ = 1;
   bool key_in_predict_ = false;

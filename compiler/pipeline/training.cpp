@@ -5,14 +5,11 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 
 #include <fmt/format.h>
 
 #include "pipeline/program_hash.h"
-#include "runtime/data/csv.h"
-#include "runtime/data/impute.h"
 #include "runtime/data/safetensors.h"
 #include "runtime/random/permutation.h"
 #include "runtime/random/philox.h"
@@ -24,22 +21,6 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Error as_error(const runtime::Error& e) { return Error{e.message}; }
-
-std::vector<double> doubles_of(const std::vector<std::byte>& bytes, DType dtype) {
-  std::vector<double> out(bytes.size() / static_cast<size_t>(dtype_bytes(dtype)));
-  for (size_t k = 0; k < out.size(); ++k) {
-    if (dtype == DType::f32) {
-      float x;
-      std::memcpy(&x, bytes.data() + 4 * k, 4), out[k] = x;
-    } else if (dtype == DType::f64) {
-      std::memcpy(&out[k], bytes.data() + 8 * k, 8);
-    } else {
-      int64_t x;
-      std::memcpy(&x, bytes.data() + 8 * k, 8), out[k] = static_cast<double>(x);
-    }
-  }
-  return out;
-}
 
 /// Exact, and readable by other programs too.
 std::string exact(double x) { return fmt::format("{}", x); }
@@ -77,66 +58,64 @@ Result<std::unique_ptr<Training>> Training::open(Compilation& c, const TrainSpec
 }
 
 Result<bool> Training::read_data(const std::string& folder) {
-  std::filesystem::path path = spec_.path;
-  if (path.is_relative()) path = std::filesystem::path(folder) / path;
-  auto table = runtime::read_csv(path.string());
-  if (!table) return as_error(table.error());
-  std::vector<runtime::FieldSpec> specs;
-  for (size_t k = 0; k < spec_.fields.size(); ++k) specs.push_back(table_field(spec_.fields[k], program_.fields()[k]));
-  const runtime::MissingPolicy policy = missing_policy(spec_.missing);
-  auto data = runtime::make_dataset(*table, specs, policy);
-  if (!data) return as_error(data.error());
-  n_dropped_ = data->n_dropped;
-
-  const runtime::SplitFractions fractions{spec_.train_part, spec_.valid_part, spec_.test_part};
-  const auto seed = static_cast<uint64_t>(spec_.seed);
-  const auto field_at = [&](StrId name) {
-    return static_cast<size_t>(std::find_if(spec_.fields.begin(), spec_.fields.end(), [&](const FieldSpec& f) { return f.name == name; }) - spec_.fields.begin());
-  };
-  auto split = spec_.stratify ? runtime::split_stratified(data->fields[field_at(spec_.stratify)].values, std::string(c_.module.strings[spec_.stratify]), fractions, seed)
-                              : runtime::split_rows(data->n_rows(), fractions, seed);
-  if (!split) return as_error(split.error());
-  if (split->train.empty()) return Error{fmt::format("{}: no row is left for training", path.string())};
-  for (size_t k = 0; k < data->fields.size(); ++k) {
-    runtime::Field& field = data->fields[k];
-    runtime::FieldPreparation p;
-    p.field = field.name, p.columns = field.columns;
-    if (policy == runtime::MissingPolicy::mean || policy == runtime::MissingPolicy::median) {
-      auto fill = runtime::fit_fill(field, policy, split->train);
-      if (!fill) return as_error(fill.error());
-      p.fill = *fill;
-      runtime::apply_fill(p.fill, field);
+  preparations_.resize(spec_.fields.size());
+  for (size_t k = 0; k < spec_.fields.size(); ++k) preparations_[k].field = program_.fields()[k].name;
+  for (Tables& t : tables_) t.bytes.resize(spec_.fields.size());
+  for (size_t k = 0; k < spec_.data.size(); ++k) {
+    auto data = read_rows(spec_, program_, k, folder);
+    if (!data) return data.error();
+    n_dropped_ += data->table.n_dropped;
+    const auto named = [&](const std::string& message) { return Error{fmt::format("`{}`: {}", spec_.data[k].files[0].path, message)}; };
+    auto parts = split(k, *data);
+    if (!parts) return spec_.data.size() == 1 ? parts.error() : named(parts.error().message);
+    if (parts->train.empty()) return named("no row is left for training");
+    if (auto prepared = prepare(spec_, k, parts->train, *data, preparations_); !prepared) return prepared.error();
+    const std::vector<int64_t>* rows[3] = {&parts->train, &parts->valid, &parts->test};
+    for (int part = 0; part < 3; ++part) {
+      for (size_t at = 0; at < data->fields.size(); ++at) {
+        const size_t field = data->fields[at];
+        auto bytes = data->text ? Result(gather_text(program_.fields()[field], *data->text, *rows[part]))
+                                : gather_field(program_.fields()[field], data->table.fields[at], *rows[part]);
+        if (!bytes) return bytes.error();
+        tables_[part].bytes[field] = std::move(*bytes);
+      }
+      tables_[part].n.push_back(static_cast<int64_t>(rows[part]->size()));
     }
-    if (std::find(spec_.zscore.begin(), spec_.zscore.end(), spec_.fields[k].name) != spec_.zscore.end()) {
-      p.zscore = runtime::fit_zscore(field, split->train);
-      runtime::apply_zscore(p.zscore, field);
-    }
-    preparations_.push_back(std::move(p));
   }
-  const std::vector<int64_t>* parts[3] = {&split->train, &split->valid, &split->test};
-  for (int k = 0; k < 3; ++k) {
-    auto tables = gather_tables(program_, *data, *parts[k]);
-    if (!tables) return tables.error();
-    tables_[k] = std::move(*tables);
-  }
+  lead_ = static_cast<size_t>(std::max_element(tables_[0].n.begin(), tables_[0].n.end()) - tables_[0].n.begin());
+  passes_.resize(spec_.data.size());
   return true;
 }
 
-/// What each loss term is multiplied with: 1/n, or 1/Σ weights, added up in order.
-std::vector<double> Training::scales(const Tables& t, const int64_t* rows, int64_t n) const {
-  std::vector<double> out;
-  for (const LossTerm& term : spec_.losses) {
-    double total = static_cast<double>(n);
-    if (term.weight) {
-      size_t k = 0;
-      while (spec_.fields[k].name != term.weight) ++k;
-      const std::vector<double> weights = doubles_of(t.bytes[k], program_.fields()[k].dtype);
-      total = 0;
-      for (int64_t i = 0; i < n; ++i) total += weights[static_cast<size_t>(rows ? rows[i] : i)];
+Result<runtime::Split> Training::split(size_t k, const DataRows& data) const {
+  const runtime::SplitFractions fractions{spec_.train_part, spec_.valid_part, spec_.test_part, spec_.parts_are_counts};
+  // Rows of another data that happen to have the same numbers are dealt differently.
+  const auto seed = k == 0 ? static_cast<uint64_t>(spec_.seed) : runtime::fold(static_cast<uint64_t>(spec_.seed), k);
+  const auto made = [&] {
+    if (data.text) {
+      const TrainField& field = program_.fields()[data.fields[0]];
+      return runtime::split_in_order(data.n_rows, fractions, (field.width() - 1) / field.stride);
     }
-    out.push_back(total == 0 ? 0 : 1 / total);
-  }
-  return out;
+    for (size_t at = 0; at < data.fields.size(); ++at) {
+      if (!spec_.stratify || spec_.fields[data.fields[at]].name != spec_.stratify) continue;
+      std::vector<double> labels(static_cast<size_t>(data.n_rows));
+      for (int64_t row = 0; row < data.n_rows; ++row) labels[static_cast<size_t>(row)] = data.table.fields[at].value(row, 0);
+      return runtime::split_stratified(labels, std::string(c_.module.strings[spec_.stratify]), fractions, seed);
+    }
+    return runtime::split_rows(data.n_rows, fractions, seed);
+  }();
+  if (!made) return as_error(made.error());
+  return *made;
+}
+
+/// What a mean divides by: the number of rows, or their weights added up in order. No `rows`: all.
+double Training::total_weight(const LossTerm& term, const Tables& t, const std::vector<int64_t>* rows) const {
+  const int64_t n = rows ? static_cast<int64_t>(rows->size()) : t.n[static_cast<size_t>(term.data)];
+  if (!term.weight) return static_cast<double>(n);
+  const auto k = static_cast<size_t>(spec_.find_field(term.weight) - spec_.fields.data());
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += t.element(program_.fields()[k], k, rows ? (*rows)[static_cast<size_t>(i)] : i);
+  return total;
 }
 
 int64_t Training::updates_per_epoch() const {
@@ -155,13 +134,42 @@ void Training::begin_epoch() {
   next_ = 0, objective_sum_ = 0, n_objectives_ = 0;
 }
 
+/// The rows of one data in this update. A data that does not lead goes on through orders of its own, as many rows in each
+/// update, so that what an update sees is a function of its number.
+std::vector<int64_t> Training::window_of(size_t data) {
+  const int64_t n = tables_[0].n[data], window = spec_.batch == 0 ? n : spec_.batch * spec_.accumulate;
+  std::vector<int64_t> rows;
+  if (spec_.batch == 0) {
+    for (int64_t k = 0; k < n; ++k) rows.push_back(k);
+  } else if (data == lead_) {
+    rows.assign(order_.begin() + next_, order_.begin() + next_ + std::min(window, n - next_));
+  } else {
+    const int64_t count = std::min(window, n);
+    const uint64_t key = runtime::fold(runtime::stream_key(runtime::fold(static_cast<uint64_t>(spec_.seed), data), runtime::Stream::shuffle), data);
+    for (int64_t at = updates_ * count; at < (updates_ + 1) * count; ++at) {
+      if (passes_[data].index != at / n) passes_[data] = {at / n, runtime::permutation(n, runtime::fold(key, static_cast<uint64_t>(at / n)))};
+      rows.push_back(passes_[data].order[static_cast<size_t>(at % n)]);
+    }
+  }
+  return rows;
+}
+
 Result<bool> Training::step() {
-  const int64_t window = spec_.batch == 0 ? n_train() : spec_.batch * spec_.accumulate;
   TrainProgram::Window w;
+  std::vector<std::vector<int64_t>> windows;
+  std::vector<int64_t> rows;
+  for (size_t k = 0; k < spec_.data.size(); ++k) {
+    windows.push_back(window_of(k));
+    rows.insert(rows.end(), windows[k].begin(), windows[k].end());
+    w.n.push_back(static_cast<int64_t>(windows[k].size()));
+  }
   w.tables = tables_[0].pointers();
-  w.rows = order_.data() + next_, w.n = std::min(window, n_train() - next_);
+  w.rows = rows.data();
   w.key = runtime::fold(runtime::stream_key(static_cast<uint64_t>(spec_.seed), runtime::Stream::noise), static_cast<uint64_t>(updates_));
-  w.scales = scales(tables_[0], w.rows, w.n);
+  for (const LossTerm& term : spec_.losses) {
+    const double total = total_weight(term, tables_[0], &windows[static_cast<size_t>(term.data)]);
+    w.scales.push_back(total == 0 ? 0 : 1 / total);
+  }
   const auto t = static_cast<double>(updates_ + 1);
   w.hyper = {learning_rate(), 1 - std::pow(spec_.optimizer.beta1, t), 1 - std::pow(spec_.optimizer.beta2, t)};
   auto losses = program_.step(w, state_, other_, pool_.get());
@@ -170,20 +178,28 @@ Result<bool> Training::step() {
   if (!std::isfinite(objective))
     return Error{fmt::format("the objective is {} in update {}, epoch {}; a smaller learning rate, or clip norm = 1, may help", std::isnan(objective) ? kNan : objective, updates_ + 1, epoch_ + 1)};
   std::swap(state_, other_);
-  next_ += w.n, ++updates_;
+  next_ += w.n[lead_], ++updates_;
   objective_sum_ += objective, ++n_objectives_;
   return true;
 }
 
 Result<double> Training::loss(int part) const {
   const Tables& t = tables_[part];
-  return t.n == 0 ? Result<double>(kNan) : program_.loss(t.pointers(), t.n, scales(t, nullptr, t.n), state_);
+  if (t.n[lead_] == 0) return kNan;
+  std::vector<double> scales;
+  for (const LossTerm& term : spec_.losses) {
+    const double total = total_weight(term, t, nullptr);
+    scales.push_back(total == 0 ? 0 : 1 / total);
+  }
+  return program_.loss(t.pointers(), t.n, scales, state_);
 }
 
-/// What metrics compare predictions with: the parameter of the objective's first loss that `predict` lacks.
-size_t Training::target_field() const {
+/// What metrics compare predictions with: the parameter of the objective's first loss on this data that `predict` lacks.
+size_t Training::target_field(int32_t data) const {
   const ModelInfo& info = c_.models.models[static_cast<size_t>(spec_.model)];
-  const Func& loss = c_.module[info.find(spec_.losses[0].loss)->func];
+  const auto term = std::find_if(spec_.losses.begin(), spec_.losses.end(), [&](const LossTerm& t) { return t.data == data; });
+  if (term == spec_.losses.end()) return spec_.fields.size();
+  const Func& loss = c_.module[info.find(term->loss)->func];
   for (size_t k = 0; k < spec_.fields.size(); ++k) {
     const bool is_input = std::find(program_.predict_fields().begin(), program_.predict_fields().end(), k) != program_.predict_fields().end();
     const bool is_taken = std::any_of(loss.body().params.begin(), loss.body().params.end(),
@@ -193,25 +209,45 @@ size_t Training::target_field() const {
   return spec_.fields.size();
 }
 
+Result<double> Training::mean_metric(size_t at, const Tables& t) const {
+  const LossTerm& term = spec_.metrics[at].term;
+  auto sum = program_.metric(at, t.pointers(), t.n[static_cast<size_t>(term.data)], state_);
+  if (!sum) return sum.error();
+  return *sum / total_weight(term, t, nullptr);
+}
+
 Result<std::vector<double>> Training::metrics(int part) const {
   std::vector<double> out;
   const Tables& t = tables_[part];
-  if (spec_.metrics.empty() || t.n == 0) return out;
-  if (!program_.has_predict()) return Error{"metrics compare `predict` with the data, and this model has no `predict` that the data can feed"};
-  auto predictions = program_.predict(t.pointers(), t.n, state_);
-  if (!predictions) return predictions.error();
-  const size_t target = target_field();
-  if (target == spec_.fields.size()) return Error{"metrics compare `predict` with a field that it does not take, and there is none"};
-  const std::vector<double> targets = doubles_of(t.bytes[target], program_.fields()[target].dtype);
+  if (spec_.metrics.empty() || t.n[lead_] == 0) return out;
+  std::vector<double> predictions, targets;
+  using Kind = MetricSpec::Kind;
+  if (std::any_of(spec_.metrics.begin(), spec_.metrics.end(), [](const MetricSpec& m) { return m.kind != Kind::mean; })) {
+    if (!program_.has_predict()) return Error{"metrics compare `predict` with the data, and this model has no `predict` that the data can feed"};
+    const int32_t data = program_.predict_fields().empty() ? spec_.losses[0].data : spec_.fields[program_.predict_fields()[0]].data;
+    auto predicted = program_.predict(t.pointers(), t.n[static_cast<size_t>(data)], state_);
+    if (!predicted) return predicted.error();
+    predictions = std::move(*predicted);
+    const size_t target = target_field(data);
+    if (target == spec_.fields.size()) return Error{"metrics compare `predict` with a field that it does not take, and there is none"};
+    const TrainField& field = program_.fields()[target];
+    for (int64_t i = 0, n = t.n[static_cast<size_t>(data)] * field.width(); i < n; ++i) targets.push_back(t.element(field, target, i));
+  }
   const int64_t width = program_.prediction_width();
-  for (const MetricSpec& m : spec_.metrics) {
-    using Kind = MetricSpec::Kind;
-    auto value = m.kind == Kind::auc    ? runtime::auc(*predictions, targets)
-                 : m.kind == Kind::mae  ? runtime::mae(*predictions, targets)
-                 : m.kind == Kind::rmse ? runtime::rmse(*predictions, targets)
-                 : m.kind == Kind::r2   ? runtime::r2(*predictions, targets)
-                 : width > 1            ? runtime::class_accuracy(*predictions, width, targets)
-                                        : runtime::accuracy(*predictions, targets, m.threshold);
+  for (size_t k = 0; k < spec_.metrics.size(); ++k) {
+    const MetricSpec& m = spec_.metrics[k];
+    if (m.kind == Kind::mean) {
+      auto mean = mean_metric(k, t);
+      if (!mean) return mean.error();
+      out.push_back(*mean);
+      continue;
+    }
+    auto value = m.kind == Kind::auc    ? runtime::auc(predictions, targets)
+                 : m.kind == Kind::mae  ? runtime::mae(predictions, targets)
+                 : m.kind == Kind::rmse ? runtime::rmse(predictions, targets)
+                 : m.kind == Kind::r2   ? runtime::r2(predictions, targets)
+                 : width > 1            ? runtime::class_accuracy(predictions, width, targets)
+                                        : runtime::accuracy(predictions, targets, m.threshold);
     if (!value) return Error{fmt::format("{}: {}", m.name, value.error().message)};
     out.push_back(*value);
   }
@@ -255,6 +291,7 @@ void Training::hash_run(uint64_t functions) {
       for (int64_t d : leaf.shape) h.add(fmt::format(",{}", d));
     }
   for (const LossTerm& term : spec_.losses) h.add(fmt::format("{} {}", c_.module.strings[term.loss], term.coefficient));
+  for (const TrainField& field : program_.fields()) h.add(fmt::format("{} {}", field.name, field.stride));
   for (const auto& bytes : tables_[0].bytes) h.add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   hash_ = h.value;
 }

@@ -1,4 +1,4 @@
-// A training run: reads the table, prepares it, steps through the epochs, measures, saves, and goes on where it stopped.
+// A training run: reads the data, prepares them, steps through the epochs, measures, saves, and goes on where it stopped.
 //
 //   auto run = Training::open(c, c.models.trains[0], {.source = "net2.dl"});
 //   while (!run->is_done()) if (auto e = run->step(); !e) …;
@@ -13,9 +13,6 @@
 
 #include "pipeline/train_data.h"
 #include "pipeline/train_program.h"
-#include "runtime/data/dataset.h"
-#include "runtime/data/preparation.h"
-#include "runtime/data/split.h"
 #include "runtime/train/schedule.h"
 
 namespace dlc {
@@ -51,9 +48,12 @@ class Training {
   int64_t epoch() const { return epoch_; }      // epochs that are done
   int64_t updates() const { return updates_; }
   int64_t updates_per_epoch() const;
-  int64_t n_train() const { return tables_[0].n; }
-  int64_t n_valid() const { return tables_[1].n; }
-  int64_t n_test() const { return tables_[2].n; }
+  /// Examples, of the data that has most of them to train.
+  int64_t n_train() const { return tables_[0].n[lead_]; }
+  int64_t n_valid() const { return tables_[1].n[lead_]; }
+  int64_t n_test() const { return tables_[2].n[lead_]; }
+  /// Of a part of each data, 0 training, 1 validation, 2 test.
+  const std::vector<int64_t>& n_rows(int part) const { return tables_[part].n; }
   int64_t n_dropped() const { return n_dropped_; }
   double learning_rate() const { return runtime::learning_rate(schedule_, updates_); }
   const TrainProgram& program() const { return program_; }
@@ -65,10 +65,13 @@ class Training {
  private:
   Training(Compilation& c, const TrainSpec& spec, TrainProgram program) : c_(c), spec_(spec), program_(std::move(program)) {}
   Result<bool> read_data(const std::string& folder);
-  std::vector<double> scales(const Tables& t, const int64_t* rows, int64_t n) const;
+  Result<runtime::Split> split(size_t k, const DataRows& data) const;
+  std::vector<int64_t> window_of(size_t data);
+  double total_weight(const LossTerm& term, const Tables& t, const std::vector<int64_t>* rows) const;
+  Result<double> mean_metric(size_t at, const Tables& t) const;
   void hash_run(uint64_t functions);
   void begin_epoch();
-  size_t target_field() const;
+  size_t target_field(int32_t data) const;
   template <class Do>
   void for_parts(Do&& part) const;
 
@@ -84,7 +87,14 @@ class Training {
   std::unique_ptr<runtime::ThreadPool> pool_;
   std::vector<std::byte> memory_;
   std::byte *state_ = nullptr, *other_ = nullptr;  // aligned halves of memory_
-  std::vector<int64_t> order_;                     // of this epoch
+  std::vector<int64_t> order_;                     // of this epoch, of the rows of the data that leads
+  size_t lead_ = 0;                                // the data with most rows: an epoch is a pass over it
+  /// Of another data: its rows in the order of a pass, which ends where it ends, in the midst of an epoch or of a window.
+  struct Pass {
+    int64_t index = -1;
+    std::vector<int64_t> order;
+  };
+  std::vector<Pass> passes_;                       // one for each data
   int64_t epoch_ = 0, next_ = 0, updates_ = 0;     // epochs done; position in order_; updates done
   double objective_sum_ = 0;
   int64_t n_objectives_ = 0;

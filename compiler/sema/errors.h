@@ -69,6 +69,10 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "`data csv(\"f.csv\") { x = columns(0..4)  y = column(\"kind\", A = 0, B = 1) }`. Values are numbers written out or constants."},
     {"missing-entry",
      "A `train` block needs `data`, `objective` and `optimizer`, and its data a field for every parameter of the losses that it trains."},
+    {"two-data-blocks",
+     "A loss is the loss of one example, a row of one `data` entry; rows of two entries do not belong together. Where they do, put the columns into "
+     "one file. `data csv(\"inside.csv\") { x = column(\"x\") }  data csv(\"edge.csv\") { xb = column(\"x\") }` is for two losses, "
+     "`loss inside(x: real)` and `loss edge(xb: real)`."},
     {"key-outside-model", "`key` is the random key that a model's functions are given in training; elsewhere there is none."},
 
     {"collective-outside-model",

@@ -75,29 +75,75 @@ struct ModelInfo {
 
 // ------------------------------------------------------------------------------------------- train blocks
 
-/// `x = columns(0..30)`, `y = column("diagnosis", M = 1, B = 0)`.
-struct FieldSpec {
-  StrId name;
-  int64_t first = 0, last = -1;                          // half-open range of columns; or, when last < 0:
-  std::vector<std::string> columns;                      // names
-  std::vector<std::pair<std::string, double>> labels;    // text → number; empty: numbers as they stand
-  bool is_single = false;                                // `column`: one number per row, no axis
+/// One `data` entry: where the rows come from that its fields are parts of.
+struct DataSpec {
+  enum class Format : uint8_t { csv, idx, text } format = Format::csv;
+  struct File {
+    std::string name;             // what the fields call it: `images`; empty where there is one file
+    std::string path;
+  };
+  std::vector<File> files;        // one, but for idx
+  std::string missing = "error";  // csv
   Span span;
 };
 
-/// coefficient · mean(loss[, weight = field]).
+/// A number's way from the file to the model, `images / 255`.
+struct FieldStep {
+  enum class Kind : uint8_t { add, subtract, subtract_from, multiply, divide } kind = Kind::add;
+  double number = 0;
+};
+
+/// `x = columns(0..30)`, `y = column("diagnosis", M = 1, B = 0)`, `x = reshape(images / 255, [784])`, `ids = window(129)`.
+struct FieldSpec {
+  StrId name;
+  int32_t data = 0;                                      // of TrainSpec::data
+  // csv
+  int64_t first = 0, last = -1;                          // half-open range of columns; or, when last < 0:
+  std::vector<std::string> columns;                      // names
+  std::vector<std::pair<std::string, double>> labels;    // text → number; empty: numbers as they stand
+  std::optional<double> missing;                         // of empty cells, and of a column that the table lacks
+  bool is_single = false;                                // `column`: one number per row, no axis
+  // idx
+  std::string source;                                    // name of a file
+  std::vector<FieldStep> steps;
+  bool is_reshaped = false;
+  // text
+  int64_t stride = 0;                                    // between the beginnings of windows
+  int64_t vocabulary = -1;                               // more characters are too many; -1: any number
+  // What a row is: the sizes that were given, for csv and text; else as the losses and `predict` take it.
+  std::vector<int64_t> shape;
+  Span span;
+
+  int64_t width() const {
+    int64_t n = 1;
+    for (int64_t d : shape) n *= d;
+    return n;
+  }
+};
+
+/// coefficient · mean(loss[, weight = field]), or in metrics mean(loss.extra).
 struct LossTerm {
   StrId loss;
   double coefficient = 1;
   StrId weight;
+  StrId extra;                    // absent: the loss itself
+  int32_t data = 0;               // the entry that its rows come from
   Span span;
 };
 
 struct MetricSpec {
   std::string name;               // as it is printed
-  enum class Kind : uint8_t { accuracy, auc, mae, rmse, r2 } kind = Kind::accuracy;
+  enum class Kind : uint8_t { accuracy, auc, mae, rmse, r2, mean } kind = Kind::accuracy;
   double threshold = 0.5;
+  LossTerm term;                  // of a mean
   Span span;
+};
+
+/// `normalize x = zscore`, `normalize x = affine(mean = 33, std = 78)`.
+struct NormalizeSpec {
+  StrId field;
+  enum class Kind : uint8_t { zscore, affine } kind = Kind::zscore;
+  double mean = 0, std = 1;       // of affine
 };
 
 struct OptimizerSpec {
@@ -122,11 +168,12 @@ struct SaveSpec {
 struct TrainSpec {
   int32_t model = -1;             // of FileModels::models
   std::map<StrId, int64_t> sizes;
-  std::string path, missing = "error";
-  std::vector<FieldSpec> fields;
+  std::vector<DataSpec> data;
+  std::vector<FieldSpec> fields;  // of all data
   double train_part = 1, valid_part = 0, test_part = 0;
+  bool parts_are_counts = false;  // rows, and no shares
   StrId stratify;
-  std::vector<StrId> zscore;
+  std::vector<NormalizeSpec> normalize;
   std::vector<LossTerm> losses;
   FuncId regulariser;             // of `params`, a float; absent: none
   OptimizerSpec optimizer;
@@ -137,6 +184,12 @@ struct TrainSpec {
   std::vector<MetricSpec> metrics;
   std::vector<SaveSpec> saves;
   Span span;
+
+  const FieldSpec* find_field(StrId field) const {
+    for (const FieldSpec& f : fields)
+      if (f.name == field) return &f;
+    return nullptr;
+  }
 };
 
 struct FileModels {

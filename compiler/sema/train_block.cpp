@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "ops/table.h"
-#include "sema/lowering.h"
+#include "sema/train_entries.h"
 #include "syntax/parser.h"
 
 namespace dlc::sema {
@@ -24,71 +24,21 @@ bool has_only(const TypeTable& types, TypeId id, DType dtype) {
 }
 
 /// Reads one train block.
-struct TrainReader {
-  Analysis& a;
+struct TrainReader : EntryReader {
   const Decl& d;
   const ModelEntry& model;
-  const ModelInfo& info;
-  TrainSpec spec = {};
-  bool ok = true;
   std::map<EntryKind, Span> seen = {};
   std::vector<std::pair<ExprId, double>> terms = {};  // of the objective: in parameters
 
-  const Ast& ast() { return a.main; }
-  std::string_view str(StrId id) { return a.m.strings[id]; }
-  Diagnostic& fail(const DiagnosticKind& kind, Span span, std::string message) {
-    ok = false;
-    return a.diagnostics->error(kind, span, std::move(message));
-  }
-  const Expr& expr(ExprId e) { return ast()[ast().strip_parens(e)]; }
-  std::string code(ExprId e) { return std::string(a.sources.text(ast()[e].span)); }
+  TrainReader(Analysis& a, const Decl& d, const ModelEntry& model, const ModelInfo& info) : EntryReader{a, info}, d(d), model(model) {}
 
-  std::optional<double> number(ExprId e) {
-    Lowering lowering(a, ast(), {}, a.options.real);
-    const auto x = lowering.plain_number(e);
-    if (!x || std::isnan(*x)) fail(sema_error("bad-entry"), ast()[e].span, fmt::format("a number is wanted here, and `{}` is none", code(e)));
-    return x;
-  }
-  std::optional<int64_t> whole(ExprId e, int64_t least) {
-    const auto x = number(e);
-    if (!x) return std::nullopt;
-    if (*x != std::floor(*x) || *x < static_cast<double>(least) || *x > 9e15) {
-      fail(sema_error("bad-entry"), ast()[e].span, fmt::format("a whole number of at least {} is wanted here", least));
-      return std::nullopt;
-    }
-    return static_cast<int64_t>(*x);
-  }
-  StrId name_of(ExprId e) {
-    const Expr& x = expr(e);
-    if (x.kind == ExprKind::name) return x.name;
-    fail(sema_error("bad-entry"), x.span, fmt::format("a name is wanted here, and `{}` is none", code(e)));
-    return {};
-  }
-  template <class Names>
-  void unknown(Span span, std::string_view what, std::string_view name, const Names& names) {
-    std::vector<std::string_view> all(std::begin(names), std::end(names));
-    Diagnostic& e = fail(sema_error("bad-entry"), span, fmt::format("{} `{}` is not known here", what, name));
-    std::string list;
-    for (std::string_view n : all) list += (list.empty() ? "" : ", ") + std::string(n);
-    if (const std::string_view near = nearest_name(name, all); !near.empty()) e.help(fmt::format("did you mean `{}`?", near));
-    else e.help(fmt::format("one of {}", list));
-  }
-
-  /// `adam(lr = 0.01)` or `adam`: the name, and its arguments into `slots`.
+  /// The arguments of `adam(lr = 0.01)` into `slots`.
   struct Slot {
     std::string_view name;
     double* number = nullptr;
     bool* flag = nullptr;
     double least = -HUGE_VAL, most = HUGE_VAL;
   };
-  std::string_view call_name(ExprId id, Span& span) {
-    const Expr& e = expr(id);
-    const Expr& callee = e.kind == ExprKind::call ? expr(e.a) : e;
-    span = callee.span;
-    if (callee.kind == ExprKind::name) return str(callee.name);
-    fail(sema_error("bad-entry"), e.span, fmt::format("a name with arguments is wanted here, as `adam(lr = 0.01)`, and `{}` is none", code(id)));
-    return {};
-  }
   void read_arguments(ExprId id, std::initializer_list<Slot> slots) {
     const Expr& e = expr(id);
     if (e.kind != ExprKind::call) return;
@@ -136,60 +86,6 @@ struct TrainReader {
         fail(sema_error("size-count"), d.name.span, fmt::format("the size `{}` of `{}` is not given", str(n.id), str(info.name))).label(n.span, "declared here");
   }
 
-  void read_field(const Arg& arg) {
-    FieldSpec field;
-    field.name = arg.name.id, field.span = arg.span;
-    Span span;
-    const std::string_view kind = call_name(arg.value, span);
-    if (kind.empty()) return;
-    if (kind != "column" && kind != "columns") return unknown(span, "the source", kind, std::initializer_list<std::string_view>{"column", "columns"});
-    field.is_single = kind == "column";
-    for (const Arg& part : ast()[expr(arg.value).args]) {
-      if (part.kind == ArgKind::named) {  // a label, with the number it stands for
-        if (const auto x = number(part.value)) field.labels.push_back({std::string(str(part.name.id)), *x});
-        continue;
-      }
-      const Expr& e = expr(part.value);
-      if (e.kind == ExprKind::string) {
-        field.columns.emplace_back(str(e.name));
-      } else if (e.kind == ExprKind::range && !e.c) {
-        const auto lo = whole(e.a, 0), hi = lo ? whole(e.b, 0) : lo;
-        if (hi && *hi <= *lo) fail(sema_error("bad-entry"), e.span, "these are no columns: the range is half-open");
-        if (hi) field.first = *lo, field.last = *hi;
-      } else if (const auto at = whole(part.value, 0)) {
-        field.first = *at, field.last = *at + 1;
-      }
-    }
-    const bool is_range = field.last >= 0;
-    if (ok && (is_range ? !field.columns.empty() : field.columns.empty()))
-      fail(sema_error("bad-entry"), arg.span, "columns are given by a range of positions or by names");
-    if (ok && field.is_single && (is_range ? field.last - field.first : static_cast<int64_t>(field.columns.size())) != 1)
-      fail(sema_error("bad-entry"), arg.span, "`column` is one column; several are `columns`");
-    spec.fields.push_back(std::move(field));
-  }
-
-  void read_data(const TrainEntry& entry) {
-    Span span;
-    const std::string_view kind = call_name(entry.value, span);
-    if (kind.empty()) return;
-    if (kind != "csv") return unknown(span, "the format", kind, std::initializer_list<std::string_view>{"csv"});
-    for (const Arg& arg : ast()[expr(entry.value).args]) {
-      const Expr& e = expr(arg.value);
-      if (arg.kind == ArgKind::value && e.kind == ExprKind::string) {
-        spec.path = str(e.name);
-      } else if (arg.kind == ArgKind::named && str(arg.name.id) == "missing") {
-        constexpr std::string_view kPolicies[] = {"error", "mean", "median", "drop"};
-        const StrId policy = name_of(arg.value);
-        if (policy && std::find(std::begin(kPolicies), std::end(kPolicies), str(policy)) == std::end(kPolicies)) unknown(e.span, "the policy", str(policy), kPolicies);
-        else if (policy) spec.missing = str(policy);
-      } else {
-        fail(sema_error("bad-entry"), arg.span, "`csv` takes a path in quotes, and `missing = mean`, `median`, `drop` or `error`");
-      }
-    }
-    if (spec.path.empty() && ok) fail(sema_error("bad-entry"), entry.span, "`csv` takes a path in quotes");
-    for (const Arg& arg : ast()[entry.args]) read_field(arg);
-  }
-
   /// `split train = 0.8 valid = 0.2 stratify = y` and other entries of named values.
   void read_split(const TrainEntry& entry) {
     spec.train_part = 0;
@@ -201,17 +97,25 @@ struct TrainReader {
       } else if (!part) {
         unknown(arg.span, "the part", name, std::initializer_list<std::string_view>{"train", "valid", "test", "stratify"});
       } else if (const auto x = number(arg.value)) {
-        if (*x < 0 || *x > 1) fail(sema_error("bad-entry"), arg.span, "a part lies between 0 and 1");
+        if (*x < 0) fail(sema_error("bad-entry"), arg.span, "a part is not negative");
         *part = *x;
       }
     }
-    const double sum = spec.train_part + spec.valid_part + spec.test_part;
+    const double parts[] = {spec.train_part, spec.valid_part, spec.test_part}, sum = parts[0] + parts[1] + parts[2];
+    spec.parts_are_counts = std::any_of(std::begin(parts), std::end(parts), [](double x) { return x > 1; });
+    if (spec.parts_are_counts) {
+      if (spec.train_part < 1 || std::any_of(std::begin(parts), std::end(parts), [](double x) { return x != std::floor(x) || x > 9e15; }))
+        fail(sema_error("bad-entry"), entry.span, "the parts are shares that add up to 1, or whole numbers of rows with at least one to train");
+      else if (spec.stratify)
+        fail(sema_error("bad-entry"), entry.span, "`stratify` keeps the share of each class, so the parts are shares, and these are numbers of rows");
+      return;
+    }
     if (spec.train_part <= 0 || std::abs(sum - 1) > 1e-9)
       fail(sema_error("bad-entry"), entry.span, fmt::format("the parts add up to {}, and not to 1 with a positive `train`", sum));
   }
 
   void read_metrics(const TrainEntry& entry) {
-    constexpr std::string_view kMetrics[] = {"accuracy", "auc", "mae", "rmse", "r2"};
+    constexpr std::string_view kMetrics[] = {"accuracy", "auc", "mae", "rmse", "r2", "mean"};
     for (const Arg& arg : ast()[entry.args]) {
       MetricSpec metric;
       metric.span = arg.span;
@@ -225,7 +129,10 @@ struct TrainReader {
       }
       metric.kind = static_cast<MetricSpec::Kind>(row - std::begin(kMetrics));
       metric.name = arg.kind == ArgKind::named ? str(arg.name.id) : kind;
-      if (metric.kind == MetricSpec::Kind::accuracy) read_arguments(arg.value, {{"threshold", &metric.threshold}});
+      if (metric.kind == MetricSpec::Kind::mean) {
+        if (const auto term = read_mean(expr(arg.value), true)) metric.term = *term;
+        if (arg.kind != ArgKind::named && metric.term.loss) metric.name = str(metric.term.extra ? metric.term.extra : metric.term.loss);
+      } else if (metric.kind == MetricSpec::Kind::accuracy) read_arguments(arg.value, {{"threshold", &metric.threshold}});
       else read_arguments(arg.value, {});
       spec.metrics.push_back(std::move(metric));
     }
@@ -295,38 +202,82 @@ struct TrainReader {
       const auto x = number(e.b);
       return x ? read_objective(e.a, coefficient / *x) : void();
     }
-    if (e.kind == ExprKind::call) return read_mean(e, coefficient);
+    if (e.kind == ExprKind::call) {
+      if (auto term = read_mean(e, false)) term->coefficient = coefficient, spec.losses.push_back(*term);
+      return;
+    }
     fail(sema_error("bad-entry"), e.span, "the objective is a sum of numbers times `mean(loss)` and of terms in parameters");
   }
-  void read_mean(const Expr& e, double coefficient) {
+  /// `mean(loss)`, `mean(loss, weight = w)`; in metrics also of what a loss returns by name, `mean(loss.recon)`.
+  std::optional<LossTerm> read_mean(const Expr& e, bool is_metric) {
     LossTerm term;
-    term.coefficient = coefficient, term.span = e.span;
-    for (const Arg& arg : ast()[e.args]) {
-      if (arg.kind == ArgKind::named && str(arg.name.id) == "weight") term.weight = name_of(arg.value);
-      else if (arg.kind == ArgKind::value) term.loss = name_of(arg.value);
-      else fail(sema_error("bad-entry"), arg.span, "`mean` takes the name of a loss, and `weight = field`");
-    }
-    if (ast()[e.args].empty()) fail(sema_error("bad-entry"), e.span, "`mean` takes the name of a loss, and `weight = field`");
+    term.span = e.span;
+    const bool was_ok = std::exchange(ok, true);
+    const char* const wanted = is_metric ? "`mean` takes the name of a loss or of its value, `loss.recon`, and `weight = field`" : "`mean` takes the name of a loss, and `weight = field`";
+    if (e.kind != ExprKind::call || ast()[e.args].empty()) fail(sema_error("bad-entry"), e.span, wanted);
+    else
+      for (const Arg& arg : ast()[e.args]) {
+        const Expr& value = expr(arg.value);
+        if (arg.kind == ArgKind::named && str(arg.name.id) == "weight") term.weight = name_of(arg.value);
+        else if (arg.kind == ArgKind::value && is_metric && value.kind == ExprKind::field) term.loss = name_of(value.a), term.extra = value.name;
+        else if (arg.kind == ArgKind::value) term.loss = name_of(arg.value);
+        else fail(sema_error("bad-entry"), arg.span, wanted);
+      }
     const ModelFunction* f = term.loss ? info.find(term.loss) : nullptr;
     if (term.loss && (!f || !f->is_loss)) {
       std::vector<std::string_view> names;
       for (const ModelFunction& g : info.functions)
         if (g.is_loss) names.push_back(str(g.name));
       unknown(e.span, "the loss", str(term.loss), names);
+    } else if (f && f->func && term.extra) {
+      check_extra(*f, term);
+    } else if (!f && ok) {
+      fail(sema_error("bad-entry"), e.span, wanted);
     }
-    spec.losses.push_back(term);
+    const bool is_good = std::exchange(ok, ok && was_ok);
+    return is_good ? std::optional(term) : std::nullopt;
+  }
+  void check_extra(const ModelFunction& f, const LossTerm& term) {
+    const Type result = a.m.types[a.m[f.func].result_type()];
+    std::vector<std::string_view> names;
+    for (size_t k = 1; k < result.fields.size(); ++k) {
+      const Field& field = result.fields[k];
+      const Type type = a.m.types[field.type];
+      if (!field.name) continue;
+      names.push_back(str(field.name));
+      if (field.name != term.extra) continue;
+      if (type.is_tuple() || !type.dims.empty() || type.dtype == DType::b1)
+        fail(sema_error("bad-entry"), term.span, fmt::format("a metric is the mean of a number, and `{}` is {}", str(field.name), a.m.types.text(field.type)));
+      return;
+    }
+    unknown(term.span, fmt::format("what `{}` returns as", str(f.name)), str(term.extra), names);
+  }
+  void read_normalize(const Arg& arg) {
+    NormalizeSpec n;
+    n.field = arg.name.id;
+    Span span;
+    const std::string_view how = call_name(arg.value, span);
+    if (how.empty()) return;
+    if (how == "affine") {
+      n.kind = NormalizeSpec::Kind::affine;
+      read_arguments(arg.value, {{"mean", &n.mean}, {"std", &n.std, nullptr, 0}});
+      if (n.std == 0) fail(sema_error("bad-entry"), arg.span, "`std` is positive");
+    } else if (how != "zscore") {
+      unknown(span, "the scaling", how, std::initializer_list<std::string_view>{"zscore", "affine"});
+    }
+    if (std::any_of(spec.normalize.begin(), spec.normalize.end(), [&](const NormalizeSpec& m) { return m.field == n.field; }))
+      fail(sema_error("duplicate-name"), arg.span, fmt::format("`{}` is scaled twice", str(n.field)));
+    spec.normalize.push_back(n);
   }
 
   void read(const TrainEntry& entry);
-  void check_fields();
-  void check_width(const FieldSpec& f, const Inst& param);
   void lower_terms();
   void find_update();
 };
 
 void TrainReader::read(const TrainEntry& entry) {
   const auto [at, is_new] = seen.emplace(entry.kind, entry.span);
-  if (!is_new && entry.kind != EntryKind::save && entry.kind != EntryKind::normalize) {
+  if (!is_new && entry.kind != EntryKind::save && entry.kind != EntryKind::normalize && entry.kind != EntryKind::data) {
     fail(sema_error("duplicate-name"), entry.word, fmt::format("`{}` is given twice", a.sources.text(entry.word))).label(at->second, "given here");
     return;
   }
@@ -334,7 +285,7 @@ void TrainReader::read(const TrainEntry& entry) {
     if (const auto x = whole(entry.value, least)) slot = *x;
   };
   switch (entry.kind) {
-    case EntryKind::data: return read_data(entry);
+    case EntryKind::data: return read_data(*this, entry);
     case EntryKind::split: return read_split(entry);
     case EntryKind::metrics: return read_metrics(entry);
     case EntryKind::optimizer: return read_optimizer(entry);
@@ -363,11 +314,7 @@ void TrainReader::read(const TrainEntry& entry) {
       }
       return;
     case EntryKind::normalize:
-      for (const Arg& arg : ast()[entry.args]) {
-        const StrId how = name_of(arg.value);
-        if (how && str(how) != "zscore") unknown(arg.span, "the scaling", str(how), std::initializer_list<std::string_view>{"zscore"});
-        spec.zscore.push_back(arg.name.id);
-      }
+      for (const Arg& arg : ast()[entry.args]) read_normalize(arg);
       return;
     case EntryKind::save: {
       const std::string_view which = str(entry.name.id);
@@ -375,49 +322,6 @@ void TrainReader::read(const TrainEntry& entry) {
       return;
     }
   }
-}
-
-void TrainReader::check_fields() {
-  const auto field = [&](StrId name) {
-    return std::find_if(spec.fields.begin(), spec.fields.end(), [&](const FieldSpec& f) { return f.name == name; }) != spec.fields.end();
-  };
-  std::vector<std::string_view> names;
-  for (const FieldSpec& f : spec.fields) names.push_back(str(f.name));
-  const auto want = [&](StrId name, Span span) {
-    if (name && !field(name)) unknown(span, "the field", str(name), names);
-  };
-  want(spec.stratify, seen.contains(EntryKind::split) ? seen[EntryKind::split] : d.span);
-  for (StrId f : spec.zscore) want(f, seen[EntryKind::normalize]);
-  for (const LossTerm& t : spec.losses) {
-    want(t.weight, t.span);
-    const ModelFunction* f = t.loss ? info.find(t.loss) : nullptr;
-    if (!f || !f->func) continue;
-    const Func& loss = a.m[f->func];
-    for (size_t k = info.n_hidden(false); k < loss.body().params.size(); ++k) {
-      const StrId name = a.m[loss[loss.body().params[k]].attr].name;
-      const auto f = std::find_if(spec.fields.begin(), spec.fields.end(), [&](const FieldSpec& g) { return g.name == name; });
-      if (f != spec.fields.end()) check_width(*f, loss[loss.body().params[k]]);
-      else
-        fail(sema_error("missing-entry"), t.span, fmt::format("`data` has no field `{}`, which `{}` takes", str(name), str(t.loss)))
-            .label(loss[loss.body().params[k]].loc.span, "declared here");
-    }
-  }
-}
-
-/// As many columns as the loss's parameter has elements.
-void TrainReader::check_width(const FieldSpec& f, const Inst& param) {
-  std::map<StrId, DimId> sizes;
-  for (const auto& [size, value] : spec.sizes) sizes[size] = a.m.types.dims.constant(value);
-  const TypeId id = a.m.types.substitute(param.type, sizes);
-  const Type type = a.m.types[id];
-  const int64_t width = f.last >= 0 ? f.last - f.first : static_cast<int64_t>(f.columns.size());
-  const auto want = type.dims.empty() ? std::optional<int64_t>(1) : a.m.types.dims.as_constant(type.dims[0]);
-  const bool fits = !type.is_tuple() && type.dims.size() == (f.is_single ? 0u : 1u) && want == width && type.dtype != DType::b1;
-  if (fits || !ok) return;
-  fail(sema_error("type-mismatch"), f.span,
-       fmt::format("the field `{}` has {} column{}, and the loss takes it as {}", str(f.name), width, width == 1 ? "" : "s", a.m.types.text(id)))
-      .label(param.loc.span, "declared here")
-      .help(f.is_single ? "`column` is one number a row; an array is `columns`" : "`columns` is an array a row; one number is `column`");
 }
 
 /// The terms in parameters as one function of them.
@@ -488,7 +392,7 @@ void Analysis::lower_train(const Decl& d) {
   const int32_t index = top_level->second.index;
   const ModelEntry& model = models[static_cast<size_t>(index)];
   if (model.failed) return;  // reported there
-  TrainReader reader{*this, d, model, file_models.models[static_cast<size_t>(index)]};
+  TrainReader reader(*this, d, model, file_models.models[static_cast<size_t>(index)]);
   reader.spec.model = index, reader.spec.span = d.name.span;
   reader.read_sizes();
   for (const TrainEntry& entry : main[d.entries]) reader.read(entry);
@@ -496,7 +400,10 @@ void Analysis::lower_train(const Decl& d) {
     if (!reader.seen.contains(kind))
       reader.fail(sema_error("missing-entry"), d.name.span, fmt::format("this train block has no `{}`", word));
   if (reader.ok && reader.spec.losses.empty()) reader.fail(sema_error("bad-entry"), reader.seen[EntryKind::objective], "the objective has no `mean(loss)`");
-  reader.check_fields();
+  // Several tables differ in rows, so there is no batch size that suits them all.
+  if (!reader.seen.contains(EntryKind::batch) && reader.spec.data.size() > 1) reader.spec.batch = 0;
+  const auto seen_at = [&](EntryKind kind) { return reader.seen.contains(kind) ? reader.seen[kind] : d.span; };
+  check_data(reader, d.name.span, seen_at(EntryKind::split), seen_at(EntryKind::normalize));
   if (!reader.ok) return;
   reader.lower_terms();
   // What a training step calls.

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -62,11 +64,21 @@ class FieldReader {
   Result<Field> read(std::vector<bool>& drops) {
     field_ = {.name = spec_.name, .type = spec_.type, .is_vector = spec_.is_vector, .is_label = !spec_.labels.empty()};
     if (MaybeError error = find_columns()) return *error;
-    for (const int64_t c : columns_) field_.columns.push_back(table_.names()[static_cast<size_t>(c)]);
+    if (spec_.fallback)
+      if (const char* const reason = misfit(*spec_.fallback, spec_.type))
+        return Error{fmt::format("field {}: missing = {} {}", quote(spec_.name), *spec_.fallback, reason)};
     field_.values.reserve(static_cast<size_t>(table_.n_rows()) * columns_.size());
     for (int64_t row = 0; row < table_.n_rows(); ++row)
       for (const int64_t column : columns_) {
+        if (column == kAbsent) {
+          field_.values.push_back(*spec_.fallback);
+          continue;
+        }
         const std::string_view text = table_.cell(row, column);
+        if (spec_.fallback && is_missing_number(text)) {
+          field_.values.push_back(*spec_.fallback);
+          continue;
+        }
         const Result<double> value = field_.is_label ? read_label(text) : read_number(text);
         if (!value) return Error{fmt::format("{}: {}", table_.place(row, column), value.error().message)};
         if (std::isnan(*value)) {
@@ -83,14 +95,15 @@ class FieldReader {
     const std::vector<std::string>& names = table_.names();
     for (const std::string& wanted : spec_.columns) {
       const auto at = std::find(names.begin(), names.end(), wanted);
-      if (at == names.end()) return unknown_column(wanted);
-      columns_.push_back(at - names.begin());
+      if (at == names.end() && !spec_.fallback) return unknown_column(wanted);
+      columns_.push_back(at == names.end() ? kAbsent : at - names.begin());
+      field_.columns.push_back(wanted);
     }
     if (!spec_.columns.empty()) return std::nullopt;
     if (spec_.begin < 0 || spec_.begin >= spec_.end || spec_.end > table_.n_columns())
       return Error{fmt::format("columns({}..{}) of field {} do not exist: `{}` has {} columns", spec_.begin, spec_.end,
                                quote(spec_.name), table_.path(), table_.n_columns())};
-    for (int64_t c = spec_.begin; c < spec_.end; ++c) columns_.push_back(c);
+    for (int64_t c = spec_.begin; c < spec_.end; ++c) columns_.push_back(c), field_.columns.push_back(table_.names()[static_cast<size_t>(c)]);
     return std::nullopt;
   }
 
@@ -142,6 +155,7 @@ class FieldReader {
                              kind ? "" : ", `mean` or `median`")};
   }
 
+  static constexpr int64_t kAbsent = -1;  // a column that the table lacks
   const CsvTable& table_;
   const FieldSpec& spec_;
   const MissingPolicy missing_;
@@ -175,6 +189,7 @@ Result<Dataset> make_dataset(const CsvTable& table, std::span<const FieldSpec> s
     return Error{fmt::format("`{}`: every row has a missing cell, so `missing = drop` leaves none", table.path())};
   for (int64_t row = 0; row < table.n_rows(); ++row)
     if (!drops[static_cast<size_t>(row)]) data.lines.push_back(table.line(row));
+  data.n_rows = static_cast<int64_t>(data.lines.size());
   if (data.n_dropped > 0)
     for (Field& field : data.fields) keep_rows(field, drops);
   return data;
@@ -182,20 +197,61 @@ Result<Dataset> make_dataset(const CsvTable& table, std::span<const FieldSpec> s
   return Error{fmt::format("`{}`: its numbers do not fit in memory", table.path())};
 }
 
+double Arithmetic::operator()(double x) const {
+  switch (op) {
+    case Op::add: return x + number;
+    case Op::subtract: return x - number;
+    case Op::subtract_from: return number - x;
+    case Op::multiply: return x * number;
+    case Op::divide: return x / number;
+  }
+  return x;
+}
+
+double Field::value(int64_t row, int64_t column) const {
+  if (!stored) return values[static_cast<size_t>(row * width() + column)];
+  double x = stored->value(row * width() + column);
+  for (const Arithmetic& step : steps) x = step(x);
+  if (zscore.mean.empty()) return x;
+  return (x - zscore.mean[static_cast<size_t>(column)]) / zscore.scale[static_cast<size_t>(column)];
+}
+
+Result<Dataset> make_idx_dataset(std::span<const IdxSource> sources, std::span<const IdxFieldSpec> specs) {
+  Dataset data{.path = sources[0].array->path, .n_rows = sources[0].array->n_rows()};
+  for (const IdxSource& s : sources)
+    if (s.array->n_rows() != data.n_rows)
+      return Error{fmt::format("`{}` has {} rows, and `{}` has {}", data.path, data.n_rows, s.array->path, s.array->n_rows())};
+  for (const IdxFieldSpec& spec : specs) {
+    const auto source = std::find_if(sources.begin(), sources.end(), [&](const IdxSource& s) { return s.name == spec.source; });
+    if (source == sources.end()) return Error{fmt::format("field {}: there is no source {}", quote(spec.name), quote(spec.source))};
+    const IdxArray& array = *source->array;
+    const std::vector<int64_t> row(array.shape.begin() + 1, array.shape.end());
+    int64_t width = 1;
+    for (const int64_t n : spec.shape) width *= n;
+    if (spec.is_reshaped ? width != array.width() : row != spec.shape)
+      return Error{fmt::format("field {}: a row of `{}` is [{}], and the field is [{}]{}", quote(spec.name), array.path, fmt::join(row, ", "),
+                               fmt::join(spec.shape, ", "), !spec.is_reshaped && width == array.width() ? "; `reshape` makes it so" : "")};
+    data.fields.push_back({.name = spec.name, .type = spec.type, .columns = {spec.source}, .is_vector = !spec.shape.empty(),
+                           .stored = source->array, .steps = spec.steps});
+  }
+  return data;
+}
+
 template <class T>
 Result<std::vector<T>> gather(const Field& field, std::span<const int64_t> rows) {
-  const size_t width = field.columns.size();
+  const int64_t width = field.width();
   std::vector<T> out;
-  out.reserve(rows.size() * width);
+  out.reserve(rows.size() * static_cast<size_t>(width));
   constexpr NumberType kType = std::is_same_v<T, float>    ? NumberType::f32
                                : std::is_same_v<T, double> ? NumberType::f64
                                                            : NumberType::i64;
   for (const int64_t row : rows)
-    for (size_t c = 0; c < width; ++c) {
-      const double value = field.values[static_cast<size_t>(row) * width + c];
-      if (const char* const reason = misfit(value, kType))
-        return Error{
-            fmt::format("field {}, column {}: {} {}", quote(field.name), quote(field.columns[c]), value, reason)};
+    for (int64_t c = 0; c < width; ++c) {
+      const double value = field.value(row, c);
+      if (const char* const reason = misfit(value, kType)) {
+        const std::string where = field.stored ? fmt::format("row {}, element {}", row, c) : "column " + quote(field.columns[static_cast<size_t>(c)]);
+        return Error{fmt::format("field {}, {}: {} {}", quote(field.name), where, value, reason)};
+      }
       out.push_back(static_cast<T>(value));
     }
   return out;

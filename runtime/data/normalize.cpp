@@ -7,11 +7,11 @@
 namespace dlc::runtime {
 
 ZScore fit_zscore(const Field& field, std::span<const int64_t> train_rows) {
-  const size_t width = field.columns.size();
+  const int64_t width = field.width();
   const long double n = static_cast<long double>(train_rows.size());
   ZScore fit;
-  for (size_t c = 0; c < width; ++c) {
-    const auto value = [&](int64_t row) { return field.values[static_cast<size_t>(row) * width + c]; };
+  for (int64_t c = 0; c < width; ++c) {
+    const auto value = [&](int64_t row) { return field.value(row, c); };
     long double sum = 0, squares = 0;
     bool is_constant = true;
     for (const int64_t row : train_rows) {
@@ -27,7 +27,13 @@ ZScore fit_zscore(const Field& field, std::span<const int64_t> train_rows) {
   return fit;
 }
 
+ZScore affine(double mean, double scale, int64_t width) {
+  const auto n = static_cast<size_t>(width);
+  return {std::vector<double>(n, mean), std::vector<double>(n, scale)};
+}
+
 void apply_zscore(const ZScore& zscore, Field& field) {
+  if (field.stored) return static_cast<void>(field.zscore = zscore);
   const size_t width = field.columns.size();
   for (size_t i = 0; i < field.values.size(); ++i)
     field.values[i] = (field.values[i] - zscore.mean[i % width]) / zscore.scale[i % width];

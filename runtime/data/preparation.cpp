@@ -3,10 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+#include <functional>
 #include <map>
 
 #include "runtime/data/impute.h"
 #include "runtime/data/quote.h"
+#include "runtime/data/text.h"
 
 namespace dlc::runtime {
 namespace {
@@ -37,6 +41,8 @@ MaybeError apply_preparation(const FieldPreparation& preparation, Field& field) 
     if (field.columns[c] != preparation.columns[c])
       return Error{fmt::format("field {}: its column {} is {}, and the model was trained on {}", quote(field.name), c,
                                quote(field.columns[c]), quote(preparation.columns[c]))};
+  if (preparation.width > 0 && field.width() != preparation.width)
+    return Error{fmt::format("field {} has {} elements a row, and the model was trained on {}", quote(field.name), field.width(), preparation.width)};
   if (!preparation.fill.empty()) apply_fill(preparation.fill, field);
   if (!preparation.zscore.mean.empty()) apply_zscore(preparation.zscore, field);
   return std::nullopt;
@@ -45,6 +51,8 @@ MaybeError apply_preparation(const FieldPreparation& preparation, Field& field) 
 void save_preparation(const FieldPreparation& preparation, TensorFile& file) {
   for (size_t c = 0; c < preparation.columns.size(); ++c)
     file.metadata.emplace_back(note_of(preparation.field, c), preparation.columns[c]);
+  if (preparation.width > 0) file.metadata.emplace_back(tensor_of(preparation.field, "width"), fmt::format("{}", preparation.width));
+  if (!preparation.characters.empty()) file.metadata.emplace_back(tensor_of(preparation.field, "characters"), utf8_of(preparation.characters));
   const auto add = [&](const char* what, const std::vector<double>& values) {
     if (values.empty()) return;
     file.tensors.push_back(
@@ -61,8 +69,20 @@ Result<FieldPreparation> load_preparation(const TensorFile& file, const std::str
   for (auto note = notes.find(note_of(field, 0)); note != notes.end();
        note = notes.find(note_of(field, p.columns.size())))
     p.columns.push_back(note->second);
+  if (const auto note = notes.find(tensor_of(field, "characters")); note != notes.end()) {
+    auto characters = characters_of(note->second, note->first);
+    const bool is_sorted = characters && std::adjacent_find(characters->begin(), characters->end(), std::greater_equal<>()) == characters->end();
+    if (!is_sorted || characters->empty()) return Error{fmt::format("the weights have damaged characters for field {}", quote(field))};
+    p.characters = std::move(*characters);
+    return p;
+  }
   if (p.columns.empty()) return Error{fmt::format("the weights have no columns for field {}", quote(field))};
-  const size_t width = p.columns.size();
+  if (const auto note = notes.find(tensor_of(field, "width")); note != notes.end()) {
+    const char* const end = note->second.data() + note->second.size();
+    if (std::from_chars(note->second.data(), end, p.width).ptr != end || p.width <= 0)
+      return Error{fmt::format("the weights have a damaged width for field {}", quote(field))};
+  }
+  const size_t width = p.width > 0 ? static_cast<size_t>(p.width) : p.columns.size();
   if (MaybeError error = load(file, tensor_of(field, "fill"), width, p.fill)) return *error;
   if (MaybeError error = load(file, tensor_of(field, "mean"), width, p.zscore.mean)) return *error;
   if (MaybeError error = load(file, tensor_of(field, "scale"), width, p.zscore.scale)) return *error;

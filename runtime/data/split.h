@@ -16,9 +16,10 @@ namespace dlc::runtime {
 
 struct SplitFractions {
   double train = 1, valid = 0, test = 0;  // none negative; their sum is 1
+  bool are_counts = false;                // or: so many rows; those that are left over belong to no part
 };
 
-/// Row numbers, ascending in each part; every row is in one part.
+/// Row numbers, ascending in each part; no row is in two parts, and without counts every row is in one.
 struct Split {
   std::vector<int64_t> train, valid, test;
 };
@@ -26,7 +27,11 @@ struct Split {
 /// Fails if the fractions are no fractions, or if a part that is asked for would be empty.
 Result<Split> split_rows(int64_t n_rows, const SplitFractions& fractions, uint64_t seed);
 
-/// Splits each class of `labels` (one number a row) alone. Fails also if there is only one class. `field` is the
+/// For rows that overlap, as windows of a text: the first rows train, the next validate, the last test, and between two
+/// parts `gap` rows are left out, which would share characters with both.
+Result<Split> split_in_order(int64_t n_rows, const SplitFractions& fractions, int64_t gap);
+
+/// Splits each class of `labels` (one number a row) alone, by shares. Fails also if there is only one class. `field` is the
 /// labels' name in messages.
 Result<Split> split_stratified(std::span<const double> labels, const std::string& field,
                                const SplitFractions& fractions, uint64_t seed);

@@ -150,7 +150,7 @@ TEST(Dataset, RealTables) {
     ASSERT_TRUE(table) << table.error().message;
     const Result<Dataset> data = make_dataset(*table, real.fields, MissingPolicy::drop);
     ASSERT_TRUE(data) << data.error().message;
-    EXPECT_EQ(data->n_rows(), real.n_rows);
+    EXPECT_EQ(data->n_rows, real.n_rows);
   }
   const Result<CsvTable> housing = read_csv("../../examples/data/california_housing.csv.gz");
   const FieldSpec all[] = {{.name = "x", .begin = 0, .end = 10, .is_vector = true}};
@@ -233,6 +233,24 @@ TEST(Normalize, TooSmallAScaleIsReported) {
             "field `x`, column `a`: inf is infinite or too large for a 64-bit float");
 }
 
+TEST(Dataset, AColumnsOwnFallback) {
+  const std::string text = "a,w\n1,\n2,3\nNA,NA\n";
+  const std::vector<FieldSpec> both = {{.name = "a", .columns = {"a"}, .fallback = 7}, {.name = "w", .columns = {"w"}, .fallback = 1}};
+  const Result<Dataset> data = load(text, both);
+  ASSERT_TRUE(data) << data.error().message;
+  EXPECT_EQ(data->fields[0].values, (std::vector<double>{1, 2, 7}));
+  EXPECT_EQ(data->fields[1].values, (std::vector<double>{1, 3, 1}));
+  // A column that the table lacks, beside one that it has; `drop` leaves no row out for it.
+  const Result<Dataset> absent = load(text, {{.name = "x", .columns = {"a", "none"}, .fallback = 5, .is_vector = true}}, MissingPolicy::drop);
+  ASSERT_TRUE(absent) << absent.error().message;
+  EXPECT_EQ(absent->fields[0].values, (std::vector<double>{1, 5, 2, 5, 5, 5}));
+  EXPECT_EQ(absent->fields[0].columns, (std::vector<std::string>{"a", "none"}));
+  EXPECT_EQ(load(text, {{.name = "a", .columns = {"a"}}, {.name = "w", .columns = {"w"}, .fallback = 1}}).error().message,
+            "t.csv:4: column 0 `a`: the cell is empty; say `missing = drop`, `mean` or `median`");
+  EXPECT_EQ(load(text, {{.name = "a", .type = NumberType::i64, .columns = {"a"}, .fallback = 1.5}}).error().message, "field `a`: missing = 1.5 is not a whole number");
+  EXPECT_EQ(load(text, {{.name = "a", .end = 3, .fallback = 1}}).error().message, "columns(0..3) of field `a` do not exist: `t.csv` has 2 columns");
+}
+
 TEST(Split, SharesAndSeeds) {
   const Result<Split> split = split_rows(10, {0.7, 0.2, 0.1}, 0);
   ASSERT_TRUE(split) << split.error().message;
@@ -261,6 +279,17 @@ TEST(Split, StratifiedKeepsEachClass) {
   EXPECT_EQ(positives(split->valid), 42);
   EXPECT_EQ(split->train.size(), 456u);  // and 0.8 · 357 = 285.6 → 286
   EXPECT_EQ(split->valid.size(), 113u);
+}
+
+TEST(Split, Counts) {
+  const Result<Split> split = split_rows(10, {5, 3, 0, true}, 0);
+  ASSERT_TRUE(split) << split.error().message;
+  EXPECT_EQ(split->train.size(), 5u);
+  EXPECT_EQ(split->valid.size(), 3u);  // two rows are left over
+  EXPECT_EQ(split->test.size(), 0u);
+  EXPECT_EQ(split->train, split_rows(10, {0.5, 0.5}, 0)->train);
+  EXPECT_EQ(split_rows(10, {8, 3, 0, true}, 0).error().message, "split: train, valid and test (8, 3, 0) take 11 rows, and there are 10");
+  EXPECT_EQ(split_rows(10, {8, 0.5, 0, true}, 0).error().message, "split: valid = 0.5 is not a number of rows");
 }
 
 TEST(Split, Failures) {

@@ -1,4 +1,4 @@
-// Damaged files: 10 000 mutations of tables (plain and gzip) and 10 000 of weights are read, and what is read is used.
+// Damaged files: 10 000 mutations each of tables, arrays and texts (plain and gzip) and of weights are read, and what is read is used.
 // Nothing may crash; CI runs this under the sanitizers. Whatever is accepted must be sound: a table rectangular,
 // weights such that they can be written and read again.
 #include <gtest/gtest.h>
@@ -10,7 +10,9 @@
 #include "runtime/data/dataset.h"
 #include "runtime/data/preparation.h"
 #include "runtime/data/safetensors.h"
+#include "runtime/data/text.h"
 #include "tests/runtime/gzip_bytes.h"
+#include "tests/runtime/idx_bytes.h"
 
 namespace dlc::runtime {
 namespace {
@@ -69,6 +71,55 @@ TEST(Fuzz, Tables) {
       case 1: use_table(mutate(packed, kPieces, random)); break;
       default: use_table(gzip_bytes(mutate(text, kPieces, random))); break;
     }
+}
+
+void use_array(const std::string& bytes) {
+  const Result<IdxArray> array = parse_idx(bytes, "a.idx", 1 << 20);
+  if (!array) {
+    EXPECT_FALSE(array.error().message.empty());
+    return;
+  }
+  const IdxSource source{"a", std::make_shared<const IdxArray>(*array)};
+  const IdxFieldSpec spec{.name = "x", .source = "a", .type = NumberType::f64, .shape = {array->shape.begin() + 1, array->shape.end()}};
+  const Result<Dataset> data = make_idx_dataset(std::span(&source, 1), std::span(&spec, 1));
+  ASSERT_TRUE(data) << data.error().message;
+  const int64_t last[] = {array->n_rows() - 1};
+  const Result<std::vector<double>> row = gather<double>(data->fields[0], last);
+  ASSERT_TRUE(row) << row.error().message;
+  EXPECT_EQ(static_cast<int64_t>(row->size()), array->width());
+}
+
+TEST(Fuzz, Arrays) {
+  using namespace std::string_literals;
+  const std::string zeros = "\0\0\0\0"s, sizes = "\0\0\0\x02"s;
+  const std::string_view pieces[] = {zeros, sizes, "\x08", "\x0B", "\x0D", "\x0E", "\xFF\xFF\xFF\xFF", "\x7F\x80", "\x1f\x8b"};
+  const std::string bytes[] = {idx_bytes({2, 3, 2}, "abcdefghijkl"), idx_bytes({3}, "\x3F\xC0\x00\x00\xC0\x20\x00\x00\x00\x00\x00\x00"s, 0x0D)};
+  const std::string packed = gzip_bytes(bytes[0]);
+  std::mt19937 random(3);
+  for (int i = 0; i < kMutations; ++i) switch (i % 4) {
+      case 0: use_array(mutate(packed, pieces, random)); break;
+      case 1: use_array(gzip_bytes(mutate(bytes[0], pieces, random))); break;
+      default: use_array(mutate(bytes[i % 2], pieces, random)); break;
+    }
+}
+
+TEST(Fuzz, Texts) {
+  constexpr std::string_view kPieces[] = {"\xEF\xBB\xBF", "\xC3", "\x80", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\xA0\x80", "\xF4\x90", "\n", "\x1f\x8b"};
+  const std::string text = "To be, or not to be: ä€😀.\n", packed = gzip_bytes(text);
+  std::mt19937 random(4);
+  for (int i = 0; i < kMutations; ++i) {
+    const std::string damaged = mutate(i % 2 ? text : packed, kPieces, random);
+    const Result<Text> read = parse_text(damaged, "t.txt", 1 << 20);
+    if (!read) {
+      EXPECT_FALSE(read.error().message.empty());
+      continue;
+    }
+    std::vector<char32_t> all;
+    for (const int64_t id : read->ids) all.push_back(read->characters.at(static_cast<size_t>(id)));
+    const Result<Text> again = parse_text(utf8_of(all), "t.txt", 1 << 20, read->characters);
+    ASSERT_TRUE(again) << again.error().message;
+    if (all[0] != 0xFEFF) { EXPECT_EQ(again->ids, read->ids); }
+  }
 }
 
 std::string weights() {

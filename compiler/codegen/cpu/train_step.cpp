@@ -6,7 +6,9 @@
 // and its blocks run one after the other in the step itself. A large one has kWave of them, and two more functions, which
 // the caller's parallel_for may run on any threads: NAME_blocks computes blocks of a wave, each into its slot, NAME_add adds
 // a range of elements of all gradients to the sum. Both see the step's arguments through a frame of pointers.
+#include <algorithm>
 #include <cstddef>
+#include <string>
 
 #include "base/check.h"
 #include "codegen/cpu/emitter.h"
@@ -23,37 +25,48 @@ constexpr int64_t kAddedAtOnce = 4096;
 class StepEmitter {
  public:
   StepEmitter(ModuleEmitter& module, const TrainStep& step)
-      : module_(module), step_(step), b_(module.context()), block_(module.emit(step.block)), update_(module.emit(step.update)),
+      : module_(module), step_(step), b_(module.context()), update_(module.emit(step.update)),
         element_(scalar_type(module.context(), step.dtype)), bytes_(step.dtype == DType::f32 ? 4 : 8) {
     if (step.regulariser) regulariser_ = module.emit(step.regulariser);
+    for (const TrainStep::Data& data : step.data) pieces_.push_back({module.emit(data.block), nullptr, nullptr});
   }
 
   void emit() {
-    if (step_.is_parallel()) emit_blocks(), emit_add();
+    if (step_.is_parallel())
+      for (current_ = 0; current_ < step_.data.size(); ++current_) emit_blocks(), emit_add();
     emit_workspace();
     auto* p = b_.getPtrTy();
     auto* i64 = b_.getInt64Ty();
-    auto* type = llvm::FunctionType::get(b_.getInt32Ty(), {p, i64, p, p, i64, p, p, p, p, p, p}, false);
+    auto* type = llvm::FunctionType::get(b_.getInt32Ty(), {p, type_of_n(), p, p, i64, p, p, p, p, p, p}, false);
     begin(llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, step_.symbol, module_.out()));
     hyper_ = f_->getArg(kHyper), new_state_ = f_->getArg(kNewState), losses_ = f_->getArg(kLosses);
     llvm::Value* const workspace = f_->getArg(kWorkspace);
     frame_ = b_.CreateAlloca(b_.getPtrTy(), constant(kFrameWords));
     for (unsigned k = 0; k < kFrameWords; ++k) b_.CreateStore(zero_of(p), at(frame_, constant(8 * k)));
-    for (auto [word, arg] : {std::pair{kFrameCtx, kCtx}, {kFrameRows, kRows}, {kFrameFields, kFields}, {kFrameScales, kScales}, {kFrameState, kState}})
+    for (auto [word, arg] : {std::pair{kFrameCtx, kCtx}, {kFrameFields, kFields}, {kFrameScales, kScales}, {kFrameState, kState}})
       set_word(word, f_->getArg(arg));
-    set_word(kFrameN, f_->getArg(kN)), set_word(kFrameKey, f_->getArg(kKey));
     set_word(kFrameSum, workspace);
     set_word(kFrameSlots, at(workspace, constant(sum_bytes())));
-    read_frame();
-    llvm::Value* const n_blocks = blocks_of(n_);
+    ctx_ = f_->getArg(kCtx), state_ = f_->getArg(kState);
     llvm::Value* const wave = wave_of();
-    zero(sum_, sum_bytes());
-    loop(constant(0), wave, constant(1), [&](llvm::Value* k) { zero(slot(k), part_bytes()); });  // what lies between parameters stays so
+    zero(workspace, sum_bytes());
     store_loss(0, llvm::ConstantFP::get(b_.getDoubleTy(), 0)), store_loss(1, llvm::ConstantFP::get(b_.getDoubleTy(), 0));
-    loop(constant(0), n_blocks, wave, [&](llvm::Value* first) { gradient_of_wave(first, smaller(b_.CreateSub(n_blocks, first), wave)); });
+    copy_states();
+    llvm::Value* rows = f_->getArg(kRows);
+    llvm::Value* slots_bytes = constant(0);
+    for (current_ = 0; current_ < step_.data.size(); ++current_) {
+      llvm::Value* const n = n_of_current(f_->getArg(kN));
+      set_word(kFrameN, n), set_word(kFrameRows, rows);
+      // Examples of two data at the same place in a window draw different numbers.
+      set_word(kFrameKey, b_.CreateAdd(f_->getArg(kKey), constant(static_cast<int64_t>(current_ * kKeyStep))));
+      read_frame();
+      rows = at(rows, b_.CreateMul(n, constant(8)));
+      slots_bytes = larger(slots_bytes, slot_bytes_);
+      gradient_of_data(wave);
+    }
+    scratch_ = at(slots_, b_.CreateMul(constant(n_slots()), slots_bytes));
     if (step_.regulariser) gradient_of_regulariser();
     update();
-    update_states(n_blocks);
     b_.CreateRet(b_.getInt32(0));
   }
 
@@ -62,11 +75,31 @@ class StepEmitter {
   /// The frame: what the functions that threads run see of the step, and the number of the wave's first block.
   enum Word : unsigned { kFrameCtx, kFrameN, kFrameRows, kFrameFields, kFrameKey, kFrameScales, kFrameState, kFrameSum, kFrameSlots, kFrameFirst, kFrameCount, kFrameWords };
   using Values = std::vector<llvm::Value*>;
+  /// 2^64 over the golden ratio: keys of successive steps do not meet those of another data.
+  static constexpr uint64_t kKeyStep = 0x9E3779B97F4A7C15;
+
+  /// Of one of the data: its function, and what runs it and adds up its gradients on threads.
+  struct Pieces {
+    EmittedFunction block;
+    llvm::Function *blocks = nullptr, *add = nullptr;
+  };
+  const TrainStep::Data& data() const { return step_.data[current_]; }
+  const EmittedFunction& of_block() const { return pieces_[current_].block; }
+
+  bool has_one_data() const { return step_.data.size() == 1; }
+  llvm::Type* type_of_n() { return has_one_data() ? static_cast<llvm::Type*>(b_.getInt64Ty()) : b_.getPtrTy(); }
+  llvm::Value* n_of_current(llvm::Value* arg) {
+    return has_one_data() ? arg : b_.CreateLoad(b_.getInt64Ty(), at(arg, static_cast<int64_t>(8 * current_)));
+  }
+  int64_t n_slots() const { return step_.is_parallel() ? kWave : 1; }
 
   llvm::ConstantInt* constant(int64_t v) { return b_.getInt64(static_cast<uint64_t>(v)); }
   static llvm::Constant* zero_of(llvm::Type* type) { return llvm::Constant::getNullValue(type); }
   int64_t part_bytes() const { return step_.state_length * bytes_; }
-  int64_t states_bytes() const { return step_.updated.empty() ? 0 : step_.states_length * bytes_; }
+  int64_t states_bytes() const {
+    const bool updates = std::any_of(step_.data.begin(), step_.data.end(), [](const TrainStep::Data& d) { return !d.updated.empty(); });
+    return updates ? step_.states_length * bytes_ : 0;
+  }
   int64_t sum_bytes() const { return aligned(part_bytes()) + aligned(states_bytes()); }
   static int64_t aligned(int64_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
   llvm::Value* aligned(llvm::Value* n) { return b_.CreateAnd(b_.CreateAdd(n, constant(kAlign - 1)), constant(-kAlign)); }
@@ -75,6 +108,7 @@ class StepEmitter {
   void zero(llvm::Value* pointer, int64_t bytes) {
     b_.CreateMemSet(pointer, b_.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(static_cast<uint64_t>(kAlign)));
   }
+  llvm::Value* larger(llvm::Value* x, llvm::Value* y) { return b_.CreateSelect(b_.CreateICmpUGT(x, y), x, y); }
   llvm::Value* smaller(llvm::Value* x, llvm::Value* y) { return b_.CreateSelect(b_.CreateICmpSLT(x, y), x, y); }
   llvm::Value* load_word(llvm::Type* type, Word word) { return b_.CreateLoad(type, at(frame_, 8 * static_cast<int64_t>(word))); }
   void set_word(Word word, llvm::Value* v) { b_.CreateStore(v, at(frame_, 8 * static_cast<int64_t>(word))); }
@@ -91,9 +125,8 @@ class StepEmitter {
     state_ = load_word(p, kFrameState), sum_ = load_word(p, kFrameSum), slots_ = load_word(p, kFrameSlots);
     llvm::Value *fields = load_word(p, kFrameFields), *scales = load_word(p, kFrameScales);
     tables_.clear(), scales_.clear();
-    for (size_t k = 0; k < step_.fields.size(); ++k) tables_.push_back(b_.CreateLoad(p, at(fields, static_cast<int64_t>(8 * k))));
-    for (size_t k = 0; k < step_.scales.size(); ++k) scales_.push_back(number(scales, k));
-    block_rows_ = step_.block_rows > 0 ? static_cast<llvm::Value*>(constant(step_.block_rows)) : n_;
+    for (int k : data().fields) tables_.push_back(b_.CreateLoad(p, at(fields, static_cast<int64_t>(8 * k))));
+    for (int k : data().scales) scales_.push_back(number(scales, static_cast<size_t>(k)));
     lay_out_slot();
   }
 
@@ -108,14 +141,15 @@ class StepEmitter {
   int64_t ctx_at() const { return error_at() + kErrorBytes; }
 
   void lay_out_slot() {
+    block_rows_ = step_.block_rows > 0 ? static_cast<llvm::Value*>(constant(step_.block_rows)) : n_;
     gathered_at_.clear();
     llvm::Value* next = constant(ctx_at() + kCtxBytes);
-    for (const TrainStep::Field& field : step_.fields) {
+    for (int k : data().fields) {
       gathered_at_.push_back(next);
-      next = b_.CreateAdd(next, aligned(b_.CreateMul(block_rows_, constant(field.row_bytes()))));
+      next = b_.CreateAdd(next, aligned(b_.CreateMul(block_rows_, constant(step_.fields[static_cast<size_t>(k)].row_bytes()))));
     }
     rest_at_ = next;
-    llvm::Value* const rest = b_.CreateCall(block_.workspace, {block_rows_});
+    llvm::Value* const rest = b_.CreateCall(of_block().workspace, {block_rows_});
     slot_bytes_ = b_.CreateAdd(next, aligned(rest));
   }
   llvm::Value* slot(llvm::Value* k) { return at(slots_, b_.CreateMul(k, slot_bytes_)); }
@@ -145,21 +179,19 @@ class StepEmitter {
   }
 
   void emit_workspace() {
-    auto* f = llvm::Function::Create(llvm::FunctionType::get(b_.getInt64Ty(), {b_.getInt64Ty()}, false), llvm::GlobalValue::ExternalLinkage,
+    auto* f = llvm::Function::Create(llvm::FunctionType::get(b_.getInt64Ty(), {type_of_n()}, false), llvm::GlobalValue::ExternalLinkage,
                                      step_.symbol + "_ws", module_.out());
     begin(f);
-    n_ = f->getArg(0);
-    block_rows_ = step_.block_rows > 0 ? static_cast<llvm::Value*>(constant(step_.block_rows)) : n_;
-    lay_out_slot();
-    llvm::Value* const n_slots = step_.is_parallel() ? constant(kWave) : constant(1);
-    llvm::Value* most = constant(0);
-    const auto larger = [&](llvm::Value* bytes) { most = b_.CreateSelect(b_.CreateICmpUGT(bytes, most), bytes, most); };
-    larger(b_.CreateCall(update_.workspace, {constant(step_.state_length)}));
-    if (regulariser_.workspace) larger(b_.CreateCall(regulariser_.workspace, {}));
-    b_.CreateRet(b_.CreateAdd(b_.CreateAdd(constant(sum_bytes()), b_.CreateMul(n_slots, slot_bytes_)), most));
+    llvm::Value* slots_bytes = constant(0);
+    for (current_ = 0; current_ < step_.data.size(); ++current_) {
+      n_ = n_of_current(f->getArg(0));
+      lay_out_slot();
+      slots_bytes = larger(slots_bytes, slot_bytes_);
+    }
+    llvm::Value* most = b_.CreateCall(update_.workspace, {constant(step_.state_length)});
+    if (regulariser_.workspace) most = larger(most, b_.CreateCall(regulariser_.workspace, {}));
+    b_.CreateRet(b_.CreateAdd(b_.CreateAdd(constant(sum_bytes()), b_.CreateMul(constant(n_slots()), slots_bytes)), most));
   }
-  /// Behind the slots; for the update and the regulariser.
-  llvm::Value* scratch() { return at(slots_, b_.CreateMul(constant(step_.is_parallel() ? kWave : 1), slot_bytes_)); }
 
   /// Element k of an array of doubles, as the model's float.
   llvm::Value* number(llvm::Value* doubles, size_t k) {
@@ -217,9 +249,10 @@ class StepEmitter {
       llvm::Value* position = b_.CreateAdd(first, i);
       llvm::Value* row = b_.CreateLoad(b_.getInt64Ty(), at(rows_, b_.CreateMul(position, constant(8))));
       for (size_t k = 0; k < tables_.size(); ++k) {
-        const int64_t bytes = step_.fields[k].row_bytes();
-        const llvm::Align align(static_cast<uint64_t>(bytes % 8 == 0 ? 8 : bytes % 4 == 0 ? 4 : 1));
-        b_.CreateMemCpy(at(at(slot, gathered_at_[k]), b_.CreateMul(i, constant(bytes))), align, at(tables_[k], b_.CreateMul(row, constant(bytes))), align,
+        const TrainStep::Field& field = step_.fields[static_cast<size_t>(data().fields[k])];
+        const int64_t bytes = field.row_bytes(), stride = field.stride_bytes();
+        const llvm::Align align(static_cast<uint64_t>((bytes | stride) % 8 == 0 ? 8 : (bytes | stride) % 4 == 0 ? 4 : 1));
+        b_.CreateMemCpy(at(at(slot, gathered_at_[k]), b_.CreateMul(i, constant(bytes))), align, at(tables_[k], b_.CreateMul(row, constant(stride))), align,
                         static_cast<uint64_t>(bytes));
       }
     });
@@ -239,25 +272,32 @@ class StepEmitter {
     for (llvm::Value* offset : gathered_at_) args.push_back(at(slot, offset));
     args.insert(args.end(), scales_.begin(), scales_.end());
     args.push_back(at(slot, value_at()));
-    for (int state : step_.updated) args.push_back(at(slot, states_at() + step_.states[static_cast<size_t>(state)].offset * bytes_));
+    for (int state : data().updated) args.push_back(at(slot, states_at() + step_.states[static_cast<size_t>(state)].offset * bytes_));
     add_gradients(args, slot);
     args.push_back(at(slot, rest_at_));
-    return call(block_, args);
+    return call(of_block(), args);
+  }
+
+  void gradient_of_data(llvm::Value* wave) {
+    llvm::Value* const n_blocks = blocks_of(n_);
+    loop(constant(0), wave, constant(1), [&](llvm::Value* k) { zero(slot(k), part_bytes()); });  // what lies between parameters stays so
+    loop(constant(0), n_blocks, wave, [&](llvm::Value* first) { gradient_of_wave(first, smaller(b_.CreateSub(n_blocks, first), wave)); });
+    update_states(n_blocks);
   }
 
   // ---- a wave of blocks
   void gradient_of_wave(llvm::Value* first, llvm::Value* count) {
     if (!step_.is_parallel()) {
-      return_if_failed(block_, gradient_of_block(first, slots_, ctx_));
+      return_if_failed(of_block(), gradient_of_block(first, slots_, ctx_));
       add_range(constant(0), constant(part_bytes()), constant(1));
     } else {
       set_word(kFrameFirst, first), set_word(kFrameCount, count);
-      each(blocks_, count, 1);
+      each(pieces_[current_].blocks, count, 1);
       loop(constant(0), count, constant(1), [&](llvm::Value* k) {
         llvm::Value* const of = slot(k);
-        return_if_failed(block_, b_.CreateLoad(b_.getInt32Ty(), at(of, code_at())), [&] { hand_on_error(of); });
+        return_if_failed(of_block(), b_.CreateLoad(b_.getInt32Ty(), at(of, code_at())), [&] { hand_on_error(of); });
       });
-      each(add_, constant((step_.state_length + kAddedAtOnce - 1) / kAddedAtOnce), 1);
+      each(pieces_[current_].add, constant((step_.state_length + kAddedAtOnce - 1) / kAddedAtOnce), 1);
     }
     loop(constant(0), count, constant(1), [&](llvm::Value* k) { add_loss(0, slot(k)), add_states(slot(k), rows_of(b_.CreateMul(b_.CreateAdd(first, k), block_rows_))); });
   }
@@ -280,7 +320,8 @@ class StepEmitter {
     b_.SetInsertPoint(after);
   }
 
-  llvm::Function* begin_piece(const char* name) {
+  llvm::Function* begin_piece(std::string name) {
+    if (!has_one_data()) name += std::to_string(current_);
     auto* type = llvm::FunctionType::get(b_.getVoidTy(), {b_.getPtrTy(), b_.getInt64Ty(), b_.getInt64Ty()}, false);
     auto* f = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, step_.symbol + name, module_.out());
     begin(f);
@@ -290,11 +331,11 @@ class StepEmitter {
   }
 
   void emit_blocks() {
-    blocks_ = begin_piece("_blocks");
+    pieces_[current_].blocks = begin_piece("_blocks");
     llvm::Value* const first = load_word(b_.getInt64Ty(), kFrameFirst);
     loop(f_->getArg(1), f_->getArg(2), constant(1), [&](llvm::Value* k) {
       llvm::Value* const own = slot(k);
-      llvm::Value* const code = gradient_of_block(b_.CreateAdd(first, k), own, block_.can_fail ? own_context(own) : ctx_);
+      llvm::Value* const code = gradient_of_block(b_.CreateAdd(first, k), own, of_block().can_fail ? own_context(own) : ctx_);
       b_.CreateStore(code, at(own, code_at()));
     });
     b_.CreateRetVoid();
@@ -331,7 +372,7 @@ class StepEmitter {
   }
 
   void emit_add() {
-    add_ = begin_piece("_add");
+    pieces_[current_].add = begin_piece("_add");
     const int64_t bytes = kAddedAtOnce * bytes_;
     llvm::Value* const end = smaller(b_.CreateMul(f_->getArg(2), constant(bytes)), constant(part_bytes()));
     add_range(b_.CreateMul(f_->getArg(1), constant(bytes)), end, load_word(b_.getInt64Ty(), kFrameCount));
@@ -363,7 +404,7 @@ class StepEmitter {
     add_leaves(args, step_.leaves, 0);
     args.push_back(at(slots_, value_at()));
     add_gradients(args, slots_);
-    args.push_back(scratch());
+    args.push_back(scratch_);
     return_if_failed(regulariser_, call(regulariser_, args));
     add_range(constant(0), constant(part_bytes()), constant(1));
     add_loss(1, slots_);
@@ -375,13 +416,13 @@ class StepEmitter {
     for (int64_t k = 1; k <= n_moments; ++k) args.push_back(at(state_, k * part_bytes()));
     for (size_t k = 0; k < step_.hyper.size(); ++k) args.push_back(number(hyper_, k));
     for (int64_t k = 0; k <= n_moments; ++k) args.push_back(at(new_state_, k * part_bytes()));
-    args.push_back(scratch());
+    args.push_back(scratch_);
     return_if_failed(update_, call(update_, args));
   }
 
   // ---- states
   void each_state_element(llvm::Value* end_if_zero, const std::function<void(llvm::Value* bytes)>& body) {
-    for (int state : step_.updated) {
+    for (int state : data().updated) {
       const TrainStep::Leaf& leaf = step_.states[static_cast<size_t>(state)];
       llvm::Value* end = constant((leaf.offset + leaf.count()) * bytes_);
       if (end_if_zero) end = b_.CreateSelect(b_.CreateICmpEQ(end_if_zero, constant(0)), constant(0), end);
@@ -391,7 +432,7 @@ class StepEmitter {
 
   /// sum += rows · new states
   void add_states(llvm::Value* slot, llvm::Value* rows) {
-    if (step_.updated.empty()) return;
+    if (data().updated.empty()) return;
     llvm::Value* const weight = b_.CreateSIToFP(rows, element_);
     each_state_element(nullptr, [&](llvm::Value* i) {
       llvm::Value* const to = at(sum_, b_.CreateAdd(i, constant(states_at())));
@@ -400,12 +441,17 @@ class StepEmitter {
     });
   }
 
-  /// The mean of what the blocks gave; of one block what it gave, to the last bit.
-  void update_states(llvm::Value* n_blocks) {
+  void copy_states() {
     if (step_.states_length == 0) return;
     llvm::Value* const to = at(new_state_, step_.states_at() * bytes_);
     b_.CreateMemCpy(to, llvm::Align(static_cast<uint64_t>(kAlign)), at(state_, step_.states_at() * bytes_), llvm::Align(static_cast<uint64_t>(kAlign)),
                     static_cast<uint64_t>(step_.states_length * bytes_));
+  }
+
+  /// The mean of what the blocks gave; of one block what it gave, to the last bit.
+  void update_states(llvm::Value* n_blocks) {
+    if (data().updated.empty()) return;
+    llvm::Value* const to = at(new_state_, step_.states_at() * bytes_);
     llvm::Value* const weight = b_.CreateSIToFP(n_, element_);
     each_state_element(n_blocks, [&](llvm::Value* i) {
       llvm::Value* const from = b_.CreateAdd(i, constant(states_at()));
@@ -418,16 +464,18 @@ class StepEmitter {
   ModuleEmitter& module_;
   const TrainStep& step_;
   Builder b_;
-  EmittedFunction block_, update_, regulariser_;
+  EmittedFunction update_, regulariser_;
+  std::vector<Pieces> pieces_;  // one for each of the data
+  size_t current_ = 0;          // of the data
   llvm::Type* element_;
   int64_t bytes_;
-  llvm::Function *f_ = nullptr, *blocks_ = nullptr, *add_ = nullptr;
+  llvm::Function* f_ = nullptr;
   // Of the function that is being emitted.
   llvm::Value *frame_ = nullptr, *ctx_ = nullptr, *n_ = nullptr, *rows_ = nullptr, *key_ = nullptr, *state_ = nullptr, *sum_ = nullptr, *slots_ = nullptr;
   llvm::Value *block_rows_ = nullptr, *rest_at_ = nullptr, *slot_bytes_ = nullptr;
   Values tables_, scales_, gathered_at_;
   // Of the step itself.
-  llvm::Value *hyper_ = nullptr, *new_state_ = nullptr, *losses_ = nullptr, *parallel_for_ = nullptr, *is_parallel_ = nullptr;
+  llvm::Value *hyper_ = nullptr, *new_state_ = nullptr, *losses_ = nullptr, *parallel_for_ = nullptr, *is_parallel_ = nullptr, *scratch_ = nullptr;
 };
 
 }  // namespace
