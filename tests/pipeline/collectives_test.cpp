@@ -46,7 +46,7 @@ TEST(BatchNorm, TrainsAndPredictsFromItsStates) {
   ASSERT_TRUE(run.training->save(path));
   Compilation c{{}};
   ASSERT_TRUE(c.load("net.dl", kBatchNorm));
-  const auto predicted = predict(c, c.models.trains[0], path, kData + "/wdbc.csv", {});
+  const auto predicted = predict(c, c.models.trains[0], path, {kData + "/wdbc.csv"}, {});
   ASSERT_TRUE(predicted) << predicted.error().message;
   TestRun other(kBatchNorm);  // untrained states would give others
   ASSERT_TRUE(other.training->resume(path));
