@@ -228,6 +228,7 @@ struct DataReader {
 /// Compares fields with what takes them.
 struct DataCheck {
   EntryReader& r;
+  const bool was_ok = r.ok;  // a field that could not be read is not compared
 
   FieldSpec* field(StrId name) {
     for (FieldSpec& f : r.spec.fields)
@@ -287,7 +288,7 @@ struct DataCheck {
     const auto format = r.spec.data[static_cast<size_t>(f.data)].format;
     if (format == DataSpec::Format::idx && !f.is_reshaped) f.shape = shape;
     const bool is_known = std::find(shape.begin(), shape.end(), -1) == shape.end();
-    if (!r.ok || (is_known && shape == f.shape && !type.is_tuple() && (is_text(f) ? type.dtype == DType::i64 : type.dtype != DType::b1))) return;
+    if (!was_ok || (is_known && shape == f.shape && !type.is_tuple() && (is_text(f) ? type.dtype == DType::i64 : type.dtype != DType::b1))) return;
     if (format == DataSpec::Format::csv) {
       r.fail(sema_error("type-mismatch"), f.span,
              fmt::format("the field `{}` has {} column{}, and the loss takes it as {}", r.str(f.name), f.width(), f.width() == 1 ? "" : "s", r.a.m.types.text(id)))
