@@ -123,6 +123,106 @@ expect 0 '' "$dlc" train mean.dl --set epochs=2
 expect 0 '' "$dlc" predict mean.dl --weights mean.safetensors --data holes.csv
 expect 1 'holes.csv:4: column 1 `texture_mean`: the cell is empty' "$dlc" predict net.dl --weights last.safetensors --data holes.csv
 
+# ---- idx files, texts and several tables
+python3 - <<'PY'
+import gzip, struct
+def idx(path, sizes, data):
+    with (gzip.open if path.endswith(".gz") else open)(path, "wb") as f:
+        f.write(bytes([0, 0, 8, len(sizes)]) + b"".join(struct.pack(">I", n) for n in sizes) + bytes(data))
+n = 60
+images = [(31 * i + 17 * j + (120 if j % 3 == i % 3 else 0)) % 256 for i in range(n) for j in range(12)]
+idx("images.gz", [n, 3, 4], images)
+idx("labels", [n], [i % 3 for i in range(n)])
+open("text", "w").write("the cat sat on the mat; " * 20)
+PY
+cat >kinds.dl <<'DL'
+model Kinds {
+  param W: f32[3, 12] ~ glorot_uniform()
+  param b: f32[3] = 0
+  fn predict(x: f32[12]) -> f32[3] = softmax(W @ x + b)
+  loss(x: f32[12], y: int) {
+    let p = predict(x)[y]
+    return (-log(p), sure = p)
+  }
+}
+train Kinds {
+  data idx("images.gz", "labels") { x = reshape(images / 255, [12])  y = labels }
+  normalize x = affine(mean = 0.5, std = 0.3)  split train = 40 valid = 15
+  objective mean(loss)  optimizer adam(lr = 1e-2)  batch 8  epochs 2
+  metrics accuracy, mean(loss.sure)  save last "kinds.safetensors"
+}
+DL
+expect 0 'sure 0.' "$dlc" train kinds.dl
+grep -q '40 examples to train, 15 to validate' err || fail 'rows by their number'
+expect 0 '' "$dlc" predict kinds.dl --weights kinds.safetensors --data images.gz -o scores.csv
+[ "$(wc -l <scores.csv)" = 61 ] || fail 'scores of an idx file'
+expect 0 '' "$dlc" predict kinds.dl --weights kinds.safetensors --data images=images.gz -o scores2.csv
+expect 0 '' cmp scores.csv scores2.csv
+expect 1 'is given for none of the sources' "$dlc" predict kinds.dl --weights kinds.safetensors --data pictures=images.gz --data images=images.gz
+expect 1 'the data are one file' "$dlc" predict net.dl --weights last.safetensors --data wdbc.csv --data wdbc.csv
+expect 1 'bad IDX data at byte 0' "$dlc" predict kinds.dl --weights kinds.safetensors --data wdbc.csv
+expect 1 'a row of `labels` is [], and the field is [12]' "$dlc" predict kinds.dl --weights kinds.safetensors --data labels
+expect 0 '' "$dlc" train kinds.dl --set data.images=images.gz --set split.train=30 --set epochs=1
+expect 2 'the block reads 2 files' "$dlc" train kinds.dl --set data=images.gz
+expect 2 'there is no such file' "$dlc" train kinds.dl --set data.pictures=images.gz
+expect 1 'take 75 rows, and there are 60' "$dlc" train kinds.dl --set split.train=60
+gunzip -c images.gz | head -c 500 >short
+expect 1 'bad IDX data at byte 500: the file ends early: [60, 3, 4] unsigned bytes are 720 bytes, and 484 bytes follow' "$dlc" train kinds.dl --set data.images=short
+cat >next.dl <<'DL'
+model Next[V, T] {
+  param E: f32[V, V] ~ normal(0, 0.1)
+  fn predict(ids: int[T]) -> f32[V] = softmax(E[ids[T - 1]])
+  loss(ids: int[T]) = logsumexp(E[ids[T - 2]]) - E[ids[T - 2], ids[T - 1]]
+}
+train Next[V = 12, T = 4] {
+  data text("text") { ids = window(T, stride = 1) }
+  split train = 0.8 valid = 0.2  objective mean(loss)  optimizer adam(lr = 0.1)  epochs 3  save last "next.safetensors"
+}
+DL
+expect 0 'valid loss' "$dlc" train next.dl
+echo 'the mat' >new
+expect 1 'new:1: the character `\n` did not occur in training' "$dlc" predict next.dl --weights next.safetensors --data new
+printf 'the mat' >new
+expect 0 'predict_11' "$dlc" predict next.dl --weights next.safetensors --data new
+[ "$(wc -l <out)" = 5 ] || fail 'a row for each window'
+expect 1 'different characters, more than the 12' "$dlc" train next.dl --set data="$root/README.md"
+cat >two.dl <<'DL'
+model Two {
+  param w: f64 = 2
+  loss inside(x: f64) = x^2 * w^2
+  loss edge(y: f64) = (y - w)^2
+}
+train Two {
+  data csv("a.csv") { x = column("x")  k = column("k", missing = 1) }
+  data csv("b.csv") { y = column("y") }
+  objective mean(inside, weight = k) + mean(edge)  optimizer sgd(lr = 0.1)  epochs 50
+}
+DL
+printf 'x\n1\n2\n' >a.csv
+printf 'y\n3\n' >b.csv
+expect 0 '6.42857' "$dlc" train two.dl  # the least of 2.5 w^2 + (3 - w)^2
+grep -q 'Two: 2 + 1 examples' err || fail 'rows of two tables'
+expect 0 '' "$dlc" compile two.dl -o two.o
+grep -q 'Two_train_step(const dlc_ctx\* ctx, const int64_t\* n,' two.h || fail 'the header of a step on two data'
+# One step from C: w = 2, so dw = 5 w - 2 (3 - w) = 8 and the next w is 1.2.
+cat >two.c <<'C'
+#include <stdlib.h>
+#include "two.h"
+int main(void) {
+  static _Alignas(64) double state[Two_PART * Two_PARTS], next[Two_PART * Two_PARTS];
+  const double x[] = {1, 2}, k[] = {1, 1}, y[] = {3}, scales[] = {0.5, 1}, hyper[] = {0.1};
+  const void* fields[] = {x, k, y};
+  const int64_t n[] = {2, 1}, rows[] = {1, 0, 0};
+  double losses[2];
+  void* workspace = aligned_alloc(64, ((size_t)Two_train_step_ws(n) + 63) / 64 * 64);
+  state[Two_AT_w] = 2;
+  if (Two_train_step(0, n, rows, fields, 0, scales, hyper, state, next, losses, workspace) != DLC_OK) return 1;
+  return losses[0] == 11 && next[Two_AT_w] > 1.19999 && next[Two_AT_w] < 1.20001 ? 0 : 2;
+}
+C
+expect 0 '' cc -std=c11 -Wall -Werror two.c two.o -lm -o two
+expect 0 '' ./two
+
 # ---- killed at 50 moments: nothing is corrupt, and the end has the same bits
 long=(--set epochs=150)
 sane() {  # FILE…: whole safetensors, where they exist
