@@ -22,8 +22,7 @@ constexpr const char* kExamples =
     "  dlc predict net2.dl --weights net2.safetensors --data patients.csv -o predictions.csv\n"
     "The weights are what `dlc train` saved, by `save best` or `save last` or as a checkpoint. The table has the columns that the\n"
     "model was trained on, by name and in any order; the target need not be there. A model that was trained on idx files or on a text\n"
-    "predicts from such a file:\n"
-    "  dlc predict lenet.dl --weights lenet.safetensors --data t10k-images-idx3-ubyte.gz";
+    "predicts from such a file, --data t10k-images-idx3-ubyte.gz.";
 
 int predict(const PredictOptions& o, const Common& common) {
   const auto c = new_compilation(common);

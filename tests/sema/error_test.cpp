@@ -172,6 +172,8 @@ constexpr Case kCases[] = {
                   " optimizer sgd(<<rl = 1>>)  objective mean(loss) }"},
     {"missing-entry", "model Net { param w: real  loss(x: real) = w * x }\ntrain <<Net>> { data csv(\"a\") { x = column(\"x\") }"
                       " objective mean(loss) }"},
+    {"two-data-blocks", "model Net { param w: real  loss(x: real, y: real) = w * x - y }\ntrain Net { data csv(\"a\") { x = column(0) }"
+                        " data csv(\"b\") { y = column(0) }  objective <<mean(loss)>>  optimizer sgd(lr = 1) }"},
 
     // ---- later stages of the language: one message each, whatever depends on it
     {"not-supported-yet", "fn f(x: real) = <<[]>>"},
