@@ -136,7 +136,8 @@ void declare(const TrainStep& step, std::string& out) {
   const bool is_one = step.data.size() == 1;
   if (is_one) out += " * n examples, the `rows` of the tables.";
   else out += fmt::format(" * n[k] examples of data k, {} numbers; `rows` of the tables, those of data 0, then of data 1, and so on.", step.data.size());
-  out += fmt::format(" scales: of {}, 1.0/n each for a mean. hyper: {}.\n", list(step.scales), list(step.hyper));
+  out += fmt::format(" scales: of {}, 1.0/n each for a mean. hyper: {}.\n", list(step.scales), step.hyper.empty() ? "none" : list(step.hyper));
+  if (step.hyper.empty()) out += " * The parameters of new_state are those of state: a line search moves them, along what the gradients say.\n";
   if (step.hyper.size() > 1) out += " * c1 = 1 - beta1^t and c2 = 1 - beta2^t for step t = 1, 2, ...\n";
   if (step.draws) out += " * key: another number for every step; random numbers follow from it.\n";
   out += " * state and new_state are aligned to 64 bytes and do not overlap. losses[0]: the data's part of the objective,\n"

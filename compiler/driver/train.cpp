@@ -32,7 +32,7 @@ constexpr const char* kExamples =
     "  dlc train examples/net2.dl\n"
     "  dlc train examples/net2.dl --set optimizer.lr=0.001 --set epochs=100 --log csv:run.csv,jsonl:-\n"
     "  dlc train examples/net2.dl --checkpoint run.ckpt        then, after Ctrl-C or a crash:  --resume run.ckpt\n"
-    "Entries for --set: batch accumulate epochs seed patience clip.norm optimizer.{lr,momentum,beta1,beta2,eps,decay,rho}\n"
+    "Entries for --set: batch accumulate epochs seed patience clip.norm optimizer.{lr,momentum,beta1,beta2,eps,weight_decay,rho,history,tolerance}\n"
     "schedule.{warmup,every,factor,floor} split.{train,valid,test} data, and data.NAME of an idx source. A relative path of the data is looked for beside the source.";
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -56,12 +56,13 @@ bool override_entry(TrainSpec& spec, const std::string& text, std::string& probl
   const std::string name = text.substr(0, equals), value = equals == std::string::npos ? "" : text.substr(equals + 1);
   const struct { const char* name; double* number; double least; } kNumbers[] = {
       {"optimizer.lr", &spec.optimizer.lr, 0}, {"optimizer.momentum", &spec.optimizer.momentum, 0}, {"optimizer.beta1", &spec.optimizer.beta1, 0},
-      {"optimizer.beta2", &spec.optimizer.beta2, 0}, {"optimizer.eps", &spec.optimizer.eps, 0}, {"optimizer.decay", &spec.optimizer.decay, 0},
+      {"optimizer.beta2", &spec.optimizer.beta2, 0}, {"optimizer.eps", &spec.optimizer.eps, 0}, {"optimizer.weight_decay", &spec.optimizer.weight_decay, 0}, {"optimizer.tolerance", &spec.optimizer.tolerance, 0},
       {"optimizer.rho", &spec.optimizer.rho, 0}, {"schedule.warmup", &spec.schedule.warmup, 0}, {"schedule.every", &spec.schedule.every, 1e-9},
       {"schedule.factor", &spec.schedule.factor, 0}, {"schedule.floor", &spec.schedule.floor, 0},
       {"split.train", &spec.train_part, 0}, {"split.valid", &spec.valid_part, 0}, {"split.test", &spec.test_part, 0}};
   const struct { const char* name; int64_t* number; int64_t least; } kWholes[] = {
-      {"batch", &spec.batch, 0}, {"accumulate", &spec.accumulate, 1}, {"epochs", &spec.epochs, 0}, {"seed", &spec.seed, 0}, {"patience", &spec.patience, 0}};
+      {"batch", &spec.batch, 0}, {"accumulate", &spec.accumulate, 1}, {"epochs", &spec.epochs, 0}, {"seed", &spec.seed, 0}, {"patience", &spec.patience, 0},
+      {"optimizer.history", &spec.optimizer.history, 1}};
   if (name == "data" || name.starts_with("data.")) return override_data(spec, name, value, problem);
   for (const auto& row : kNumbers) {
     if (name != row.name) continue;
@@ -170,6 +171,7 @@ int train(const TrainOptions& o, const Common& common) {
   progress.finish();
   if (!done) return report(*c, done.error(), common);
   if (!*done) return stop_early(run, o, *c, common);
+  if (!run.ending().empty()) fmt::print(stderr, "{}\n", run.ending());
 
   // What it came to, with the parameters as they are at the end.
   nlohmann::ordered_json result = {{"epochs", run.epoch()}, {"updates", run.updates()}};

@@ -110,6 +110,7 @@ struct OpRow {
   M meaning{};
   const char* diff[3] = {nullptr, nullptr, nullptr};  // per operand; "" not differentiable; "0" piecewise constant
   const char* identity[8] = {};                       // "pattern => replacement", safe: inf and nan are preserved
+  const char* stable[4] = {};                         // as `identity`, over the reals: the right side is nowhere less accurate
   const char* fast[6] = {};                           // as `identity`, but not for inf and nan; off by default
   const char* latex = nullptr;                        // "\\tanh($a)"; $a $b $c are operands
   const char* symbol = nullptr;                       // infix or prefix operator in dlc text ("+"); null: name(a, b)

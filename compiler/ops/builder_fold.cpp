@@ -44,9 +44,9 @@ ValueId Builder::apply_identities(OpId id, std::span<const ValueId> operands, Ty
     if (!value) return false;
     return is_float(peek(v).dtype) ? *value == literal.as_f64() : *value == static_cast<double>(literal.as_i64());
   };
-  for (const RewriteRule& pattern : identities(id)) {
+  const auto apply = [&](const RewriteRule& pattern) -> ValueId {
     const RuleNode& root = pattern.left.nodes[pattern.left.result];
-    if (root.n_args != static_cast<int>(operands.size())) continue;
+    if (root.n_args != static_cast<int>(operands.size())) return {};
     for (const bool swapped : {false, true}) {
       if (swapped && !(root.commutative && operands.size() == 2)) continue;
       Bindings<ValueId> names;
@@ -64,7 +64,11 @@ ValueId Builder::apply_identities(OpId id, std::span<const ValueId> operands, Ty
           });
       return broadcast(simpler, result.dims, loc);
     }
-  }
+    return {};
+  };
+  for (std::span<const RewriteRule> list : {identities(id), stable_forms(id)})
+    for (const RewriteRule& pattern : list)
+      if (const ValueId simpler = apply(pattern)) return simpler;
   return {};
 }
 

@@ -23,10 +23,11 @@ namespace {
 struct RowTexts {
   const char* const* diff;
   const char* const* identity;
+  const char* const* stable;
   const char* const* fast;
   const Emit* emit;
 };
-constexpr int kMaxIdentities = 8, kMaxFast = 6;
+constexpr int kMaxIdentities = 8, kMaxStable = 4, kMaxFast = 6;
 
 template <class F>
 constexpr void for_each_row(F f) {
@@ -59,7 +60,7 @@ consteval Shapes make_shapes() {
     shape.name = row.name, shape.arity = row.arity, shape.kind = row.kind, shape.type = row.type;
     if (row.symbol != nullptr) shape.symbol = row.symbol;
     shape.precedence = row.precedence, shape.commutative = row.commutative;
-    s.texts[n++] = {row.diff, row.identity, row.fast, &row.emit};
+    s.texts[n++] = {row.diff, row.identity, row.stable, row.fast, &row.emit};
   });
   return s;
 }
@@ -92,7 +93,7 @@ struct Entry {
 struct RowRules {
   Entry diff[3];
   Entry f64, f32, i64;
-  int first_pattern = 0, n_identities = 0, n_fast = 0;
+  int first_pattern = 0, n_identities = 0, n_stable = 0, n_fast = 0;
 };
 struct PatternEntry {
   Entry left, right;
@@ -162,6 +163,7 @@ constexpr void compile_row(C& c, int i) {
   }
   out.first_pattern = static_cast<int>(c.n_patterns);
   compile_patterns(c, texts.identity, kMaxIdentities, i, out.n_identities);
+  compile_patterns(c, texts.stable, kMaxStable, i, out.n_stable);
   compile_patterns(c, texts.fast, kMaxFast, i, out.n_fast);
 }
 
@@ -300,9 +302,14 @@ std::span<const RewriteRule> identities(OpId op) {
   return std::span(kLinked.patterns).subspan(static_cast<size_t>(row.first_pattern), static_cast<size_t>(row.n_identities));
 }
 
+std::span<const RewriteRule> stable_forms(OpId op) {
+  const RowRules& row = kCompiled.rows[at(op)];
+  return std::span(kLinked.patterns).subspan(static_cast<size_t>(row.first_pattern + row.n_identities), static_cast<size_t>(row.n_stable));
+}
+
 std::span<const RewriteRule> fast_identities(OpId op) {
   const RowRules& row = kCompiled.rows[at(op)];
-  return std::span(kLinked.patterns).subspan(static_cast<size_t>(row.first_pattern + row.n_identities), static_cast<size_t>(row.n_fast));
+  return std::span(kLinked.patterns).subspan(static_cast<size_t>(row.first_pattern + row.n_identities + row.n_stable), static_cast<size_t>(row.n_fast));
 }
 
 }  // namespace dlc

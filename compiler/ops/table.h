@@ -49,6 +49,8 @@ const Rule& diff_rule(OpId op, int operand);
 const Rule* expansion(OpId op, DType dtype);
 /// Rewrites whose left side has this op at its root. Safe ones keep inf and nan; the sign of zero may change.
 std::span<const RewriteRule> identities(OpId op);
+/// … and of which the right side is nowhere less accurate: where the left is infinite, nan or has lost digits it need not be.
+std::span<const RewriteRule> stable_forms(OpId op);
 std::span<const RewriteRule> fast_identities(OpId op);
 
 /// Walks the expansion of `op` on `dtype`, which must have one; `apply` and `constant` as in `walk`.

@@ -108,6 +108,7 @@ std::string op_page(const Op& row) {
     text += "\nderivative: each element's share of the result, times what is carried\n";
   }
   add_rules(text, "identities", row.identity, std::size(row.identity));
+  add_rules(text, "more accurate forms, which are taken instead", row.stable, std::size(row.stable));
   add_rules(text, "identities with --fast only (not for inf and nan)", row.fast, std::size(row.fast));
   if (row.why) text += "\nwhy\n" + folded(row.why, "  ");
   if (row.latex) text += fmt::format("\nLaTeX: {}\n", row.latex);

@@ -297,11 +297,13 @@ struct TrainBuilder {
     using Kind = OptimizerSpec::Kind;
     const bool is_adam = o.kind == Kind::adam || o.kind == Kind::adamw;
     const DType dtype = out.step_.dtype;
-    if (o.kind == Kind::sgd) out.step_.moments = {"momentum"};
+    if (o.kind == Kind::lbfgs) out.step_.moments = {"gradient"};
+    else if (o.kind == Kind::sgd) out.step_.moments = {"momentum"};
     else if (o.kind == Kind::rmsprop) out.step_.moments = {"square", "momentum"};
     else out.step_.moments = {"mean", "square"};
     out.step_.hyper = {"lr"};
     if (is_adam) out.step_.hyper = {"lr", "c1", "c2"};
+    if (o.kind == Kind::lbfgs) out.step_.hyper.clear();
 
     const StrId p_name = intern("p");
     const FuncId f = start("update", p_name);
@@ -311,14 +313,18 @@ struct TrainBuilder {
     for (const std::string& name : out.step_.moments) args.push_back(param(f, flat, name));
     for (const std::string& name : out.step_.hyper) args.push_back(param(f, scalar, name));
     Builder b(m(), f, BlockId{0});
+    if (o.kind == Kind::lbfgs) {  // moves nothing: who calls it looks for a point by values and gradients
+      b.set_result(b.tuple(std::vector<ValueId>{args[0], args[1]}, loc));
+      return f;
+    }
     const auto number = [&](double x) { return b.constant(x, dtype, loc); };
     if (spec.clip) {
       const ValueId clipped[2] = {args[1], number(spec.clip_norm)};
       args[1] = b.call(spec.clip, {p}, clipped, loc);
     }
-    std::vector<double> constants{o.beta1, o.beta2, o.eps, o.decay};
-    if (o.kind == Kind::sgd) constants = {o.momentum, o.nesterov ? 1.0 : 0.0, o.decay};
-    if (o.kind == Kind::rmsprop) constants = {o.rho, o.eps, o.momentum, o.decay};
+    std::vector<double> constants{o.beta1, o.beta2, o.eps, o.weight_decay};
+    if (o.kind == Kind::sgd) constants = {o.momentum, o.nesterov ? 1.0 : 0.0, o.weight_decay};
+    if (o.kind == Kind::rmsprop) constants = {o.rho, o.eps, o.momentum, o.weight_decay};
     for (double x : constants) args.push_back(number(x));
     b.set_result(b.call(spec.update, {p}, args, loc));
     return f;

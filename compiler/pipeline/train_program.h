@@ -34,6 +34,7 @@ class TrainProgram {
   int64_t part_length() const { return step_.state_length; }      // elements of w, and of each moment
   const std::vector<StateLeaf>& states() const { return step_.states; }
   int64_t states_at() const { return step_.states_at(); }         // where they begin, in elements
+  bool draws() const { return step_.draws; }                      // an objective is another one in each update
   int64_t state_bytes() const { return step_.total_length() * element_bytes(); }
   bool has_predict() const { return predict_n_fields_ >= 0; }
   int64_t prediction_width() const { return prediction_width_; }  // 1 for a scalar

@@ -18,6 +18,7 @@
 namespace dlc {
 namespace {
 
+constexpr const char *kSteps = "@lbfgs.s", *kChanges = "@lbfgs.y";  // tensors of a checkpoint
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Error as_error(const runtime::Error& e) { return Error{e.message}; }
@@ -46,11 +47,19 @@ Result<std::unique_ptr<Training>> Training::open(Compilation& c, const TrainSpec
   t->schedule_.floor = spec.schedule.floor * spec.optimizer.lr;
   if (auto e = runtime::check_schedule(t->schedule_)) return as_error(*e);
 
+  const bool is_lbfgs = spec.optimizer.kind == OptimizerSpec::Kind::lbfgs;
+  if (is_lbfgs && (spec.batch != 0 || spec.accumulate != 1)) return Error{"`lbfgs` looks at all rows in every step: `batch` and `accumulate` do not go with it"};
   const auto bytes = static_cast<size_t>(t->program_.state_bytes());
-  t->memory_.resize(2 * bytes + 64);
+  t->memory_.resize((is_lbfgs ? 3 : 2) * bytes + 64);
   const auto start = reinterpret_cast<uintptr_t>(t->memory_.data());
   t->state_ = t->memory_.data() + ((start + 63) / 64 * 64 - start);
   t->other_ = t->state_ + bytes;  // a part is a multiple of 64 bytes
+  if (is_lbfgs) {
+    t->trial_ = t->other_ + bytes;
+    const double eps = t->program_.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
+    t->lbfgs_ = std::make_unique<runtime::Lbfgs>(
+        runtime::Lbfgs::Settings{.history = static_cast<int>(spec.optimizer.history), .tolerance = spec.optimizer.tolerance, .noise = 8 * eps});
+  }
   const auto first = t->program_.initial_state(static_cast<uint64_t>(spec.seed));
   std::copy(first.begin(), first.end(), t->state_);
   t->begin_epoch();
@@ -172,15 +181,80 @@ Result<bool> Training::step() {
   }
   const auto t = static_cast<double>(updates_ + 1);
   w.hyper = {learning_rate(), 1 - std::pow(spec_.optimizer.beta1, t), 1 - std::pow(spec_.optimizer.beta2, t)};
-  auto losses = program_.step(w, state_, other_, pool_.get());
-  if (!losses) return losses.error();
-  const double objective = losses->data + losses->regulariser;
-  if (!std::isfinite(objective))
-    return Error{fmt::format("the objective is {} in update {}, epoch {}; a smaller learning rate, or clip norm = 1, may help", std::isnan(objective) ? kNan : objective, updates_ + 1, epoch_ + 1)};
-  std::swap(state_, other_);
+  double objective = 0;
+  if (lbfgs_) {
+    auto value = minimise(w);
+    if (!value) return value.error();
+    objective = *value;
+  } else {
+    auto losses = program_.step(w, state_, other_, pool_.get());
+    if (!losses) return losses.error();
+    objective = losses->data + losses->regulariser;
+    std::swap(state_, other_);
+  }
+  if (!std::isfinite(objective)) {
+    const char* advice = lbfgs_ ? "" : "; a smaller learning rate, or clip norm = 1, may help";
+    return Error{fmt::format("the objective is {} in update {}, epoch {}{}", std::isnan(objective) ? kNan : objective, updates_ + 1, epoch_ + 1, advice)};
+  }
   next_ += w.n[lead_], ++updates_;
   objective_sum_ += objective, ++n_objectives_;
   return true;
+}
+
+// ---------------------------------------------------------------------------------------------------------- L-BFGS
+// What the step of this optimizer gives is the gradient, in the part of the state that others keep a moment in.
+
+std::vector<double> Training::numbers_at(const std::byte* from) const {
+  std::vector<double> out(static_cast<size_t>(program_.part_length()));
+  for (size_t k = 0; k < out.size(); ++k) {
+    float x = 0;
+    if (program_.dtype() == DType::f64) std::memcpy(&out[k], from + 8 * k, 8);
+    else std::memcpy(&x, from + 4 * k, 4), out[k] = x;
+  }
+  return out;
+}
+
+void Training::put_numbers(const std::vector<double>& x, std::byte* to) const {
+  for (size_t k = 0; k < x.size(); ++k) {
+    const auto narrow = static_cast<float>(x[k]);
+    if (program_.dtype() == DType::f64) std::memcpy(to + 8 * k, &x[k], 8);
+    else std::memcpy(to + 4 * k, &narrow, 4);
+  }
+}
+
+/// One step of the method, which may look at the objective several times; the objective at the end of it.
+Result<double> Training::minimise(const TrainProgram::Window& window) {
+  const size_t part = static_cast<size_t>(program_.part_length() * program_.element_bytes());
+  std::optional<Error> error;
+  std::vector<double> seen;  // where the objective was looked at last: other_ is about that
+  const auto objective = [&](std::vector<double>& x, std::vector<double>& g) -> std::optional<double> {
+    std::memcpy(trial_, state_, static_cast<size_t>(program_.state_bytes()));
+    put_numbers(x, trial_);
+    x = numbers_at(trial_);
+    auto losses = program_.step(window, trial_, other_, pool_.get());
+    if (!losses) return error = losses.error(), std::nullopt;
+    g = numbers_at(other_ + part), seen = x;
+    return losses->data + losses->regulariser;
+  };
+  std::vector<double> x = numbers_at(state_), g = numbers_at(state_ + part);
+  const bool is_same = value_ && !program_.draws() && program_.states().empty();  // as at the end of the step before
+  const auto before = is_same ? value_ : objective(x, g);
+  if (!before) return *error;
+  double f = *before;
+  if (!std::isfinite(f)) return f;
+  const auto outcome = lbfgs_->step(objective, x, f, g);
+  if (error) return *error;
+  using Outcome = runtime::Lbfgs::Outcome;
+  if (outcome == Outcome::moved) {
+    if (x != seen && !objective(x, g)) return *error;
+    std::swap(state_, other_);
+  } else {
+    is_stopped_ = true;
+    ending_ = outcome == Outcome::converged ? fmt::format("lbfgs: no element of the gradient is above {:g}", spec_.optimizer.tolerance)
+                                            : fmt::format("lbfgs: no better point is found along the gradient; the objective's precision in {} is reached", dtype_name(program_.dtype()));
+  }
+  value_ = f;
+  return f;
 }
 
 Result<double> Training::loss(int part) const {
@@ -334,8 +408,35 @@ Result<bool> Training::save(const std::string& path) const {
     }
   };
   for_parts(add_part);
+  if (lbfgs_ && !lbfgs_->pairs().empty()) {
+    std::vector<double> s, y;
+    for (const runtime::Lbfgs::Pair& p : lbfgs_->pairs()) s.insert(s.end(), p.s.begin(), p.s.end()), y.insert(y.end(), p.y.begin(), p.y.end());
+    const std::vector<int64_t> shape{static_cast<int64_t>(lbfgs_->pairs().size()), program_.part_length()};
+    file.tensors.push_back(runtime::make_tensor<double>(kSteps, shape, s));
+    file.tensors.push_back(runtime::make_tensor<double>(kChanges, shape, y));
+  }
   for (const auto& p : preparations_) runtime::save_preparation(p, file);
   if (auto e = runtime::write_safetensors(path, file)) return as_error(*e);
+  return true;
+}
+
+/// The pairs of L-BFGS, where there were any.
+Result<bool> Training::resume_lbfgs(const runtime::TensorFile& file, const std::string& path) {
+  const runtime::Tensor *s = file.find(kSteps), *y = file.find(kChanges);
+  if (!lbfgs_ || (!s && !y)) return true;
+  const auto fits = [&](const runtime::Tensor* t) {
+    return t && t->dtype == "F64" && t->shape.size() == 2 && t->shape[1] == program_.part_length() && t->shape[0] <= spec_.optimizer.history;
+  };
+  if (!fits(s) || !fits(y) || s->shape != y->shape) return Error{fmt::format("{}: `{}` or `{}` is missing, or of another shape or type", path, kSteps, kChanges)};
+  const auto length = static_cast<size_t>(program_.part_length());
+  std::vector<runtime::Lbfgs::Pair> pairs(static_cast<size_t>(s->shape[0]));
+  for (size_t k = 0; k < pairs.size(); ++k) {
+    for (auto [from, to] : {std::pair{s, &pairs[k].s}, {y, &pairs[k].y}}) {
+      to->resize(length);
+      std::memcpy(to->data(), from->bytes.data() + k * length * 8, length * 8);
+    }
+  }
+  lbfgs_->restore(std::move(pairs));
   return true;
 }
 
@@ -379,6 +480,7 @@ Result<bool> Training::resume(const std::string& path) {
     }
   });
   if (wrong) return *wrong;
+  if (auto restored = resume_lbfgs(*file, path); !restored) return restored.error();
   epoch_ = epoch, updates_ = updates;
   begin_epoch();
   next_ = position, n_objectives_ = objectives, since_best_ = since_best;

@@ -8,11 +8,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pipeline/train_data.h"
 #include "pipeline/train_program.h"
+#include "runtime/train/lbfgs.h"
 #include "runtime/train/schedule.h"
 
 namespace dlc {
@@ -41,6 +43,8 @@ class Training {
   /// Measures; the next step begins another epoch. Saves what `save` asks for.
   Result<EpochResult> finish_epoch();
   bool is_done() const { return is_stopped_ || epoch_ >= spec_.epochs; }
+  /// Why an optimizer ended the run, for people; empty where none did.
+  const std::string& ending() const { return ending_; }
 
   /// Parameters, moments, position: what `resume` reads and, for its parameters, `predict`.
   Result<bool> save(const std::string& path) const;
@@ -67,6 +71,10 @@ class Training {
   Result<bool> read_data(const std::string& folder);
   Result<runtime::Split> split(size_t k, const DataRows& data) const;
   std::vector<int64_t> window_of(size_t data);
+  Result<double> minimise(const TrainProgram::Window& window);
+  std::vector<double> numbers_at(const std::byte* from) const;
+  Result<bool> resume_lbfgs(const runtime::TensorFile& file, const std::string& path);
+  void put_numbers(const std::vector<double>& x, std::byte* to) const;
   double total_weight(const LossTerm& term, const Tables& t, const std::vector<int64_t>* rows) const;
   Result<double> mean_metric(size_t at, const Tables& t) const;
   void hash_run(uint64_t functions);
@@ -86,7 +94,11 @@ class Training {
 
   std::unique_ptr<runtime::ThreadPool> pool_;
   std::vector<std::byte> memory_;
-  std::byte *state_ = nullptr, *other_ = nullptr;  // aligned halves of memory_
+  std::byte *state_ = nullptr, *other_ = nullptr;  // aligned parts of memory_
+  std::unique_ptr<runtime::Lbfgs> lbfgs_;          // of this optimizer; and where it looks at the objective:
+  std::byte* trial_ = nullptr;
+  std::optional<double> value_;                    // of the objective at state_, whose gradient stands there, if it is known
+  std::string ending_;
   std::vector<int64_t> order_;                     // of this epoch, of the rows of the data that leads
   size_t lead_ = 0;                                // the data with most rows: an epoch is a pass over it
   /// Of another data: its rows in the order of a pass, which ends where it ends, in the midst of an epoch or of a window.

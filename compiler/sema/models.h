@@ -147,9 +147,11 @@ struct NormalizeSpec {
 };
 
 struct OptimizerSpec {
-  enum class Kind : uint8_t { sgd, adam, adamw, rmsprop } kind = Kind::sgd;
-  double lr = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0, rho = 0.99;  // PyTorch's defaults
+  enum class Kind : uint8_t { sgd, adam, adamw, rmsprop, lbfgs } kind = Kind::sgd;
+  double lr = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, rho = 0.99;  // PyTorch's defaults
   bool nesterov = false;
+  int64_t history = 10;           // lbfgs: see runtime/train/lbfgs.h
+  double tolerance = 1e-7;
 };
 
 struct ScheduleSpec {
@@ -177,7 +179,7 @@ struct TrainSpec {
   std::vector<LossTerm> losses;
   FuncId regulariser;             // of `params`, a float; absent: none
   OptimizerSpec optimizer;
-  FuncId update, clip;            // prelude functions: of the optimizer; of `clip norm`, absent without it
+  FuncId update, clip;            // prelude functions: of the optimizer, absent of lbfgs; of `clip norm`, absent without it
   ScheduleSpec schedule;
   double clip_norm = 0;           // 0: off
   int64_t batch = 32, accumulate = 1, epochs = 10, seed = 0, patience = 0;  // batch 0: all examples

@@ -142,21 +142,27 @@ struct TrainReader : EntryReader {
     OptimizerSpec& o = spec.optimizer;
     Span span;
     const std::string_view kind = call_name(entry.value, span);
-    const Slot lr{"lr", &o.lr, nullptr, 0}, decay{"decay", &o.decay, nullptr, 0};
+    const Slot lr{"lr", &o.lr, nullptr, 0}, decay{"weight_decay", &o.weight_decay, nullptr, 0};
     const Slot beta1{"beta1", &o.beta1, nullptr, 0, 1}, beta2{"beta2", &o.beta2, nullptr, 0, 1}, eps{"eps", &o.eps, nullptr, 0};
     if (kind == "sgd") {
       o.kind = OptimizerSpec::Kind::sgd;
       read_arguments(entry.value, {lr, {"momentum", &o.momentum, nullptr, 0, 1}, {"nesterov", nullptr, &o.nesterov}, decay});
     } else if (kind == "adam" || kind == "adamw") {
       o.kind = kind == "adam" ? OptimizerSpec::Kind::adam : OptimizerSpec::Kind::adamw;
-      if (kind == "adamw") o.decay = 0.01;
+      if (kind == "adamw") o.weight_decay = 0.01;
       read_arguments(entry.value, {lr, beta1, beta2, eps, decay});
     } else if (kind == "rmsprop") {
       o.kind = OptimizerSpec::Kind::rmsprop;
       o.lr = 1e-2;
       read_arguments(entry.value, {lr, {"rho", &o.rho, nullptr, 0, 1}, eps, {"momentum", &o.momentum, nullptr, 0, 1}, decay});
+    } else if (kind == "lbfgs") {
+      o.kind = OptimizerSpec::Kind::lbfgs;
+      double history = static_cast<double>(o.history);
+      read_arguments(entry.value, {{"history", &history, nullptr, 1, 1000}, {"tolerance", &o.tolerance, nullptr, 0}});
+      o.history = static_cast<int64_t>(history);
+      if (static_cast<double>(o.history) != history) fail(sema_error("bad-entry"), expr(entry.value).span, "`history` is a whole number");
     } else if (!kind.empty()) {
-      unknown(span, "the optimizer", kind, std::initializer_list<std::string_view>{"sgd", "adam", "adamw", "rmsprop"});
+      unknown(span, "the optimizer", kind, std::initializer_list<std::string_view>{"sgd", "adam", "adamw", "rmsprop", "lbfgs"});
     }
   }
 
@@ -271,6 +277,7 @@ struct TrainReader : EntryReader {
   }
 
   void read(const TrainEntry& entry);
+  void check_lbfgs();
   void lower_terms();
   void find_update();
 };
@@ -324,6 +331,19 @@ void TrainReader::read(const TrainEntry& entry) {
   }
 }
 
+/// It looks at the whole objective in each of its steps, whose lengths it finds itself.
+void TrainReader::check_lbfgs() {
+  if (spec.optimizer.kind != OptimizerSpec::Kind::lbfgs) return;
+  const auto refuse = [&](EntryKind kind, bool is_set, const char* word) {
+    if (is_set && seen.contains(kind))
+      fail(sema_error("bad-entry"), seen[kind], fmt::format("`{}` does not go with `lbfgs`, which looks at all rows in every step and finds the step's length itself", word))
+          .label(seen[EntryKind::optimizer], "chosen here");
+  };
+  refuse(EntryKind::batch, spec.batch != 0, "batch"), refuse(EntryKind::accumulate, spec.accumulate != 1, "accumulate");
+  refuse(EntryKind::schedule, true, "schedule"), refuse(EntryKind::clip, true, "clip");
+  spec.batch = 0;
+}
+
 /// The terms in parameters as one function of them.
 void TrainReader::lower_terms() {
   if (terms.empty() || !info.params_type) {
@@ -360,6 +380,7 @@ void TrainReader::find_update() {
         return static_cast<void>(fail(sema_error("mixed-floats"), p.span, "the parameters and states of a model that is trained are of one precision")
                                      .label(info.params[0].span, "declared here"));
     }
+  if (spec.optimizer.kind == OptimizerSpec::Kind::lbfgs) return;
   static constexpr const char* kUpdates[] = {"sgd_update", "adam_update", "adamw_update", "rmsprop_update"};
   const char* name = spec.clip_norm > 0 ? "clip_norm" : nullptr;
   const auto prelude = [&](std::string_view text) { return a.instance(a.prelude_function(a.m.strings.intern(text)), dtype, d.name.span); };
@@ -402,6 +423,7 @@ void Analysis::lower_train(const Decl& d) {
   if (reader.ok && reader.spec.losses.empty()) reader.fail(sema_error("bad-entry"), reader.seen[EntryKind::objective], "the objective has no `mean(loss)`");
   // Several tables differ in rows, so there is no batch size that suits them all.
   if (!reader.seen.contains(EntryKind::batch) && reader.spec.data.size() > 1) reader.spec.batch = 0;
+  reader.check_lbfgs();
   const auto seen_at = [&](EntryKind kind) { return reader.seen.contains(kind) ? reader.seen[kind] : d.span; };
   check_data(reader, d.name.span, seen_at(EntryKind::split), seen_at(EntryKind::normalize));
   if (!reader.ok) return;

@@ -18,7 +18,7 @@ const int64_t kInts[] = {0, 1, -1, 2, 7, -7, std::numeric_limits<int64_t>::max()
 std::vector<OpId> ops_with_identities() {
   std::vector<OpId> all;
   for (OpId op : elementwise_ops())
-    if (!identities(op).empty() || !fast_identities(op).empty()) all.push_back(op);
+    if (!identities(op).empty() || !stable_forms(op).empty() || !fast_identities(op).empty()) all.push_back(op);
   return all;
 }
 
@@ -72,6 +72,27 @@ TEST_P(Identities, OfTheFastListHoldWhereFinite) {
   }
 }
 
+TEST_P(Identities, OfTheStableListAreMoreAccurate) {
+  for (const RewriteRule& pattern : stable_forms(GetParam())) {
+    for (DType self : {DType::f64, DType::f32}) {
+      int n_better = 0;
+      for (double a : {0.0, 1e-10, 0.3, -0.3, 1.0, -1.0, 5.0, -5.0, 16.5, -16.5, 18.0, -18.0, 36.5, -36.5, 90.0, -90.0, 104.0, -104.0, 700.0, -700.0, 746.0, -746.0, 1e5, -1e5, kInf, -kInf}) {
+        const std::vector<Scalar> x(RewriteRule::kNames, Scalar::of(a).converted(self));
+        const std::vector<Big> exact(RewriteRule::kNames, to_big(x[0]));
+        const auto side = [&](const Rule& rule) { return walk_rule(NativeMath{}, rule, self, std::span<const Scalar>(x), x[0], x[0]); };
+        const Big truth = walk_rule(BigMath{}, pattern.right, self, exact, exact[0], exact[0]);
+        if (std::abs(a) <= 18) {
+          EXPECT_LE(abs(walk_rule(BigMath{}, pattern.left, self, exact, exact[0], exact[0]) - truth), ldexp(abs(truth), -150)) << pattern.left.text << " at " << a;
+        }
+        const double left = ulp_error(side(pattern.left), truth), right = ulp_error(side(pattern.right), truth);
+        EXPECT_TRUE(right <= left || right <= 2 || std::isnan(left)) << pattern.left.text << " in " << dtype_name(self) << " at a = " << a << ": " << left << " and " << right;
+        n_better += !(left <= right);
+      }
+      EXPECT_GT(n_better, 3) << pattern.left.text;
+    }
+  }
+}
+
 /// Instructions, roughly: an expansion counts for five.
 int cost(const Rule& rule) {
   int sum = 0;
@@ -81,7 +102,7 @@ int cost(const Rule& rule) {
 }
 
 TEST_P(Identities, NeverGrow) {
-  for (std::span<const RewriteRule> list : {identities(GetParam()), fast_identities(GetParam())})
+  for (std::span<const RewriteRule> list : {identities(GetParam()), stable_forms(GetParam()), fast_identities(GetParam())})
     for (const RewriteRule& p : list) EXPECT_LE(cost(p.right), cost(p.left)) << p.left.text;
 }
 
@@ -116,7 +137,7 @@ TreeRef make_tree(const Rule& rule, bool swapped) {
 TEST_P(Identities, AreFoundByTheMatcher) {
   const auto look = [](const TreeRef& t) { return RuleView<TreeRef>{t->op, t->args}; };
   const auto is_literal = [](const TreeRef& t, const Literal& literal) { return t->literal == literal.text; };
-  for (std::span<const RewriteRule> list : {identities(GetParam()), fast_identities(GetParam())}) {
+  for (std::span<const RewriteRule> list : {identities(GetParam()), stable_forms(GetParam()), fast_identities(GetParam())}) {
     for (const RewriteRule& p : list) {
       for (bool swapped : {false, true}) {
         Bindings<TreeRef> names;

@@ -211,7 +211,7 @@ TEST_P(Rows, TextsReadTheSameByTheLanguagesParser) {
     if (!diff_rule(op, k).not_differentiable) check(diff_rule(op, k), row.diff[k]);
   for (DType dtype : {DType::f64, DType::f32, DType::i64})
     if (const Rule* rule = expansion(op, dtype)) check(*rule, rule->text);
-  for (std::span<const RewriteRule> list : {identities(op), fast_identities(op)}) {
+  for (std::span<const RewriteRule> list : {identities(op), stable_forms(op), fast_identities(op)}) {
     for (const RewriteRule& p : list) {
       const std::string text = p.left.text;
       check(p.left, text.substr(0, text.find("=>")));

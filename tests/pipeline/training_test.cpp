@@ -134,7 +134,7 @@ void expect_formula(const std::string& optimizer, const std::function<double(dou
 TEST(Optimizers, AreTheirFormulas) {
   expect_formula("sgd(lr = 0.1)", [](double w, double g, int) { return w - 0.1 * g; });
   double b = 0;
-  expect_formula("sgd(lr = 0.1, momentum = 0.9, decay = 0.01)", [&](double w, double g, int) {
+  expect_formula("sgd(lr = 0.1, momentum = 0.9, weight_decay = 0.01)", [&](double w, double g, int) {
     b = 0.9 * b + g + 0.01 * w;
     return w - 0.1 * b;
   });
@@ -149,7 +149,7 @@ TEST(Optimizers, AreTheirFormulas) {
     return w - 0.01 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
   });
   m = v = 0;
-  expect_formula("adamw(lr = 0.01, decay = 0.1)", [&](double w, double g, int t) {
+  expect_formula("adamw(lr = 0.01, weight_decay = 0.1)", [&](double w, double g, int t) {
     m = 0.9 * m + 0.1 * g, v = 0.999 * v + 0.001 * g * g;
     return (1 - 0.001) * w - 0.01 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
   });
