@@ -45,6 +45,13 @@ const Case kCases[] = {
     {"fn f[n](x: real[n]) -> real = total(x[0], n)\nfn total(x: real, k: int) -> real = sum[j in 1..k + 1](x * j) + prod[j in 0..k](0.5 * x)", "x=[2,0,0]", {13}},
     {"fn f[n](x: f32[n]) -> f32 {\n  var (s, t) = (0.0, 1)\n  var v = zeros(n)\n  for i in 0..n {\n    if x[i] < 0 { break }\n    s += x[i]\n    t = t * x[i]\n    v[i] = x[i]\n  }\n  return s + t + v[0]\n}", "x=[2,3,-1]", {13}},
     {"fn f[n](x: real[n]) -> (a: real, b: real[n]) {\n  var p = (a = 1.0, b = x)\n  for i in 0..n { p.a = p.a * x[i]\n    p.b[i] = p.a }\n  return p\n}", "x=[2,3]", {6, 2, 6}},
+    // How many steps were made is a constant, as a branch is.
+    {"fn f[n](x: real[n]) -> real {\n  var s = 0.0\n  for j in 0..n {\n    if x[j] > 7 { break }\n    s += x[j] * x[j] * j\n  }\n  return s\n}", "x=[1,2,3,9]", {22}},
+    {"fn f(x: f32) -> f32 {\n  var (s, j) = (0.0, 0)\n  while s < x * 3 @max_iters(99) {\n    s += x * j + 1\n    j += 1\n  }\n  return s * j\n}", "x=2", {27}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  let y[i] = g(x[i])\n  return y\n}\nfn g(x: real) -> real {\n  var (s, j) = (0.0, 0)\n  while s < x * 3 {\n    s += x * j + 1\n"
+     "    j += 1\n  }\n  return s * j\n}", "x=[2,0.5,-1]", {27, 5, 0}},
+    {"fn f(x: real) -> real {\n  let n = if x > 0 { 2 } else { 3 }\n  return x * x * n\n}", "x=-2", {12}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  let y[i] = x[i] * x[i] * (if x[i] > 0 { 2 * i } else { 3 })\n  return y\n}", "x=[1,-2,3]", {0, 12, 36}},
 };
 
 TEST(Control, Values) {
