@@ -10,6 +10,7 @@
 // `break` sets a flag, the first value that its loop carries; a `for` with one is a `while` that counts.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -414,9 +415,18 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
   }
   out.first = make(lo, r.span);
   out.step = b().constant_int(step, l);
-  const ValueId distance = b().op("sub"_op, {make(hi, r.span), out.first}, l);
-  out.count = step == 1 ? distance : b().op("floor_div"_op, {b().op("add"_op, {distance, b().constant_int(step - 1, l)}, l), out.step}, l);
+  out.count = steps_between(out.first, make(hi, r.span), step, l);
   return out;
+}
+
+/// How many steps `lo..hi step k` has, for ints of any size: hi - lo may not be one. No range has more than 2^63 - 1.
+ValueId Lowering::steps_between(ValueId lo, ValueId hi, int64_t step, Loc l) {
+  const ValueId zero = b().constant_int(0, l), one = b().constant_int(1, l);
+  if (b().constant_value(lo) == 0 && step == 1) return hi;
+  const ValueId difference = b().op("sub"_op, {hi, lo}, l), most = b().constant_int(std::numeric_limits<int64_t>::max(), l);
+  const ValueId distance = b().op("select"_op, {b().op("lt"_op, {difference, zero}, l), most, difference}, l);
+  const ValueId whole = step == 1 ? distance : b().op("add"_op, {b().op("floor_div"_op, {b().op("sub"_op, {distance, one}, l), b().constant_int(step, l)}, l), one}, l);
+  return b().op("select"_op, {b().op("lt"_op, {lo, hi}, l), whole, zero}, l);
 }
 
 /// Inside a loop's body: the name of its index. `step` counts from 0.

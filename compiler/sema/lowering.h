@@ -418,6 +418,7 @@ class Lowering {
     bool is_static() const { return static_cast<bool>(dims); }
   };
   std::optional<LoopRange> lower_loop_range(ExprId range);
+  ValueId steps_between(ValueId lo, ValueId hi, int64_t step, Loc l);
   std::optional<LoopOptions> lower_attributes(const Stmt& s);
   void learn_types(const std::vector<size_t>& carried, const Stmt& s, const LoopRange* range);
   std::vector<ValueId> carried_leaves(const std::vector<size_t>& carried);
