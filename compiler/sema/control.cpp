@@ -380,15 +380,9 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
   const Expr& r = ast_[range];
   const Loc l = loc(r.span);
   LoopRange out;
-  int64_t step = 1;
-  if (r.c) {
-    const Val v = lower(r.c);
-    const auto size = v ? as_size(v) : std::nullopt;
-    const auto constant = size ? dims().as_constant(*size) : std::nullopt;
-    if (!v) return std::nullopt;
-    if (!constant || *constant < 1) return fail(sema_error("bad-step"), ast_[r.c].span, "the step of a range is a positive integer"), std::nullopt;
-    step = *constant;
-  }
+  const std::optional<int64_t> given_step = lower_step(r);
+  if (!given_step) return std::nullopt;
+  const int64_t step = *given_step;
   const Val lo = r.a ? lower(r.a) : size_value(dims().constant(0), r.span), hi = lower(r.b);
   if (!lo || !hi) return std::nullopt;
   for (const auto& [v, e] : {std::pair(lo, r.a), std::pair(hi, r.b)}) {
@@ -399,8 +393,7 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
   }
   const auto from = as_size(lo), to = as_size(hi);
   if (from && to) {
-    DimId extent = dims().sub(*to, *from);
-    if (extent && step != 1) extent = dims().div(dims().add(extent, dims().constant(step - 1)), dims().constant(step));
+    const DimId extent = n_steps(dims().sub(*to, *from), step);
     if (!size_too_large(extent, r.span)) return std::nullopt;
     out.dims = {*from, extent, step};
     DimId least;

@@ -391,7 +391,7 @@ class Lowering {
   void lower_let_index(const Stmt& s);
   void lower_var(const Stmt& s);
   void lower_assign(const Stmt& s);
-  void assign_to(ExprId target, Val value, Span span);
+  void assign_to(ExprId target, Val value, Span span, OpId op);
   void bind_pattern(PatternId pattern, Val value, Binding::Kind kind, TypeId type, ExprId source);
   bool bind_tuple_literal(const Stmt& s, Binding::Kind kind);
   Span result_span(ExprId body) const;
@@ -436,7 +436,9 @@ class Lowering {
   Val lower_scan_call(const Expr& call);
 
   // ---- assignment.cpp
-  Val stored(const Val& base, const Expr& target, const Val& v, Span span);
+  Val stored(const Val& base, const Expr& target, const Val& v, Span span, OpId op);
+  void keep_last(TypeId array, std::vector<ValueId>& positions, Loc l);
+  bool has_array_subscript(const Expr& target);
   Val with_field(const Val& base, const Expr& target, const Val& v, Span span);
 
   // ---- scope.cpp: names, errors
@@ -465,6 +467,8 @@ class Lowering {
   DimId lower_array_size(ExprId e);         // of a type: not negative, as far as numbers show
   std::optional<DimId> as_size(const Val& v);
   RangeDims lower_range(ExprId range, DimId whole, bool literals_count_from_end);
+  std::optional<int64_t> lower_step(const Expr& range);
+  DimId n_steps(DimId distance, int64_t step);
   DimId size_too_large(DimId d, Span span); // d, after reporting an absent one
 
   // ---- value.cpp: from Vals to instructions and types
@@ -547,10 +551,12 @@ class Lowering {
     enum class Kind : uint8_t { at, all, slice, value } kind = Kind::all;
     DimId at;
     RangeDims range;
-    Val value;  // an int, or an array of them, known only at run time
+    Val value;  // an int, or an array of them, known only at run time; of a slice: where it begins, in place of range.lo
     Span span;
   };
   std::optional<Subscript> lower_one_subscript(const Arg& arg, DimId extent);
+  RangeDims lower_moving_range(const Expr& range);
+  std::optional<DimId> size_between(const Expr& range);
   std::optional<std::vector<Subscript>> lower_subscripts(const Val& base, const Expr& e);
   bool is_affine(DimId d);
   ValueId start_of(const Subscript& s, Loc l);

@@ -52,6 +52,20 @@ const Case kCases[] = {
      "    j += 1\n  }\n  return s * j\n}", "x=[2,0.5,-1]", {27, 5, 0}},
     {"fn f(x: real) -> real {\n  let n = if x > 0 { 2 } else { 3 }\n  return x * x * n\n}", "x=-2", {12}},
     {"fn f[n](x: real[n]) -> real[n] {\n  let y[i] = x[i] * x[i] * (if x[i] > 0 { 2 * i } else { 3 })\n  return y\n}", "x=[1,-2,3]", {0, 12, 36}},
+    // Slices that begin at an int, and arrays of subscripts: what is named twice keeps the last value, or is added to twice.
+    {"fn f[n](x: real[n], k: int) -> real[3] = if k >= 0 and k + 4 <= n { x[k..k + 3] * x[k + 1..3 + k + 1] } else { x[0] * [1, 2, 3] }", "x=[1,2,3,4,5],k=1", {6, 12, 20}},
+    {"fn f[n](x: f32[n]) -> f32[n] {\n  var v = x * x\n  var k = 1\n  while k < 4 {\n    v[k..k + 2] = v[k - 1..k + 1] * x[k]\n    v[k - 1..k + 3 step 2] += x[0] * x[k]\n    k += 2\n  }\n  return v\n}",
+     "x=[1,2,3,4,5,6]", {3, 2, 14, 40, 68, 36}},
+    {"fn f[n](X: real[n, 4]) -> real[n, 4] {\n  var V = X\n  for i in 0..n {\n    let k = i % 2\n    V[i, k..k + 3 step 2] = [X[i, 0] * X[i, 1], 7]\n    V[0..n step 2, k] -= X[i, 3] * X[i, 3]\n  }\n  return V\n}",
+     "X=[[1,2,3,4],[5,6,7,8]]", {-14, -62, 7, 4, 5, 30, 7, 7}},
+    {"fn f[n](x: real[n], e: real[3]) -> real[n] {\n  var v = x * x\n  let at = [2, 0, 2]\n  v[at] = e * e\n  return v\n}", "x=[1,2,3],e=[1,2,5]", {4, 4, 25}},
+    {"fn f[n](x: f32[n], e: f32[3]) -> f32[n] {\n  var v = x * x\n  let at = [2, 0, 2]\n  v[at] += e * e\n  v[at] -= 1\n  return v\n}", "x=[1,2,3],e=[1,2,5]", {4, 4, 33}},
+    {"fn f[n](X: real[n, 3], E: real[n, 2], c: real[n]) -> real[n, 3] {\n  var V = X\n  let at = [2, 2]\n  V[:, at] = E * E\n  V[:, 0] = c * c\n  V[:, at] += E\n  return V\n}",
+     "X=[[1,2,3],[4,5,6]],E=[[1,2],[3,4]],c=[1,2]", {1, 2, 7, 4, 5, 23}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  var v = zeros(n)\n  for i in 0..n {\n    let at = [i, n - 1 - i, i]\n    v[at] = [x[i], v[i] * x[i] + 1, x[i] * x[i]]\n    v[at] += x[i]\n  }\n  return v\n}", "x=[2,3,4]", {17, 18, 24}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  let y[i in 0..n] = g(x, i)\n  return y\n}\nfn g[n](x: real[n], i: int) -> real {\n  var v = x * x[i]\n  let at = [i, 0, i]\n  v[at] = [x[0], x[i], v[i] * x[i]]\n  v[i..i + 1] += x[i]\n"
+     "  return sum(v)\n}", "x=[2,3,4]", {24, 45, 84}},
+    {"fn f[n](x: real[n], k: int) -> real[n] {\n  var v = x\n  let (r, c) = ([0, 1], [1, 0])\n  var A = eye(2) * x[0]\n  A[r, c] = x[1] * x[1]\n  if k > 0 { v[r] = A[r, c] }\n  return v + sum(A)\n}", "x=[1,2,3],k=1", {14, 14, 13}},
 };
 
 TEST(Control, Values) {
