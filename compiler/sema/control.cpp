@@ -571,44 +571,4 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   set_carried(carried, leaves);
 }
 
-/// `sum[j in 1..k](body)` where k is known only when the program runs: a loop that adds up.
-Val Lowering::lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span) {
-  const auto range = lower_loop_range(binder.range);
-  if (!range) return {};
-  const OpId op = word == "sum" ? "add"_op : word == "prod" ? "mul"_op : word == "max" ? "max"_op : word == "min" ? "min"_op : word == "any" ? "or"_op : "and"_op;
-  const Loc l = loc(span);
-  ValueId total = b().constant_int(0, l);  // of no type yet: the body is lowered once to tell it
-  std::vector<ValueId> captures;
-  BlockId block;
-  for (bool is_typed : {false, true}) {
-    const size_t mark = bindings_.size(), n_indices = indices_.size();
-    Region region;
-    region.first = block = b().begin_for(std::span(&total, 1), {}, l);
-    region.is_map = true, region.is_open_loop = true;  // it assigns nothing around it
-    regions_.push_back(std::move(region));
-    const std::vector<ValueId> params = a_.m[func_][block].params;
-    bind_loop_index(binder.name, *range, params[0]);
-    const Val v = lower_branch(body, want);
-    std::optional<DType> dtype;
-    if (v && shape_of(v).is_flexible) dtype = want && !types()[want].is_tuple() && is_float(types()[want].dtype) ? types()[want].dtype : shape_of(v).dtype;
-    const ValueId x = v ? make(v, ast_[body].span, dtype) : ValueId{};
-    const Type t = x ? b().type(x) : Type{};
-    const bool is_good = x && !t.is_tuple() && t.dtype != DType::key;
-    if (x && !is_good) unsupported(span, fmt::format("`{}` of this over a range known only at run time is", word));
-    if (is_good && is_typed) b().set_result(b().op(op, {params[1], x}, l));
-    pop_scope(mark);
-    indices_.resize(n_indices);
-    captures = std::move(regions_.back().captures);
-    regions_.pop_back();
-    if (!is_good) return failed_ = true, Val{};
-    if (is_typed) break;
-    double identity = word == "prod" || word == "all" ? 1 : word == "max" ? -HUGE_VAL : word == "min" ? HUGE_VAL : 0;
-    if (!std::isfinite(identity) && !is_float(t.dtype)) return unsupported(span, fmt::format("`{}` of ints over a range known only at run time is", word));
-    total = b().full(types().array(t.dtype, t.dims), identity, l);
-  }
-  LoopOptions options;
-  options.bound = range->bound;
-  return value(b().end_for(block, range->count, std::span(&total, 1), captures, options, l));
-}
-
 }  // namespace dlc::sema

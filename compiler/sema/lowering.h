@@ -583,11 +583,27 @@ class Lowering {
   void collect_uses_in_block(const Expr& block, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
   std::optional<std::vector<DimId>> dims_of(ExprId e);
   void bind_index(const BinderSpec& binder, ValueId step, BlockId block);
-  Val lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word);
   Val lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span, std::string_view word);
-  bool has_dynamic_end(ExprId range);
-  Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
   Val lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want);
+
+  // ---- reductions.cpp: those whose ranges are no box
+  ValueId neutral(std::string_view word, TypeId type, Loc l);
+  bool require_ragged_elements(const BinderSpec& binder, std::string_view word);
+  Val lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word);
+  Val ragged_mean(ValueId pairs, const std::vector<int>& axes, Span span);
+  bool has_dynamic_end(ExprId range);
+  struct RunTimeReduction {
+    const BinderSpec& binder;
+    const LoopRange& range;
+    ExprId body;
+    TypeId want;
+    std::string_view word;
+    Span span;
+  };
+  using NextValues = std::function<std::vector<ValueId>(ValueId x, ValueId step, std::span<const ValueId> before)>;
+  std::vector<ValueId> pass_over(const RunTimeReduction& r, const std::vector<ValueId>& carried, const NextValues& next);
+  Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
+  Val lower_position(const RunTimeReduction& r, TypeId type);
 
   // ---- call.cpp
   Val lower_call(const Expr& e, TypeId want);

@@ -66,6 +66,17 @@ const Case kCases[] = {
     {"fn f[n](x: real[n]) -> real[n] {\n  let y[i in 0..n] = g(x, i)\n  return y\n}\nfn g[n](x: real[n], i: int) -> real {\n  var v = x * x[i]\n  let at = [i, 0, i]\n  v[at] = [x[0], x[i], v[i] * x[i]]\n  v[i..i + 1] += x[i]\n"
      "  return sum(v)\n}", "x=[2,3,4]", {24, 45, 84}},
     {"fn f[n](x: real[n], k: int) -> real[n] {\n  var v = x\n  let (r, c) = ([0, 1], [1, 0])\n  var A = eye(2) * x[0]\n  A[r, c] = x[1] * x[1]\n  if k > 0 { v[r] = A[r, c] }\n  return v + sum(A)\n}", "x=[1,2,3],k=1", {14, 14, 13}},
+    // Reductions over ranges that depend on an index, or are known only when the program runs.
+    {"fn f[n](x: real[n]) -> real[n] {\n  let y[i in 0..n] = logsumexp[j in 0..i + 1](x[j] * x[0])\n  return y\n}", "x=[0,5,-3]", {0, std::log(2), std::log(3)}},
+    {"fn f[n](x: f32[n]) -> f32[n] {\n  let y[i in 0..n] = mean[j in 0..i + 1](x[i] * x[j])\n  return y\n}", "x=[0.5,-1,2,2,0.25]", {0.25, 0.25, 1, 1.75, 0.1875}},
+    {"fn f[n](x: real[n]) -> real = mean[i in 0..n, j in 0..i + 1](x[i] * x[j]) + mean[i in 0..n, j in i..n](i + j)", "x=[1,2,3]", {25.0 / 6 + 2}},
+    {"fn f[n](X: real[n, 2]) -> real[n, 2] {\n  let y[i in 0..n] = mean[j in i..n](X[j] * X[i, 0])\n  return y\n}", "X=[[1,2],[3,4]]", {2, 3, 9, 12}},
+    {"fn f[n](x: real[n]) -> int[n] {\n  let y[i in 0..n] = 10 * argmax[j in i..n](x[j]) + argmin[j in 0..i + 1](x[j])\n  return y\n}", "x=[0.5,-1,2,2,0.25]", {20, 21, 21, 31, 41}},
+    {"fn f[n](k: int[n]) -> int = max[i in 0..n](max[j in i..n](k[j] - 10) + min[j in 0..i + 1](k[j]))", "k=[5,-3,7]", {2}},
+    {"fn f[n](x: real[n]) -> real[n] {\n  let y[i in 0..n] = part(x, i + 1)\n  return y\n}\n"
+     "fn part[n](x: real[n], k: int) -> real = logsumexp[j in 0..k](x[j] * x[0]) + mean[j in 0..k](x[j] * x[j]) + x[argmax[j in 0..k](x[j])]", "x=[0,3,-1]", {0, 4.5 + 3 + std::log(2), 10.0 / 3 + 3 + std::log(3)}},
+    {"fn f[n](x: real[n], k: int) -> (int, int, real, real) = (argmax[j in 1..k](x[j]), argmin[j in 0..k step 2](x[j]), logsumexp[j in 0..k](x[j]), mean[j in k..k](x[j]))", "x=[1,2,3],k=0", {1, 0, -INFINITY, NAN}},
+    {"fn f[n](x: int[n], k: int) -> (int, int, int, int, real) = (argmax[j in 1..k](x[j]), argmin[j in 0..k step 2](x[j]), max[j in 0..k](x[j]), min[j in 0..k](x[j]), mean[j in 0..k](x[j]))", "x=[5,-3,7],k=3", {2, 0, 7, -3, 3}},
 };
 
 TEST(Control, Values) {
