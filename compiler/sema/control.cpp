@@ -326,6 +326,7 @@ void Lowering::learn_types(const std::vector<size_t>& carried, const Stmt& s, co
     Region region;
     region.first = b().begin_for(std::span(&step, 1), {}, loc(s.span));
     region.is_open_loop = !range || !range->is_static();
+    if (key_ && region.is_open_loop) region.counter = a_.m[func_][region.first].params[0];
     regions_.push_back(std::move(region));
     if (range) bind_loop_index(ast_[s.pattern].name, *range, a_.m[func_][regions_.back().block()].params[0]);
     lower_statements(s.body, 0, nullptr, {.is_trial = true});
@@ -489,7 +490,8 @@ ValueId Lowering::lower_loop_condition(ExprId e, ValueId goes_on, Loc l) {
 /// `range` absent: a `while`. A loop that may be left, and every `while`, becomes a `while` region.
 void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptions& given, const std::vector<size_t>& carried) {
   const Loc l = loc(s.mark ? s.mark : s.span);
-  const bool can_break = has_exit(s.body), counts = range && can_break;
+  const bool can_break = has_exit(s.body), is_while = !range || can_break;
+  const bool counts = is_while && (range || key_);  // its steps: `key` is another one in each
   if (carried.empty()) {
     if (range && !can_break) return;  // nothing that can be seen
     const std::vector<size_t> assigned = assigned_in({s.body});
@@ -510,7 +512,6 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   LoopOptions options = given;
   if (range) options.bound = range->bound;
 
-  const bool is_while = !range || counts;
   Region region;
   Builder::WhileBlocks blocks;
   if (is_while) {
@@ -523,6 +524,7 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   const size_t n_indices = indices_.size();
   const BlockId outer = regions_.back().block();
   region.is_open_loop = is_while || !range->is_static();
+  const bool region_counts = key_ && (!range || !range->is_static());
   regions_.push_back(std::move(region));
   const auto params = [&] {
     const auto& all = a_.m[func_][regions_.back().block()].params;
@@ -532,8 +534,9 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   if (is_while) {
     const std::vector<ValueId> own = params();
     set_carried(carried, std::span(own).subspan(n_own));
+    if (region_counts) regions_.back().counter = own[0];
     ValueId holds = can_break ? b().op("not"_op, {own[counts ? 1 : 0]}, l) : ValueId{};
-    if (counts) holds = b().op("and"_op, {b().op("lt"_op, {own[0], bring(range->count, outer)}, l), holds}, l);
+    if (counts && range) holds = b().op("and"_op, {b().op("lt"_op, {own[0], bring(range->count, outer)}, l), holds}, l);
     if (!range) holds = lower_loop_condition(s.value, holds, l);
     ok = static_cast<bool>(holds);
     if (ok) b().set_result(holds);
@@ -541,9 +544,11 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   }
   std::vector<ValueId> own = params();
   set_carried(carried, std::span(own).subspan(n_own));
+  const ValueId step = !is_while ? a_.m[func_][regions_.back().block()].params[0] : counts ? own[0] : ValueId{};
+  if (region_counts) regions_.back().counter = step;
   for (size_t k : assigned_in({s.body}))
     if (!bindings_[k].is_set) bindings_[k].val = {};
-  if (range) bind_loop_index(ast_[s.pattern].name, *range, is_while ? own[0] : a_.m[func_][regions_.back().block()].params[0]);
+  if (range) bind_loop_index(ast_[s.pattern].name, *range, step);
   const Purpose purpose{{}, &carried, can_break};
   Val next = lower_statements(s.body, 0, nullptr, purpose);
   if (next && counts) {

@@ -267,6 +267,7 @@ struct Region {
   bool in_second = false;
   bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
   bool is_open_loop = false;  // a loop whose number of steps no size tells
+  ValueId counter;         // of such a loop where random numbers may be drawn: its steps, unless its index is a size
   bool is_map = false;     // index notation: what it computes for one index cannot be seen by another
   std::vector<ValueId> captures;
   std::unordered_map<int32_t, std::pair<ValueId, ValueId>> params;  // by captured value; in first, in second
@@ -666,6 +667,7 @@ class Lowering {
   ValueId places(const std::vector<DimId>& sizes, Span span);
   Val draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes);
   Val split_key(const BuiltinCall& c, const std::vector<DimId>& sizes);
+  Val fold_key(const BuiltinCall& c);
   Val lower_dropout(const Expr& call);
 
   // ---- batch.cpp: what connects a model to the batch and to the run

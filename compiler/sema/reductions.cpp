@@ -116,6 +116,7 @@ std::vector<ValueId> Lowering::pass_over(const RunTimeReduction& r, const std::v
   region.is_map = true, region.is_open_loop = true;  // it assigns nothing around it
   regions_.push_back(std::move(region));
   const std::vector<ValueId> params = a_.m[func_][block].params;
+  if (key_) regions_.back().counter = params[0];
   bind_loop_index(r.binder.name, r.range, params[0]);
   const Val v = lower_branch(r.body, r.want);
   std::optional<DType> dtype;
