@@ -1,5 +1,7 @@
 // Loops, branches, assignments and subscripts by data: their values, in the interpreter and in native code, and their
 // derivatives in every mode.
+#include <cmath>
+
 #include "cases.h"
 
 namespace dlc {
@@ -77,6 +79,13 @@ const Case kCases[] = {
      "fn part[n](x: real[n], k: int) -> real = logsumexp[j in 0..k](x[j] * x[0]) + mean[j in 0..k](x[j] * x[j]) + x[argmax[j in 0..k](x[j])]", "x=[0,3,-1]", {0, 4.5 + 3 + std::log(2), 10.0 / 3 + 3 + std::log(3)}},
     {"fn f[n](x: real[n], k: int) -> (int, int, real, real) = (argmax[j in 1..k](x[j]), argmin[j in 0..k step 2](x[j]), logsumexp[j in 0..k](x[j]), mean[j in k..k](x[j]))", "x=[1,2,3],k=0", {1, 0, -INFINITY, NAN}},
     {"fn f[n](x: int[n], k: int) -> (int, int, int, int, real) = (argmax[j in 1..k](x[j]), argmin[j in 0..k step 2](x[j]), max[j in 0..k](x[j]), min[j in 0..k](x[j]), mean[j in 0..k](x[j]))", "x=[5,-3,7],k=3", {2, 0, 7, -3, 3}},
+    // Stores that may be made or not: reverse mode keeps one element for each.
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 0..n { if x[i] > 0 { v[i] = v[i] * x[i] } else { v[n - 1 - i] += x[i] * v[i] } }\n  return sum(v)\n}",
+     "x=[2,-1,3,0.5]", {15.25}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var i = 0\n  while i < n - 1 @max_iters(n) {\n    if v[i] > 0.5 {\n      let t = v[i]\n      v[i] = v[i + 1] * x[0]\n      v[i + 1] = t * v[i]\n    }\n    i += 1\n    if i > 100000 { break }\n  }\n  return sum(v)\n}",
+     "x=[2,-1,3,0.5]", {-2.0}},
+    {"fn f[n](X: real[n, 2]) -> real {\n  var v = X\n  for i in 0..n - 1 {\n    if X[i, 0] > 0.5 { v[i] = v[i] * X[i] } else if X[i, 0] > -0.2 { v[i + 1, 0] = v[i, 1] * X[i, 0]\n      v[i, 1] += X[i, 0]^2 } else { v[i, 0] *= v[i, 1] }\n  }\n  return sum(v * v)\n}",
+     "X=[[0.25,2],[1,3],[-0.5,2],[1,1]]", {92.56640625}},
 };
 
 TEST(Control, Values) {
@@ -108,6 +117,27 @@ TEST(Control, CheckpointedIsStored) {
     ASSERT_TRUE(g) << g.error().message;
     if (k == 0) first = numbers(*g);
     EXPECT_EQ(numbers(*g), first) << attributes[k];
+  }
+}
+
+// What reverse mode keeps of a step that changes an element, also under an `if` and beside a `break`: no array. Whole arrays would
+// be a thousand times the memory for a thousand times the steps.
+TEST(Control, StoresUnderConditionsKeepElements) {
+  const std::string source =
+      "fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 1..n {\n    if x[i] > 7 { break }\n    if x[i] > 0 { v[i] = v[i - 1] * x[i] } else { v[n - 1 - i] += x[i] * v[i] }\n  }\n  return sum(v)\n}\n"
+      "fn g[n](x: real[n]) -> real {\n  var v = x\n  var i = 0\n  while i < n - 1 @max_iters(n) {\n    if v[i] > 0.5 { v[i + 1] = v[i] * x[i + 1] } else if v[i] > 0 { v[i] = x[i]^2 }\n    i += 1\n  }\n  return sum(v)\n}\n";
+  for (const char* name : {"f", "g"}) {
+    const auto c = loaded(source);
+    const FuncId f = function(*c, name);
+    const FuncId gradient = c->derivative({.kind = DerivativeRequest::Kind::grad, .mode = Mode::reverse, .base = f, .wrt = {0}}, {});
+    ASSERT_TRUE(gradient) << render_all(c->diagnostics, c->sources);
+    const auto native = Native::compile(*c, gradient, {.opt_level = 2});
+    ASSERT_TRUE(native) << native.error().message;
+    InterpValue<double> x{.dtype = DType::f64};
+    x.dims = {200'000};  // whole arrays would be 320 GB
+    for (int k = 0; k < 200'000; ++k) x.floats.push_back(std::sin(k));
+    const auto g = native->call(std::vector{x}, {});
+    ASSERT_TRUE(g) << g.error().message;
   }
 }
 
