@@ -69,13 +69,14 @@ class Analysis {
   }
 
   // A float depends through its float operands, unless the rule says 0, and through an int that is converted to it
-  // (which is then reported); an int or bool depends through all of its operands.
+  // (which is then reported); an int or bool depends through all of its operands, but for the condition of a `select`,
+  // which only chooses.
   bool result_depends(const Func& f, ValueId v, const Activity& a) const {
     const Inst in = f[v];
     const bool is_float_result = is_float_leaf(f, v);
     for (int k = 0; k < in.n_operands; ++k) {
       const ValueId o = f.operand(v, k);
-      if (!a.depends[a.leaves.begin(o)]) continue;
+      if (!a.depends[a.leaves.begin(o)] || (k == 0 && op_row(in.op).type == TypeRule::select)) continue;
       if (is_float_result && !is_float_leaf(f, o)) {
         if (makes_float_of_int(op_row(in.op))) return true;
         continue;
@@ -91,18 +92,14 @@ class Analysis {
     const RegionShape shape = region_shape(m_, in);
     if (shape.n_carried > 0) return forwards_through_loop(f, v, shape, a);
     const int first_capture = shape.own_operands;
-    const bool by_condition = first_capture > 0 && a.depends[a.leaves.begin(f.operand(v, 0))];
     for (int block = 0; block < in.n_blocks; ++block) {
       const Block& inner = f[BlockId{in.first_block.i + block}];
       const auto own_params = static_cast<size_t>(shape.own_params);
       for (int k = first_capture; k < in.n_operands; ++k)
         copy_leaves(a, f.operand(v, k), a.leaves.begin(inner.params[own_params + static_cast<size_t>(k - first_capture)]));
       forwards(f, inner, a);
-      const std::vector<TypeId> types = leaf_types(m_.types, f[inner.result].type);
-      for (size_t k = 0; k < types.size(); ++k) {
-        const bool chosen = by_condition && !is_float(m_.types[types[k]].dtype);
-        if (chosen || a.depends[a.leaves.begin(inner.result) + k]) a.depends[a.leaves.begin(v) + k] = true;
-      }
+      for (size_t k = 0; k < a.leaves.count(v); ++k)
+        if (a.depends[a.leaves.begin(inner.result) + k]) a.depends[a.leaves.begin(v) + k] = true;
     }
   }
 
@@ -113,7 +110,6 @@ class Analysis {
     const Block& body = f[BlockId{in.first_block.i + in.n_blocks - 1}];
     std::vector<bool> carried;
     for (size_t k = 0; k < n_carried; ++k) carried.push_back(a.depends[a.leaves.begin(f.operand(v, shape.own_operands + static_cast<int>(k)))]);
-    bool by_count = in.op == "for"_op && a.depends[a.leaves.begin(f.operand(v, 0))];
     for (std::vector<bool> before; before != carried;) {
       before = carried;
       for (int block = 0; block < in.n_blocks; ++block) {
@@ -125,11 +121,8 @@ class Analysis {
         }
         forwards(f, inner, a);
       }
-      if (in.n_blocks == 2) by_count = a.depends[a.leaves.begin(f[in.first_block].result)];
-      for (size_t k = 0; k < n_carried; ++k) {
-        const bool is_float_leaf = is_float(m_.types[f[body.params[static_cast<size_t>(shape.own_params) + k]].type].dtype);
-        if (a.depends[a.leaves.begin(body.result) + k] || (by_count && !is_float_leaf)) carried[k] = true;
-      }
+      for (size_t k = 0; k < n_carried; ++k)
+        if (a.depends[a.leaves.begin(body.result) + k]) carried[k] = true;
     }
     for (size_t k = 0; k < n_carried; ++k) a.depends[a.leaves.begin(v) + k] = carried[k];
   }

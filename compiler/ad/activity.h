@@ -2,7 +2,9 @@
 //
 // A leaf *depends* on the active parameters when some path leads to it from one. For a float that means it has a
 // tangent. An int or bool has none; there it means that converting it back to a float would lose a derivative
-// silently, which is the error `no-derivative`. A leaf is *useful* when a float path leads from it to the part of the
+// silently, which is the error `no-derivative`. That is so for what is computed from floats, `int(x)`; a choice between ints,
+// by a branch or by how many steps a loop makes, gives a constant on either side, as it does between floats, and a step's
+// counter is the same number whatever x is. A leaf is *useful* when a float path leads from it to the part of the
 // result that is differentiated: what is not useful (an auxiliary result, a subscript, a condition) gives no error.
 #pragma once
 #include <optional>

@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 
 #include "ad/checkpoints.h"
 #include "ad/rules.h"
+#include "ad/stores.h"
 #include "ad/sweep.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -137,7 +139,8 @@ class ReverseSweep : public Sweep {
   }
 
   // The adjoint of a region is a region over the same captures and the cotangents of the result: each block computes
-  // its values again, and yields the cotangents of the captures. A map's are then summed over its box.
+  // its values again, and yields the cotangents of the captures. A map's are then summed over its box. A branch is also given
+  // what the captures' cotangents are so far, and adds to them: one element, where it read one.
   void step_region(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const bool is_map = in.op == "map"_op;
@@ -145,28 +148,40 @@ class ReverseSweep : public Sweep {
     std::vector<ValueId> outer = operands(v);
     const std::vector<size_t> seeds = present_slots(v);
     for (size_t slot : seeds) outer.push_back(carried[slot].value);
+    const std::vector<Total> totals = is_map ? std::vector<Total>{} : totals_of(v);
+    for (const Total& total : totals) outer.push_back(carried[total.slot].value);
 
     const BlockId first{static_cast<int32_t>(b.func().blocks.size())};
     for (int32_t k = 0; k < in.n_blocks; ++k) b.func().blocks.emplace_back();
     std::vector<std::vector<Carried>> yields;  // per block: per leaf of the captures
+    std::vector<std::vector<ValueId>> given;   // per block: the parameters of `totals`
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       const Block& inner = source[BlockId{in.first_block.i + k}];
       Builder nested = b.in(BlockId{first.i + k});
-      enter_block(nested, v, inner, seeds, loc);
+      given.push_back(enter_block(nested, v, inner, seeds, totals, loc));
       run(nested, inner);
       yields.push_back(yielded(inner, static_cast<size_t>(in.n_operands - n_own)));
     }
 
     // (capture, leaf) of each slot that some block has a cotangent for
-    std::vector<std::pair<ValueId, size_t>> targets;
-    std::vector<size_t> positions;
+    struct Target {
+      ValueId capture;
+      size_t leaf, position;
+      const Total* total;
+    };
+    std::vector<Target> targets;
     size_t position = 0;
     for (int k = n_own; k < in.n_operands; ++k) {
       const ValueId capture = source.operand(v, k);
       for (size_t leaf = 0; leaf < n_leaves(capture); ++leaf, ++position) {
+        const auto total = std::find_if(totals.begin(), totals.end(), [&](const Total& t) { return t.position == position; });
+        const Total* const so_far = total != totals.end() ? &*total : nullptr;
         bool any = false;
-        for (const auto& of_block : yields) any = any || of_block[position];
-        if (any) targets.emplace_back(capture, leaf), positions.push_back(position);
+        for (size_t block = 0; block < yields.size(); ++block) {
+          const Carried g = yields[block][position];
+          any = any || (g && !(so_far && g.value == given[block][static_cast<size_t>(total - totals.begin())]));
+        }
+        if (any) targets.push_back({capture, leaf, position, so_far});
       }
     }
     if (targets.empty()) return drop_blocks(b, first);
@@ -174,12 +189,11 @@ class ReverseSweep : public Sweep {
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       Builder nested = b.in(BlockId{first.i + k});
       std::vector<ValueId> values;
-      for (size_t n = 0; n < targets.size(); ++n) {
-        const Carried g = yields[static_cast<size_t>(k)][positions[n]];
+      for (const Target& target : targets) {
+        const Carried g = yields[static_cast<size_t>(k)][target.position];
         is_sparse = is_sparse || !g || g.is_sparse;
         is_steep = is_steep || g.is_steep;
-        const TypeId type = leaf_types(m.types, source[targets[n].first].type)[targets[n].second];
-        values.push_back(g ? g.value : nested.zeros(type, loc));
+        values.push_back(g ? g.value : nested.zeros(leaf_types(m.types, source[target.capture].type)[target.leaf], loc));
       }
       nested.set_result(nested.joined(values, loc));
     }
@@ -187,8 +201,28 @@ class ReverseSweep : public Sweep {
     for (size_t n = 0; n < targets.size(); ++n) {
       ValueId g = b.part(all, targets.size(), n, loc);
       if (is_map) g = b.sum(g, leading_axes(m[in.attr].dims.size()), loc);
-      accumulate(b, targets[n].first, targets[n].second, {g, is_sparse, is_steep}, loc);
+      if (targets[n].total) leaves(targets[n].capture)[targets[n].leaf] = {g, is_sparse, is_steep};
+      else accumulate(b, targets[n].capture, targets[n].leaf, {g, is_sparse, is_steep}, loc);
     }
+  }
+
+  /// A leaf of a branch's captures that has a cotangent already; `position` counts the captures' leaves.
+  struct Total {
+    size_t slot, position;
+    size_t capture, leaf;
+  };
+  std::vector<Total> totals_of(ValueId branch) {
+    std::vector<Total> totals;
+    size_t position = 0;
+    for (int k = 1; k < source[branch].n_operands; ++k) {
+      const ValueId o = source.operand(branch, k);
+      for (size_t leaf = 0; leaf < n_leaves(o); ++leaf, ++position) {
+        const size_t slot = activity.leaves.begin(o) + leaf;
+        const bool is_known = std::any_of(totals.begin(), totals.end(), [&](const Total& t) { return t.slot == slot; });
+        if (carried[slot] && !is_known) totals.push_back({slot, position, static_cast<size_t>(k) - 1, leaf});
+      }
+    }
+    return totals;
   }
 
   // ---- loops
@@ -203,7 +237,8 @@ class ReverseSweep : public Sweep {
   // What of the tape the way back does not read is dropped by dce. A `while` counts its steps beside.
 
   // An array of which a step changes elements only, `v[i] = e`, has no row of its own per step: kept is what stood there
-  // before, and where. On the way back it is carried itself, from its last value on, and every step is undone.
+  // before, and where. On the way back it is carried itself, from its last value on, and every step is undone. A store under an
+  // `if` that was not made is one at -1, which is no place.
 
   struct Store {                         // one `put` or `add_at` of such an array, in the order of the body
     ValueId old;                         // tape of what stood there
@@ -217,14 +252,6 @@ class ReverseSweep : public Sweep {
     std::vector<std::vector<Store>> stores;
     std::vector<ValueId> last;           // per carried value: what it is after the loop
   };
-
-  /// The stores by which a step makes carried value `k` of the one before; empty: it is made otherwise.
-  std::vector<ValueId> stores_of(const Block& body, size_t n, size_t k, ValueId param) const {
-    ValueId v = n == 1 ? body.result : source[body.result].op == "tuple"_op ? source.operand(body.result, static_cast<int>(k)) : ValueId{};
-    std::vector<ValueId> chain;
-    while (v && (source[v].op == "put"_op || source[v].op == "add_at"_op)) chain.insert(chain.begin(), v), v = source.operand(v, 0);
-    return v == param ? chain : std::vector<ValueId>{};
-  }
 
   void copy_region(Builder& b, ValueId v) override {
     const Inst in = source[v];
@@ -326,6 +353,65 @@ class ReverseSweep : public Sweep {
     }
   };
 
+  /// What stood at a store's subscripts before, and these.
+  using Keep = std::function<void(ValueId store, std::span<const ValueId> kept)>;
+
+  /// Copies a block, and hands over what its stores overwrite; of those in a branch after it.
+  void copy_keeping(Builder& b, const Block& block, const StepStores& stores, const Keep& keep) {
+    for (ValueId v : block.body) {
+      if (stores.in_branch.contains(v.i)) {
+        copy_branch_keeping(b, v, stores, keep);
+        continue;
+      }
+      if (stores.has(v)) {
+        std::vector<ValueId> kept = operands(v);
+        kept.erase(kept.begin());
+        kept[0] = b.index(at(source.operand(v, 0)), std::span(kept).subspan(1), bounds_of(m, source[v]), source[v].loc);
+        keep(v, kept);
+      }
+      copy(b, v);
+    }
+  }
+
+  /// An `if` yields what its stores overwrite behind its results; of a store in the other side, at -1.
+  void copy_branch_keeping(Builder& b, ValueId v, const StepStores& stores, const Keep& keep) {
+    const Inst in = source[v];
+    const std::vector<ValueId>& inside = stores.in_branch.at(v.i);
+    const size_t n_results = m.types[in.type].is_tuple() ? m.types[in.type].fields.size() : 1;
+    const BlockId first{static_cast<int32_t>(b.func().blocks.size())};
+    for (int side = 0; side < 2; ++side) b.func().blocks.emplace_back();
+    size_t n_values = 0;
+    for (int side = 0; side < 2; ++side) {
+      const Block& inner = source[BlockId{in.first_block.i + side}];
+      Builder nested = b.in(BlockId{first.i + side});
+      for (ValueId p : inner.params) at(p) = append_param(m, b.func(), nested.block(), source[p].op, source[p].type, m[source[p].attr].name, source[p].loc);
+      std::unordered_map<int32_t, std::vector<ValueId>> made;
+      copy_keeping(nested, inner, stores, [&](ValueId store, std::span<const ValueId> kept) { made[store.i].assign(kept.begin(), kept.end()); });
+      std::vector<ValueId> values;
+      for (size_t k = 0; k < n_results; ++k) values.push_back(m.types[in.type].is_tuple() ? nested.get(at(inner.result), static_cast<int>(k), in.loc) : at(inner.result));
+      for (ValueId store : inside)
+        for (int o = 1; o < source[store].n_operands; ++o) {
+          const TypeId type = source[source.operand(store, o)].type;
+          const auto found = made.find(store.i);
+          values.push_back(found != made.end() ? found->second[static_cast<size_t>(o) - 1]
+                           : o == 1            ? nested.zeros(type, in.loc)
+                                               : nested.broadcast(nested.constant_int(-1, in.loc), m.types[type].dims, in.loc));
+        }
+      n_values = values.size();
+      nested.set_result(nested.tuple(values, in.loc));
+    }
+    const ValueId all = close_region(b, in, first, operands(v), in.loc);
+    std::vector<ValueId> parts;
+    for (size_t k = 0; k < n_values; ++k) parts.push_back(b.get(all, static_cast<int>(k), in.loc));
+    at(v) = m.types[in.type].is_tuple() ? b.tuple(std::span(parts).first(n_results), in.type, in.loc) : parts[0];
+    size_t next = n_results;
+    for (ValueId store : inside) {
+      const auto n = static_cast<size_t>(source[store].n_operands) - 1;
+      keep(store, std::span(parts).subspan(next, n));
+      next += n;
+    }
+  }
+
   void copy_loop(Builder& b, ValueId v, const RegionShape& shape, const LoopOptions& options) {
     const Inst in = source[v];
     const bool is_for = in.op == "for"_op;
@@ -338,9 +424,9 @@ class ReverseSweep : public Sweep {
     // A `while` that is to keep less is cut like a `for`, which it is once its steps are counted.
     const bool is_cut = !is_for && (options.every != 0 || options.memory != 0);
     Recording tapes{{}, is_cut ? DimId{} : options.bound};
-    std::vector<std::vector<ValueId>> stores(n);
+    const StepStores stepped = tapes.bound ? stores_of_step(m, source, body, n, own) : StepStores{};
+    const auto& stores = stepped.of;
     for (size_t k = 0; k < n && tapes.bound; ++k) {
-      stores[k] = stores_of(body, n, k, body.params[own + k]);
       if (stores[k].empty()) tapes.add(b, source[body.params[own + k]].type, in.loc);
       for (ValueId store : stores[k])
         for (int o = 1; o < source[store].n_operands; ++o) tapes.add(b, source[source.operand(store, o)].type, in.loc);
@@ -372,14 +458,9 @@ class ReverseSweep : public Sweep {
       if (stores[k].empty()) record(next++, inside[k]);
       for (ValueId store : stores[k]) store_tape[store.i] = next, next += static_cast<size_t>(source[store].n_operands) - 1;
     }
-    for (ValueId inner : body.body) {
-      if (const auto found = store_tape.find(inner.i); found != store_tape.end()) {
-        const std::vector<ValueId> given = operands(inner);
-        record(found->second, nested.index(given[0], std::span(given).subspan(2), bounds_of(m, source[inner]), in.loc));
-        for (size_t o = 2; o < given.size(); ++o) record(found->second + o - 1, given[o]);
-      }
-      copy(nested, inner);
-    }
+    copy_keeping(nested, body, stepped, [&](ValueId store, std::span<const ValueId> kept) {
+      for (size_t o = 0; o < kept.size(); ++o) record(store_tape.at(store.i) + o, kept[o]);
+    });
     std::vector<ValueId> values;
     for (size_t k = 0; k < n; ++k) values.push_back(nested.part(at(body.result), n, k, in.loc));
     if (!is_for) values.push_back(nested.op("add"_op, {step, nested.constant_int(1, in.loc)}, in.loc));
@@ -399,7 +480,8 @@ class ReverseSweep : public Sweep {
       for (ValueId store : stores[k]) {
         const auto n_subscripts = static_cast<size_t>(source[store].n_operands) - 2;
         const auto begin = parts.begin() + static_cast<ptrdiff_t>(next);
-        kept.push_back({*begin, {begin + 1, begin + 1 + static_cast<ptrdiff_t>(n_subscripts)}, bounds_of(m, source[store])});
+        const bool is_made = std::find(body.body.begin(), body.body.end(), store) != body.body.end();
+        kept.push_back({*begin, {begin + 1, begin + 1 + static_cast<ptrdiff_t>(n_subscripts)}, is_made ? bounds_of(m, source[store]) : Bounds::guarded});
         next += 1 + n_subscripts;
       }
     }
@@ -504,9 +586,9 @@ class ReverseSweep : public Sweep {
     }
   }
 
-  // Parameters of a block: its own (a map's indices), the captures, the result's cotangents. In a map each point
-  // reads its own element of those.
-  void enter_block(Builder& nested, ValueId v, const Block& inner, const std::vector<size_t>& seeds, Loc loc) {
+  // Parameters of a block: its own (a map's indices), the captures, the result's cotangents and, returned, the totals. In a map
+  // each point reads its own element of the result's.
+  std::vector<ValueId> enter_block(Builder& nested, ValueId v, const Block& inner, const std::vector<size_t>& seeds, const std::vector<Total>& totals, Loc loc) {
     const Inst in = source[v];
     for (ValueId p : inner.params)
       at(p) = append_param(m, nested.func(), nested.block(), source[p].op, source[p].type, m[source[p].attr].name, source[p].loc);
@@ -519,11 +601,18 @@ class ReverseSweep : public Sweep {
       const TypeId type = types[slot - activity.leaves.begin(v)];
       bars.push_back(append_param(m, nested.func(), nested.block(), "param"_op, type, {}, loc));
     }
+    std::vector<ValueId> given;
+    for (const Total& total : totals) {
+      const Carried so_far = carried[total.slot];
+      given.push_back(append_param(m, nested.func(), nested.block(), "param"_op, nested.type_id(so_far.value), {}, loc));
+      leaves(inner.params[total.capture])[total.leaf] = {given.back(), so_far.is_sparse, so_far.is_steep};
+    }
     copy_body(nested, inner);
     for (size_t k = 0; k < seeds.size(); ++k) {
       const ValueId bar = nested.index(bars[k], indices, Bounds::inside, loc);
       accumulate(nested, inner.result, seeds[k] - activity.leaves.begin(v), {bar, carried[seeds[k]].is_sparse, carried[seeds[k]].is_steep}, loc);
     }
+    return given;
   }
 
   std::vector<Carried> yielded(const Block& inner, size_t n_captures) {

@@ -110,7 +110,8 @@ inline std::optional<Element<std::complex<double>>> evaluate(OpId op, DType resu
   return Element<Complex>{result, evaluate_meaning(op, std::span<const Complex>(numbers, operands.size())), 0};
 }
 
-/// s(y) = |y| + Σ |∂y/∂x| s(x), by the rules of the row. A choice and a conversion between floats add nothing.
+/// s(y) = |y| + Σ |∂y/∂x| s(x), by the rules of the row. A choice and a conversion between floats add nothing, and an infinity that
+/// became a number again, exp(-∞) = 0, erred by nothing.
 inline std::optional<Element<Scaled>> evaluate(OpId op, DType result, std::span<const Element<Scaled>> operands) {
   if (op_row(op).type == TypeRule::select) return operands[0].integer ? operands[1] : operands[2];
   Element<Big> values[3];
@@ -126,6 +127,7 @@ inline std::optional<Element<Scaled>> evaluate(OpId op, DType result, std::span<
   for (size_t k = 0; k < operands.size(); ++k) {
     const Rule& rule = diff_rule(op, static_cast<int>(k));
     if (!is_float(operands[k].dtype) || !rule || rule.not_differentiable || rule.zero || operands[k].real.scale == Big(0)) continue;
+    if (isinf(operands[k].real.value) && isfinite(y.real)) continue;
     const Element<Big> g{operands[k].dtype, operands[k].real.scale, 0};
     scale = scale + abs(walk<Element<Big>>(rule, result, given, y, g, apply, constant).real);
   }

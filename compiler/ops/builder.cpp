@@ -376,4 +376,25 @@ ValueId inline_body(Builder& to, const Func& from, std::span<const ValueId> args
   return inliner.block(to, from.body(), map, 0);
 }
 
+bool sizes_fit(Module& m, const Func& f, const std::map<StrId, DimId>& sizes) {
+  std::unordered_map<int32_t, bool> known;  // a body has far fewer sizes than instructions
+  const auto fits = [&](DimId d) {
+    const auto [at, is_new] = known.try_emplace(d.i, true);
+    if (is_new && d) at->second = static_cast<bool>(m.types.dims.substitute(d, sizes));
+    return at->second;
+  };
+  const auto type_fits = [&](const auto& self, TypeId id) -> bool {
+    if (!id) return true;
+    const Type t = m.types[id];
+    return std::all_of(t.dims.begin(), t.dims.end(), fits) &&
+           std::all_of(t.fields.begin(), t.fields.end(), [&](const Field& field) { return self(self, field.type); });
+  };
+  return std::all_of(f.insts.begin(), f.insts.end(), [&](const Inst& in) {
+    if (!type_fits(type_fits, in.type)) return false;
+    if (!in.attr) return true;
+    const std::vector<DimId> dims = m[in.attr].dims;
+    return std::all_of(dims.begin(), dims.end(), fits);
+  });
+}
+
 }  // namespace dlc

@@ -129,6 +129,9 @@ class Builder {
 /// Copies the function's body into `to` (parameters mapped to `args`), returns the mapped result. Handles regions.
 ValueId inline_body(Builder& to, const Func& from, std::span<const ValueId> args, const std::map<StrId, DimId>& sizes, Reason reason);
 
+/// Whether every size in the function's body is one for these values of its size variables: sums and products may overflow.
+bool sizes_fit(Module& m, const Func& f, const std::map<StrId, DimId>& sizes);
+
 /// Starts an empty function with the parameters of `like` (types substituted) and returns its id.
 FuncId start_function(Module& m, std::string name, const Func& like);
 

@@ -1,7 +1,10 @@
 // Inlining: small callees become part of their caller, so that AD, CSE and fusion see through them. Large ones stay
 // calls, which keeps the program's size linear in its source.
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "ops/errors.h"
 #include "ops/size_check.h"
 #include "ops/table.h"
 #include "passes/passes.h"
@@ -20,7 +23,7 @@ bool has_collective(const Func& f) {
   return std::any_of(f.insts.begin(), f.insts.end(), [](const Inst& in) { return in.op == "batch_sum"_op; });
 }
 
-ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operands) {
+ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operands, Diagnostics& diagnostics) {
   Module& m = b.module();
   const Func& callee = m[m[in.attr].func];
   const bool has_body = static_cast<bool>(callee.body().result);
@@ -31,18 +34,22 @@ ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operand
   std::map<StrId, DimId> sizes;
   const std::vector<DimId> given = m[in.attr].dims;
   for (size_t k = 0; k < given.size(); ++k) sizes[callee.size_vars[k]] = given[k];
+  if (!sizes_fit(m, callee, sizes)) {
+    diagnostics.error(size_error("size-too-large"), in.loc.span, fmt::format("with these sizes a size in `{}` is too large", callee.name));
+    return b.raw(in, operands);
+  }
   inline_checks(m, b.func(), callee, sizes, in.loc.span);
   return inline_body(b, callee, operands, sizes, Reason::written);
 }
 
 }  // namespace
 
-void inline_calls(Module& m, FuncId f, Diagnostics&) {
+void inline_calls(Module& m, FuncId f, Diagnostics& diagnostics) {
   bool has_calls = false;
   for (const Inst& in : m[f].insts) has_calls = has_calls || in.op == "call"_op;
   if (!has_calls) return;
-  rewrite_body(m, f, [](Builder& b, const Inst& in, std::span<const ValueId> operands) {
-    return in.op == "call"_op ? inline_call(b, in, operands) : b.raw(in, operands);
+  rewrite_body(m, f, [&](Builder& b, const Inst& in, std::span<const ValueId> operands) {
+    return in.op == "call"_op ? inline_call(b, in, operands, diagnostics) : b.raw(in, operands);
   });
 }
 

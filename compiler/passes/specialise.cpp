@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "ops/builder.h"
+#include "ops/errors.h"
 #include "ops/size_check.h"
 #include "ops/table.h"
 #include "passes/passes.h"
@@ -20,6 +21,11 @@ FuncId specialise(Module& m, FuncId f, const std::map<StrId, int64_t>& sizes, Di
     }
   if (values.empty()) return f;
   if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
+
+  if (!sizes_fit(m, source, values)) {
+    diagnostics.error(size_error("size-too-large"), source.loc.span, fmt::format("with these sizes a size in `{}` is too large", source.name));
+    return f;
+  }
 
   Func copy;
   copy.name = m.unique_name(source.name);

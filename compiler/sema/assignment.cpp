@@ -4,14 +4,16 @@
 
 #include <fmt/format.h>
 
+#include "ir/form.h"
 #include "ops/table.h"
 #include "sema/lowering.h"
 
 namespace dlc::sema {
 
-/// `base` with `v` where the subscripts of `target` point to. Of ranges and `:` before the last other subscript every
-/// position is written out, as arrays of subscripts of one shape.
-Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span span) {
+/// `base` with `v` where the subscripts of `target` point to, or (`op` is add_at) added there. Of ranges and `:` before the
+/// last other subscript every position is written out, as arrays of subscripts of one shape; arrays of subscripts, which have
+/// one shape too, have their axes where the first of them stands, as where they are read.
+Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span span, OpId op) {
   auto subs = lower_subscripts(base, target);
   if (!subs || !v) return {};
   while (!subs->empty() && subs->back().kind == Subscript::Kind::all) subs->pop_back();
@@ -21,38 +23,78 @@ Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span spa
   bool guarded = false;
   if (!check_subscripts(array.dims, *subs, base.origin, moves, guarded)) return {};
   Bounds bounds = guarded ? Bounds::checked : Bounds::inside;
-  std::vector<DimId> shape;  // of the subscripts
+  std::vector<DimId> shape, array_shape;  // of the positions; of the arrays of subscripts
+  std::vector<size_t> first_axis;         // of each subscript, in `shape`
+  std::optional<size_t> arrays_at;
   for (size_t k = 0; k < subs->size(); ++k) {
     const Subscript& s = (*subs)[k];
+    const std::vector<DimId> own = s.value ? shape_of(s.value).dims : std::vector<DimId>{};
+    if (s.value) bounds = Bounds::checked;
+    if (!own.empty() && arrays_at && own != array_shape) {
+      fail(sema_error("shape-mismatch"), target.span, fmt::format("the subscripts are arrays of different shapes: {} and {}", types().text(types().array(DType::i64, array_shape)), type_text(s.value)));
+      return {};
+    }
+    first_axis.push_back(!own.empty() && arrays_at ? *arrays_at : shape.size());
     if (s.kind == Subscript::Kind::slice) shape.push_back(s.range.extent);
     if (s.kind == Subscript::Kind::all) shape.push_back(array.dims[k]);
-    if (s.kind == Subscript::Kind::value) {
-      bounds = Bounds::checked;
-      if (!shape_of(s.value).dims.empty()) return unsupported(s.span, "assignments through an array of subscripts are"), Val{};
-    }
+    if (own.empty() || arrays_at) continue;
+    arrays_at = shape.size(), array_shape = own;
+    shape.insert(shape.end(), own.begin(), own.end());
   }
+  if (shape.size() > kMaxRank) return fail(sema_error("rank-too-large"), span, "an array has at most 32 axes"), Val{};
   std::vector<ValueId> positions;
-  size_t axis = 0;
-  for (const Subscript& s : *subs) {
-    const bool is_range = s.kind == Subscript::Kind::slice || s.kind == Subscript::Kind::all;
+  for (size_t k = 0; k < subs->size(); ++k) {
+    const Subscript& s = (*subs)[k];
     ValueId at = s.kind == Subscript::Kind::all ? ValueId{} : start_of(s, l);
-    if (is_range) {
-      ValueId steps = b().iota(shape[axis], l);
+    if (s.kind == Subscript::Kind::slice || s.kind == Subscript::Kind::all) {
+      ValueId steps = b().iota(shape[first_axis[k]], l);
       if (s.kind == Subscript::Kind::slice && s.range.step != 1) steps = b().op("mul"_op, {steps, b().constant_int(s.range.step, l)}, l);
-      if (at) steps = b().op("add"_op, {steps, at}, l);
-      std::vector<int> axes(shape.size(), -1);
-      axes[axis++] = 0;
-      at = b().view(steps, permute_map(a_.m, b().type(steps), axes, shape), l);
-    } else {
-      at = b().broadcast(at, shape, l);
+      at = at ? b().op("add"_op, {steps, at}, l) : steps;
     }
-    positions.push_back(at);
+    std::vector<int> axes(shape.size(), -1);
+    for (int r = 0; r < b().type(at).rank(); ++r) axes[first_axis[k] + static_cast<size_t>(r)] = r;
+    positions.push_back(b().view(at, permute_map(a_.m, b().type(at), axes, shape), l));
   }
   std::vector<DimId> rest(array.dims.begin() + static_cast<ptrdiff_t>(subs->size()), array.dims.end());
   shape.insert(shape.end(), rest.begin(), rest.end());
-  const ValueId stored_value = coerce(v, types().array(array.dtype, shape), span, fmt::format("`{}`", a_.sources.text(target.span)), true);
+  Val given = v;
+  if (op == "add_at"_op && is_float(array.dtype) && shape_of(v).dtype == DType::i64)
+    if (const ValueId id = make(v, span, array.dtype)) given = value(id);  // an int beside a float, as by `+`
+  const ValueId stored_value = coerce(given, types().array(array.dtype, shape), span, fmt::format("`{}`", a_.sources.text(target.span)), true);
   const ValueId x = make(base, target.span);
-  return stored_value && x ? value(b().put(x, stored_value, positions, bounds, l)) : Val{};
+  if (!stored_value || !x) return {};
+  if (op == "add_at"_op) return value(b().add_at(x, stored_value, positions, bounds, l));
+  if (arrays_at) keep_last(base.type, positions, l), bounds = Bounds::guarded;
+  return value(b().put(x, stored_value, positions, bounds, l));
+}
+
+/// A `put` has different positions (ops/array_adjoint.cpp relies on that), and arrays of subscripts may name one twice: the last
+/// in order wins. Each writes its number at its position; who does not find it there stores nothing, at -1.
+void Lowering::keep_last(TypeId array, std::vector<ValueId>& positions, Loc l) {
+  const std::vector<DimId> shape = b().type(positions[0]).dims, dims = types()[array].dims;
+  const std::vector<DimId> subscripted(dims.begin(), dims.begin() + static_cast<ptrdiff_t>(positions.size()));
+  const ValueId number = places(shape, l.span);
+  if (!number) return;
+  const ValueId none = b().zeros(types().array(DType::i64, subscripted), l);
+  const ValueId last = b().put(none, number, positions, Bounds::checked, l);
+  const ValueId wins = b().op("eq"_op, {b().index(last, positions, Bounds::checked, l), number}, l);
+  positions[0] = b().op("select"_op, {wins, positions[0], b().constant_int(-1, l)}, l);
+}
+
+/// Whether a subscript is an array of ints. What is made to find out is not used.
+bool Lowering::has_array_subscript(const Expr& target) {
+  Diagnostics scratch;
+  Diagnostics* const real = std::exchange(a_.diagnostics, &scratch);
+  const bool failed = failed_, stopped = stopped_;
+  bool found = false;
+  for (const Arg& a : ast_[target.args]) {
+    if (a.kind != ArgKind::value || ast_[ast_.strip_parens(a.value)].kind == ExprKind::range) continue;
+    const Val v = lower(a.value);
+    found = found || (v && v.kind != Val::Kind::function && !shape_of(v).dims.empty());
+  }
+  a_.diagnostics = real;
+  failed_ = failed, stopped_ = stopped;
+  return found;
 }
 
 /// `base` with another field.
@@ -69,7 +111,8 @@ Val Lowering::with_field(const Val& base, const Expr& target, const Val& v, Span
   return value(b().tuple(fields, base.type, loc(span)));
 }
 
-void Lowering::assign_to(ExprId target, Val v, Span span) {
+/// `op`: what becomes of the elements that the target's subscripts point to, see `stored`.
+void Lowering::assign_to(ExprId target, Val v, Span span, OpId op) {
   const Expr& e = ast_[ast_.strip_parens(target)];
   if (e.kind == ExprKind::tuple) {
     const size_t n = static_cast<size_t>(e.args.count);
@@ -81,7 +124,7 @@ void Lowering::assign_to(ExprId target, Val v, Span span) {
     }
     const ValueId tuple = v ? make(v, span) : ValueId{};
     for (size_t k = 0; k < n; ++k)
-      assign_to(ast_[e.args][k].value, tuple ? value(b().get(tuple, static_cast<int>(k), loc(span))) : Val{}, span);
+      assign_to(ast_[e.args][k].value, tuple ? value(b().get(tuple, static_cast<int>(k), loc(span))) : Val{}, span, op);
     return;
   }
   if (e.kind == ExprKind::index || e.kind == ExprKind::field) {
@@ -93,9 +136,9 @@ void Lowering::assign_to(ExprId target, Val v, Span span) {
       base = id ? value(id) : Val{};
     }
     if (!base || !v) return static_cast<void>(failed_ = true);
-    const Val whole = e.kind == ExprKind::index ? stored(base, e, v, span) : with_field(base, e, v, span);
+    const Val whole = e.kind == ExprKind::index ? stored(base, e, v, span, op) : with_field(base, e, v, span);
     if (!whole) return static_cast<void>(failed_ = true);
-    return assign_to(e.a, whole, span);
+    return assign_to(e.a, whole, span, "put"_op);
   }
   Binding* binding = find(e.name);
   if (!binding) {
@@ -136,11 +179,18 @@ void Lowering::lower_assign(const Stmt& s) {
   if (s.op == SyntaxOp::none && ast_[target].kind == ExprKind::tuple && source.kind == ExprKind::tuple && source.args.count == ast_[target].args.count) {
     std::vector<Val> values;  // all of them first: `(a, b) = (b, a)` swaps
     for (const Arg& a : ast_[source.args]) values.push_back(lower(a.value));
-    for (size_t k = 0; k < values.size(); ++k) assign_to(ast_[ast_[target].args][k].value, values[k], ast_[source.args][k].span);
+    for (size_t k = 0; k < values.size(); ++k) assign_to(ast_[ast_[target].args][k].value, values[k], ast_[source.args][k].span, "put"_op);
     return;
   }
   Val v = lower(s.value, want);
-  if (s.op != SyntaxOp::none) {
+  // What is named twice by an array of subscripts is added to twice.
+  const bool repeats = s.op != SyntaxOp::none && ast_[target].kind == ExprKind::index && has_array_subscript(ast_[target]);
+  const bool adds = repeats && (s.op == SyntaxOp::add || s.op == SyntaxOp::sub);
+  if (repeats && !adds) return static_cast<void>(unsupported(s.span, "`*=` and `/=` through an array of subscripts are"));
+  if (adds && s.op == SyntaxOp::sub) {
+    const Val args[] = {v};
+    v = elementwise("neg"_op, args, std::span(&s.value, 1), s.span);
+  } else if (s.op != SyntaxOp::none && !adds) {
     Expr e;
     e.kind = ExprKind::binary, e.op = s.op, e.a = s.target, e.b = s.value, e.span = s.span, e.mark = s.mark;
     v = binary(e, lower(s.target), v);
@@ -150,7 +200,7 @@ void Lowering::lower_assign(const Stmt& s) {
     const ValueId id = make(v, s.span);
     v = id ? value(id) : Val{};
   }
-  assign_to(s.target, v, ast_[s.value].span);
+  assign_to(s.target, v, ast_[s.value].span, adds ? "add_at"_op : "put"_op);
 }
 
 }  // namespace dlc::sema

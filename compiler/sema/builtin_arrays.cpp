@@ -314,6 +314,7 @@ struct Builtins {
     const auto sizes = shape(w, c, 1, 1);
     return sizes ? w.split_key(c, *sizes) : Val{};
   }
+  static Val fold(Lowering& w, const BuiltinCall& c) { return w.fold_key(c); }
 
   static Val fill(Lowering& w, const BuiltinCall& c) {
     const std::string_view name = c.row.name;
@@ -561,6 +562,7 @@ constexpr BuiltinRow kRows[] = {
     {"normal", "normal(k, [n, m])", 1, 2, false, false, Builtins::random, "Standard normal numbers from a key; without sizes one."},
     {"bernoulli", "bernoulli(k, p, [n, m])", 2, 3, false, false, Builtins::random, "1 with probability p, else 0, from a key; without sizes as p is."},
     {"split", "split(k, n)", 2, 2, false, false, Builtins::split, "n keys from one; each is independent of the others."},
+    {"fold", "fold(k, i)", 2, 2, false, false, Builtins::fold, "Key i of those that `split` gives, with an int i: one for each step of a loop."},
     {"one_hot", "one_hot(i, n)", 1, 2, false, false, Builtins::one_hot, "Zeros of size n with a one at position i; all zeros where i is no position."},
     {"layer_norm", "layer_norm(x, axis = k), layer_norm(x, scale, shift)", 1, 3, true, false, Builtins::layer_norm,
      "Less the mean, over the standard deviation, along the last axis; then times `scale` plus `shift`."},

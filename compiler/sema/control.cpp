@@ -10,6 +10,7 @@
 // `break` sets a flag, the first value that its loop carries; a `for` with one is a `while` that counts.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -325,6 +326,7 @@ void Lowering::learn_types(const std::vector<size_t>& carried, const Stmt& s, co
     Region region;
     region.first = b().begin_for(std::span(&step, 1), {}, loc(s.span));
     region.is_open_loop = !range || !range->is_static();
+    if (key_ && region.is_open_loop) region.counter = a_.m[func_][region.first].params[0];
     regions_.push_back(std::move(region));
     if (range) bind_loop_index(ast_[s.pattern].name, *range, a_.m[func_][regions_.back().block()].params[0]);
     lower_statements(s.body, 0, nullptr, {.is_trial = true});
@@ -379,15 +381,9 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
   const Expr& r = ast_[range];
   const Loc l = loc(r.span);
   LoopRange out;
-  int64_t step = 1;
-  if (r.c) {
-    const Val v = lower(r.c);
-    const auto size = v ? as_size(v) : std::nullopt;
-    const auto constant = size ? dims().as_constant(*size) : std::nullopt;
-    if (!v) return std::nullopt;
-    if (!constant || *constant < 1) return fail(sema_error("bad-step"), ast_[r.c].span, "the step of a range is a positive integer"), std::nullopt;
-    step = *constant;
-  }
+  const std::optional<int64_t> given_step = lower_step(r);
+  if (!given_step) return std::nullopt;
+  const int64_t step = *given_step;
   const Val lo = r.a ? lower(r.a) : size_value(dims().constant(0), r.span), hi = lower(r.b);
   if (!lo || !hi) return std::nullopt;
   for (const auto& [v, e] : {std::pair(lo, r.a), std::pair(hi, r.b)}) {
@@ -398,8 +394,7 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
   }
   const auto from = as_size(lo), to = as_size(hi);
   if (from && to) {
-    DimId extent = dims().sub(*to, *from);
-    if (extent && step != 1) extent = dims().div(dims().add(extent, dims().constant(step - 1)), dims().constant(step));
+    const DimId extent = n_steps(dims().sub(*to, *from), step);
     if (!size_too_large(extent, r.span)) return std::nullopt;
     out.dims = {*from, extent, step};
     DimId least;
@@ -414,9 +409,18 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
   }
   out.first = make(lo, r.span);
   out.step = b().constant_int(step, l);
-  const ValueId distance = b().op("sub"_op, {make(hi, r.span), out.first}, l);
-  out.count = step == 1 ? distance : b().op("floor_div"_op, {b().op("add"_op, {distance, b().constant_int(step - 1, l)}, l), out.step}, l);
+  out.count = steps_between(out.first, make(hi, r.span), step, l);
   return out;
+}
+
+/// How many steps `lo..hi step k` has, for ints of any size: hi - lo may not be one. No range has more than 2^63 - 1.
+ValueId Lowering::steps_between(ValueId lo, ValueId hi, int64_t step, Loc l) {
+  const ValueId zero = b().constant_int(0, l), one = b().constant_int(1, l);
+  if (b().constant_value(lo) == 0 && step == 1) return hi;
+  const ValueId difference = b().op("sub"_op, {hi, lo}, l), most = b().constant_int(std::numeric_limits<int64_t>::max(), l);
+  const ValueId distance = b().op("select"_op, {b().op("lt"_op, {difference, zero}, l), most, difference}, l);
+  const ValueId whole = step == 1 ? distance : b().op("add"_op, {b().op("floor_div"_op, {b().op("sub"_op, {distance, one}, l), b().constant_int(step, l)}, l), one}, l);
+  return b().op("select"_op, {b().op("lt"_op, {lo, hi}, l), whole, zero}, l);
 }
 
 /// Inside a loop's body: the name of its index. `step` counts from 0.
@@ -486,7 +490,8 @@ ValueId Lowering::lower_loop_condition(ExprId e, ValueId goes_on, Loc l) {
 /// `range` absent: a `while`. A loop that may be left, and every `while`, becomes a `while` region.
 void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptions& given, const std::vector<size_t>& carried) {
   const Loc l = loc(s.mark ? s.mark : s.span);
-  const bool can_break = has_exit(s.body), counts = range && can_break;
+  const bool can_break = has_exit(s.body), is_while = !range || can_break;
+  const bool counts = is_while && (range || key_);  // its steps: `key` is another one in each
   if (carried.empty()) {
     if (range && !can_break) return;  // nothing that can be seen
     const std::vector<size_t> assigned = assigned_in({s.body});
@@ -507,7 +512,6 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   LoopOptions options = given;
   if (range) options.bound = range->bound;
 
-  const bool is_while = !range || counts;
   Region region;
   Builder::WhileBlocks blocks;
   if (is_while) {
@@ -520,6 +524,7 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   const size_t n_indices = indices_.size();
   const BlockId outer = regions_.back().block();
   region.is_open_loop = is_while || !range->is_static();
+  const bool region_counts = key_ && (!range || !range->is_static());
   regions_.push_back(std::move(region));
   const auto params = [&] {
     const auto& all = a_.m[func_][regions_.back().block()].params;
@@ -529,8 +534,9 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   if (is_while) {
     const std::vector<ValueId> own = params();
     set_carried(carried, std::span(own).subspan(n_own));
+    if (region_counts) regions_.back().counter = own[0];
     ValueId holds = can_break ? b().op("not"_op, {own[counts ? 1 : 0]}, l) : ValueId{};
-    if (counts) holds = b().op("and"_op, {b().op("lt"_op, {own[0], bring(range->count, outer)}, l), holds}, l);
+    if (counts && range) holds = b().op("and"_op, {b().op("lt"_op, {own[0], bring(range->count, outer)}, l), holds}, l);
     if (!range) holds = lower_loop_condition(s.value, holds, l);
     ok = static_cast<bool>(holds);
     if (ok) b().set_result(holds);
@@ -538,9 +544,11 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   }
   std::vector<ValueId> own = params();
   set_carried(carried, std::span(own).subspan(n_own));
+  const ValueId step = !is_while ? a_.m[func_][regions_.back().block()].params[0] : counts ? own[0] : ValueId{};
+  if (region_counts) regions_.back().counter = step;
   for (size_t k : assigned_in({s.body}))
     if (!bindings_[k].is_set) bindings_[k].val = {};
-  if (range) bind_loop_index(ast_[s.pattern].name, *range, is_while ? own[0] : a_.m[func_][regions_.back().block()].params[0]);
+  if (range) bind_loop_index(ast_[s.pattern].name, *range, step);
   const Purpose purpose{{}, &carried, can_break};
   Val next = lower_statements(s.body, 0, nullptr, purpose);
   if (next && counts) {
@@ -566,46 +574,6 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   std::vector<ValueId> leaves;
   for (size_t k = n_own; k < initial.size(); ++k) leaves.push_back(b().part(all, initial.size(), k, l));
   set_carried(carried, leaves);
-}
-
-/// `sum[j in 1..k](body)` where k is known only when the program runs: a loop that adds up.
-Val Lowering::lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span) {
-  const auto range = lower_loop_range(binder.range);
-  if (!range) return {};
-  const OpId op = word == "sum" ? "add"_op : word == "prod" ? "mul"_op : word == "max" ? "max"_op : word == "min" ? "min"_op : word == "any" ? "or"_op : "and"_op;
-  const Loc l = loc(span);
-  ValueId total = b().constant_int(0, l);  // of no type yet: the body is lowered once to tell it
-  std::vector<ValueId> captures;
-  BlockId block;
-  for (bool is_typed : {false, true}) {
-    const size_t mark = bindings_.size(), n_indices = indices_.size();
-    Region region;
-    region.first = block = b().begin_for(std::span(&total, 1), {}, l);
-    region.is_map = true, region.is_open_loop = true;  // it assigns nothing around it
-    regions_.push_back(std::move(region));
-    const std::vector<ValueId> params = a_.m[func_][block].params;
-    bind_loop_index(binder.name, *range, params[0]);
-    const Val v = lower_branch(body, want);
-    std::optional<DType> dtype;
-    if (v && shape_of(v).is_flexible) dtype = want && !types()[want].is_tuple() && is_float(types()[want].dtype) ? types()[want].dtype : shape_of(v).dtype;
-    const ValueId x = v ? make(v, ast_[body].span, dtype) : ValueId{};
-    const Type t = x ? b().type(x) : Type{};
-    const bool is_good = x && !t.is_tuple() && t.dtype != DType::key;
-    if (x && !is_good) unsupported(span, fmt::format("`{}` of this over a range known only at run time is", word));
-    if (is_good && is_typed) b().set_result(b().op(op, {params[1], x}, l));
-    pop_scope(mark);
-    indices_.resize(n_indices);
-    captures = std::move(regions_.back().captures);
-    regions_.pop_back();
-    if (!is_good) return failed_ = true, Val{};
-    if (is_typed) break;
-    double identity = word == "prod" || word == "all" ? 1 : word == "max" ? -HUGE_VAL : word == "min" ? HUGE_VAL : 0;
-    if (!std::isfinite(identity) && !is_float(t.dtype)) return unsupported(span, fmt::format("`{}` of ints over a range known only at run time is", word));
-    total = b().full(types().array(t.dtype, t.dims), identity, l);
-  }
-  LoopOptions options;
-  options.bound = range->bound;
-  return value(b().end_for(block, range->count, std::span(&total, 1), captures, options, l));
 }
 
 }  // namespace dlc::sema

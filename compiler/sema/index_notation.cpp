@@ -1,7 +1,7 @@
 // Index notation: `let C[i, k] = e` and `sum[j](e)`. Both make a `map` over the box of the indices; a reduction then
 // reduces its leading axes. While the body is lowered an index is a size variable of its own name, so subscripts are
 // polynomials whose bounds can be decided on symbols.
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -197,43 +197,6 @@ void Lowering::bind_index(const BinderSpec& binder, ValueId step, BlockId block)
   bind(std::move(binding));
 }
 
-/// The body where the ragged ranges hold, else what makes no difference to the reduction `word`.
-Val Lowering::lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word) {
-  const Loc l = loc(ast_[body].span);
-  ValueId inside;
-  for (const BinderSpec& binder : binders) {
-    if (!binder.ragged) continue;
-    const ValueId holds = b().op("lt"_op, {make_size(dims().variable(binder.name.id), l), make_size(binder.ragged, l)}, l);
-    inside = inside ? b().op("and"_op, {inside, holds}, l) : holds;
-  }
-  const Builder::IfBlocks blocks = b().begin_if({}, l);
-  Region region;
-  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
-  regions_.push_back(std::move(region));
-  const Val v = lower_branch(body, want);
-  std::optional<DType> dtype;
-  if (v && shape_of(v).is_flexible) dtype = want && !types()[want].is_tuple() ? types()[want].dtype : shape_of(v).dtype;
-  const ValueId x = v ? make(v, l.span, dtype) : ValueId{};
-  bool ok = static_cast<bool>(x);
-  if (ok) {
-    b().set_result(x);
-    const Type t = b().type(x);
-    const TypeId type = b().type_id(x);
-    double identity = 0;
-    if (word == "prod" || word == "all") identity = 1;
-    if (word == "max") identity = -HUGE_VAL;
-    if (word == "min") identity = HUGE_VAL;
-    const bool is_known = word == "sum" || word == "prod" || word == "all" || word == "any" || word == "max" || word == "min";
-    ok = is_known && !t.is_tuple() && (std::isfinite(identity) || is_float(t.dtype));
-    if (!ok) unsupported(l.span, fmt::format("`{}` over a range that depends on an index is", word));
-    regions_.back().in_second = true;
-    if (ok) b().set_result(b().full(type, identity, l));
-  }
-  const std::vector<ValueId> captures = std::move(regions_.back().captures);
-  regions_.pop_back();
-  return ok ? value(b().end_if(blocks, inside, captures, l)) : Val{};
-}
-
 /// `word`: the reduction that the map is made for, empty for a `let`.
 Val Lowering::lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span, std::string_view word) {
   if (!func_) return fail(sema_error("const-not-constant"), span, "this is not a constant expression"), Val{};
@@ -258,7 +221,8 @@ Val Lowering::lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId wa
   const size_t mark = bindings_.size(), n_indices = indices_.size();
   regions_.push_back(std::move(region));
   for (size_t k = 0; k < binders.size(); ++k) bind_index(binders[k], params[k], regions_.back().first);
-  const Val v = is_ragged ? lower_ragged_body(binders, body, want, word) : lower_branch(body, want);
+  const bool has_elements = std::all_of(binders.begin(), binders.end(), [&](const BinderSpec& binder) { return require_ragged_elements(binder, word); });
+  const Val v = !has_elements ? Val{} : is_ragged ? lower_ragged_body(binders, body, want, word) : lower_branch(body, want);
   std::optional<DType> dtype;
   if (want && !types()[want].is_tuple() && shape_of(v).is_flexible) dtype = types()[want].dtype;
   if (dtype == DType::i64 && shape_of(v).wants_float) dtype.reset();
@@ -281,23 +245,6 @@ Val Lowering::lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId wa
   return value(b().end_map(block, extents, captures, l));
 }
 
-/// Whether an end of a range is an int that is no size. What is made to find out is not used.
-bool Lowering::has_dynamic_end(ExprId range) {
-  const Expr& r = ast_[range];
-  Diagnostics scratch;
-  Diagnostics* const real = std::exchange(a_.diagnostics, &scratch);
-  const bool failed = failed_, stopped = stopped_;
-  bool is_dynamic = false;
-  for (ExprId end : {r.a, r.b}) {
-    if (!end) continue;
-    const Val v = lower(end);
-    is_dynamic = is_dynamic || (v && v.kind != Val::Kind::function && !as_size(v) && shape_of(v).dtype == DType::i64 && shape_of(v).dims.empty());
-  }
-  a_.diagnostics = real;
-  failed_ = failed, stopped_ = stopped;
-  return is_dynamic;
-}
-
 /// `name[binders](body)`.
 Val Lowering::lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want) {
   std::vector<BinderSpec> binders;
@@ -317,21 +264,22 @@ Val Lowering::lower_reduction(StrId name, const Expr& callee, const Expr& call, 
   const bool is_position = word == "argmax" || word == "argmin";
   if (is_position && binders.size() != 1)
     return fail(sema_error("bad-binder"), callee.mark, fmt::format("`{}` binds one index", word)), Val{};
-  const bool can_loop = word == "sum" || word == "prod" || word == "max" || word == "min" || word == "any" || word == "all";
-  if (can_loop && binders.size() == 1 && binders[0].range && func_ && has_dynamic_end(binders[0].range))
-    return lower_dynamic_reduction(binders[0], args[0].value, word, want, call.span);
+  if (binders.size() == 1 && binders[0].range && func_ && has_dynamic_end(binders[0].range))
+    return lower_dynamic_reduction(binders[0], args[0].value, word, is_position ? TypeId{} : want, call.span);
   // What an `argmax` compares has nothing to do with the int that it gives.
   const Val all = lower_map(binders, args[0].value, is_position ? TypeId{} : want, call.span, word);
   if (!all) return {};
   std::vector<int> axes;
   for (size_t k = 0; k < binders.size(); ++k) axes.push_back(static_cast<int>(k));
   const ValueId x = make(all, call.span);
+  const bool is_ragged = std::any_of(binders.begin(), binders.end(), [](const BinderSpec& binder) { return static_cast<bool>(binder.ragged); });
+  if (word == "mean" && is_ragged) return ragged_mean(x, axes, call.span);
   Val result = reduce_value(word, x, axes, call.span);
   if (!result || !is_position) return result;
   ValueId at = make(result, call.span);
   const RangeDims& range = binders[0].dims;
   if (range.step != 1) at = b().op("mul"_op, {at, b().constant_int(range.step, loc(call.span))}, loc(call.span));
-  if (dims().as_constant(range.lo) != 0) at = b().op("add"_op, {at, b().size(range.lo, loc(call.span))}, loc(call.span));
+  if (dims().as_constant(range.lo) != 0) at = b().op("add"_op, {at, make_size(range.lo, loc(call.span))}, loc(call.span));
   return value(at);
 }
 

@@ -267,6 +267,7 @@ struct Region {
   bool in_second = false;
   bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
   bool is_open_loop = false;  // a loop whose number of steps no size tells
+  ValueId counter;         // of such a loop where random numbers may be drawn: its steps, unless its index is a size
   bool is_map = false;     // index notation: what it computes for one index cannot be seen by another
   std::vector<ValueId> captures;
   std::unordered_map<int32_t, std::pair<ValueId, ValueId>> params;  // by captured value; in first, in second
@@ -391,7 +392,7 @@ class Lowering {
   void lower_let_index(const Stmt& s);
   void lower_var(const Stmt& s);
   void lower_assign(const Stmt& s);
-  void assign_to(ExprId target, Val value, Span span);
+  void assign_to(ExprId target, Val value, Span span, OpId op);
   void bind_pattern(PatternId pattern, Val value, Binding::Kind kind, TypeId type, ExprId source);
   bool bind_tuple_literal(const Stmt& s, Binding::Kind kind);
   Span result_span(ExprId body) const;
@@ -418,6 +419,7 @@ class Lowering {
     bool is_static() const { return static_cast<bool>(dims); }
   };
   std::optional<LoopRange> lower_loop_range(ExprId range);
+  ValueId steps_between(ValueId lo, ValueId hi, int64_t step, Loc l);
   std::optional<LoopOptions> lower_attributes(const Stmt& s);
   void learn_types(const std::vector<size_t>& carried, const Stmt& s, const LoopRange* range);
   std::vector<ValueId> carried_leaves(const std::vector<size_t>& carried);
@@ -435,7 +437,9 @@ class Lowering {
   Val lower_scan_call(const Expr& call);
 
   // ---- assignment.cpp
-  Val stored(const Val& base, const Expr& target, const Val& v, Span span);
+  Val stored(const Val& base, const Expr& target, const Val& v, Span span, OpId op);
+  void keep_last(TypeId array, std::vector<ValueId>& positions, Loc l);
+  bool has_array_subscript(const Expr& target);
   Val with_field(const Val& base, const Expr& target, const Val& v, Span span);
 
   // ---- scope.cpp: names, errors
@@ -464,6 +468,8 @@ class Lowering {
   DimId lower_array_size(ExprId e);         // of a type: not negative, as far as numbers show
   std::optional<DimId> as_size(const Val& v);
   RangeDims lower_range(ExprId range, DimId whole, bool literals_count_from_end);
+  std::optional<int64_t> lower_step(const Expr& range);
+  DimId n_steps(DimId distance, int64_t step);
   DimId size_too_large(DimId d, Span span); // d, after reporting an absent one
 
   // ---- value.cpp: from Vals to instructions and types
@@ -546,10 +552,12 @@ class Lowering {
     enum class Kind : uint8_t { at, all, slice, value } kind = Kind::all;
     DimId at;
     RangeDims range;
-    Val value;  // an int, or an array of them, known only at run time
+    Val value;  // an int, or an array of them, known only at run time; of a slice: where it begins, in place of range.lo
     Span span;
   };
   std::optional<Subscript> lower_one_subscript(const Arg& arg, DimId extent);
+  RangeDims lower_moving_range(const Expr& range);
+  std::optional<DimId> size_between(const Expr& range);
   std::optional<std::vector<Subscript>> lower_subscripts(const Val& base, const Expr& e);
   bool is_affine(DimId d);
   ValueId start_of(const Subscript& s, Loc l);
@@ -576,11 +584,27 @@ class Lowering {
   void collect_uses_in_block(const Expr& block, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
   std::optional<std::vector<DimId>> dims_of(ExprId e);
   void bind_index(const BinderSpec& binder, ValueId step, BlockId block);
-  Val lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word);
   Val lower_map(std::vector<BinderSpec>& binders, ExprId body, TypeId want, Span span, std::string_view word);
-  bool has_dynamic_end(ExprId range);
-  Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
   Val lower_reduction(StrId name, const Expr& callee, const Expr& call, TypeId want);
+
+  // ---- reductions.cpp: those whose ranges are no box
+  ValueId neutral(std::string_view word, TypeId type, Loc l);
+  bool require_ragged_elements(const BinderSpec& binder, std::string_view word);
+  Val lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId body, TypeId want, std::string_view word);
+  Val ragged_mean(ValueId pairs, const std::vector<int>& axes, Span span);
+  bool has_dynamic_end(ExprId range);
+  struct RunTimeReduction {
+    const BinderSpec& binder;
+    const LoopRange& range;
+    ExprId body;
+    TypeId want;
+    std::string_view word;
+    Span span;
+  };
+  using NextValues = std::function<std::vector<ValueId>(ValueId x, ValueId step, std::span<const ValueId> before)>;
+  std::vector<ValueId> pass_over(const RunTimeReduction& r, const std::vector<ValueId>& carried, const NextValues& next);
+  Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
+  Val lower_position(const RunTimeReduction& r, TypeId type);
 
   // ---- call.cpp
   Val lower_call(const Expr& e, TypeId want);
@@ -643,6 +667,7 @@ class Lowering {
   ValueId places(const std::vector<DimId>& sizes, Span span);
   Val draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes);
   Val split_key(const BuiltinCall& c, const std::vector<DimId>& sizes);
+  Val fold_key(const BuiltinCall& c);
   Val lower_dropout(const Expr& call);
 
   // ---- batch.cpp: what connects a model to the batch and to the run

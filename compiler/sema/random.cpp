@@ -3,7 +3,7 @@
 // a key is either split or drawn from once; two uses of one key see the same bits.
 //
 // In a model `key` and `dropout` make a key of their own at each place that uses them: the example's key, folded with the
-// number of the place and with the indices in whose bodies it stands.
+// number of the place, with the indices in whose bodies it stands and with the steps of loops that have no such index.
 #include <cmath>
 
 #include <fmt/format.h>
@@ -14,18 +14,18 @@
 
 namespace dlc::sema {
 
-/// Another key at every place that asks, and at every index.
+/// Another key at every place that asks, at every index and in every step.
 ValueId Lowering::fresh_key(Span span) {
   if (!key_) {
     fail(sema_error("key-outside-model"), span, "there is no random key here").help("a key belongs to an example: draw in a loss or in what it calls");
     return {};
   }
-  for (const Region& r : regions_)
-    if (r.is_open_loop) return unsupported(span, "random numbers drawn in a loop whose number of steps no size tells are"), ValueId{};
   const Loc l = loc(span);
   ValueId key = bring(key_, BlockId{0});
   key = b().op("philox"_op, {key, b().constant_int(n_draws_++, l)}, l);
   for (const BoundIndex& index : indices_) key = b().op("philox"_op, {key, bring(index.id, index.block)}, l);
+  for (size_t k = 0; k < regions_.size(); ++k)
+    if (const Region r = regions_[k]; r.counter) key = b().op("philox"_op, {key, bring(r.counter, r.block())}, l);
   return key;
 }
 
@@ -126,6 +126,21 @@ Val Lowering::split_key(const BuiltinCall& c, const std::vector<DimId>& sizes) {
   if (!place) return {};
   const Loc l = loc(c.call.span);
   return value(b().op("to_key"_op, {b().op("philox"_op, {key, place}, l)}, l));
+}
+
+/// `fold(k, i)`: what `split(k, n)[i]` is for any n, with an int i that is known only when the program runs.
+Val Lowering::fold_key(const BuiltinCall& c) {
+  const ValueId key = key_of(c.args[0], c.row.name);
+  const Val& number = c.args[1].val;
+  if (!key || !number) return {};
+  const Shape s = shape_of(number);
+  if (number.kind == Val::Kind::function || s.dtype != DType::i64 || s.wants_float) {
+    fail(sema_error("type-mismatch"), c.args[1].span, fmt::format("`fold` takes a key and an int, and `{}` is {}", code(c.args[1].expr), type_text(number)));
+    return {};
+  }
+  const Loc l = loc(c.call.span);
+  const ValueId place = make(number, c.args[1].span, DType::i64);
+  return place ? value(b().op("to_key"_op, {b().op("philox"_op, {b().broadcast(key, s.dims, l), place}, l)}, l)) : Val{};
 }
 
 /// Inverted dropout (Srivastava et al. 2014): each element is kept with probability 1 - p and divided by it. In a model

@@ -21,7 +21,12 @@ std::optional<Lowering::Subscript> Lowering::lower_one_subscript(const Arg& arg,
   const Expr& e = ast_[arg.value];
   if (e.kind == ExprKind::range) {
     s.kind = Subscript::Kind::slice;
-    s.range = lower_range(arg.value, extent, true);
+    if (has_dynamic_end(arg.value)) {
+      s.range = lower_moving_range(e);
+      if (s.range && !(s.value = lower(e.a))) return std::nullopt;
+    } else {
+      s.range = lower_range(arg.value, extent, true);
+    }
     if (!s.range) return std::nullopt;
     if (has_binder(s.range.extent)) return unsupported(arg.span, "slices whose size depends on an index are"), std::nullopt;
     return s;
@@ -53,6 +58,46 @@ std::optional<Lowering::Subscript> Lowering::lower_one_subscript(const Arg& arg,
   }
   fail(sema_error("subscript-not-int"), arg.span, fmt::format("a subscript is an int, and `{}` is {}", code(arg.value), type_text(v)));
   return std::nullopt;
+}
+
+/// `k..k + 3` with an int k known only when the program runs: its number of elements is a size all the same. It begins at 0 here.
+RangeDims Lowering::lower_moving_range(const Expr& range) {
+  const size_t before = a_.diagnostics->n_errors();
+  const std::optional<DimId> distance = range.a && range.b ? size_between(range) : std::nullopt;
+  const std::optional<int64_t> step = lower_step(range);
+  if (!step || a_.diagnostics->n_errors() != before) return {};
+  if (!distance) {
+    fail(sema_error("not-a-size"), range.span, fmt::format("the number of elements of `{}` is known only at run time", a_.sources.text(range.span)))
+        .rule("the ends of a slice differ by a size")
+        .help("write the end as the beginning plus a size, as in `x[k..k + 3]`; a loop or a reduction may have any range");
+    return {};
+  }
+  return {dims().constant(0), size_too_large(n_steps(*distance, *step), range.span), *step};
+}
+
+/// How far the ends of a range are apart, where what is no size in them is the same words and cancels.
+std::optional<DimId> Lowering::size_between(const Expr& range) {
+  DimId sum = dims().constant(0);
+  std::map<std::string, DimId> others;
+  std::vector<std::pair<ExprId, int64_t>> todo{{range.b, 1}, {range.a, -1}};
+  while (!todo.empty()) {
+    const auto [id, sign] = todo.back();
+    todo.pop_back();
+    const Expr& e = ast_[ast_.strip_parens(id)];
+    if (e.kind == ExprKind::binary && (e.op == SyntaxOp::add || e.op == SyntaxOp::sub)) {
+      todo.push_back({e.a, sign}), todo.push_back({e.b, e.op == SyntaxOp::add ? sign : -sign});
+      continue;
+    }
+    const Val v = lower(id);
+    if (!v) return std::nullopt;
+    const auto size = as_size(v);
+    DimId& total = size ? sum : others.try_emplace(code(ast_.strip_parens(id)), dims().constant(0)).first->second;
+    total = dims().add(total, dims().mul(dims().constant(sign), size ? *size : dims().constant(1)));
+    if (!total) return std::nullopt;
+  }
+  for (const auto& [words, factor] : others)
+    if (dims().as_constant(factor) != 0) return std::nullopt;
+  return sum;
 }
 
 /// Whether the indices in `d` that are bound enter by coefficients of known sign, so that `extremes` can tell its bounds.
@@ -151,6 +196,13 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
       continue;
     }
     const bool is_at = s.kind == Subscript::Kind::at;
+    if (s.value) {  // a slice that is looked at when it is reached, but for its size
+      moves[k] = true;
+      bool proven = true;
+      if (require(s.range.extent, shape[k], s.span, proven, SizeCheck::Kind::size)) continue;
+      fail(size_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
+      return false;
+    }
     const DimId start = is_at ? s.at : s.range.lo;
     moves[k] = has_binder(start);
     bool proven = true;
@@ -192,7 +244,7 @@ Val Lowering::apply_subscripts(const Val& base, std::span<const Subscript> subs,
 
 /// Where a subscript points to, or begins: an int, or an array of them.
 ValueId Lowering::start_of(const Subscript& s, Loc l) {
-  if (s.kind == Subscript::Kind::value) return make(s.value, s.span);
+  if (s.value) return make(s.value, s.span);
   return make_size(s.kind == Subscript::Kind::at ? s.at : s.range.lo, l);
 }
 
@@ -230,7 +282,7 @@ Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<cons
   for (const Subscript& s : subs) {
     starts.push_back(start_of(s, l));
     has_slice = has_slice || s.kind == Subscript::Kind::slice;
-    has_value = has_value || s.kind == Subscript::Kind::value;
+    has_value = has_value || s.value;
   }
   const Bounds bounds = has_value ? Bounds::checked : guarded ? Bounds::guarded : Bounds::inside;
   if (!has_slice) return gathered(x, axes, starts, bounds, span);

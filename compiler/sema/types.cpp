@@ -143,19 +143,26 @@ RangeDims Lowering::lower_range(ExprId range, DimId whole, bool literals_count_f
     return size_too_large(*d, ast_[e].span);
   };
   const DimId lo = end(r.a, dims().constant(0)), hi = end(r.b, whole);
-  if (r.c) {
-    const Val v = lower(r.c);
-    const auto step = v ? as_size(v) : std::nullopt;
-    const auto constant = step ? dims().as_constant(*step) : std::nullopt;
-    if (!v) return {};
-    if (!constant || *constant < 1) return fail(sema_error("bad-step"), ast_[r.c].span, "the step of a range is a positive integer"), RangeDims{};
-    out.step = *constant;
-  }
-  if (!lo || !hi) return {};
-  DimId extent = dims().sub(hi, lo);
-  if (out.step != 1) extent = dims().div(dims().add(extent, dims().constant(out.step - 1)), dims().constant(out.step));
-  out.lo = lo, out.extent = size_too_large(extent, r.span);
+  const std::optional<int64_t> step = lower_step(r);
+  if (!step || !lo || !hi) return {};
+  out.step = *step, out.lo = lo, out.extent = size_too_large(n_steps(dims().sub(hi, lo), *step), r.span);
   return out;
+}
+
+/// 1 where a range has none.
+std::optional<int64_t> Lowering::lower_step(const Expr& range) {
+  if (!range.c) return 1;
+  const Val v = lower(range.c);
+  const auto size = v ? as_size(v) : std::nullopt;
+  const auto step = size ? dims().as_constant(*size) : std::nullopt;
+  if (v && (!step || *step < 1)) fail(sema_error("bad-step"), ast_[range.c].span, "the step of a range is a positive integer");
+  return step && *step >= 1 ? step : std::nullopt;
+}
+
+/// Of a range whose ends are that far apart.
+DimId Lowering::n_steps(DimId distance, int64_t step) {
+  if (!distance || step == 1) return distance;
+  return dims().div(dims().add(distance, dims().constant(step - 1)), dims().constant(step));
 }
 
 }  // namespace dlc::sema

@@ -178,11 +178,28 @@ TEST(NoDerivative, IsFoundThroughCallsAndBranches) {
   const FuncId through_call = p.function("f", {p.f64()}, [&](const Expr* x) { return x[0] * call(widen, {x[0].op("to_int"_op, {x[0]})}); });
   first_error(p, through_call);
   const FuncId through_branch = p.function("f", {p.f64()}, [&](const Expr* x) {
+    const Expr whole = x[0].op("to_int"_op, {x[0]});
+    const Expr n = branch(x[0] > 0, {whole}, [](const Expr* c) { return c[0]; }, [](const Expr* c) { return c[0] + c[0]; });
+    return x[0] * n.op("to_f64"_op, {n});
+  });
+  first_error(p, through_branch);
+}
+
+TEST(NoDerivative, AChoiceBetweenIntsIsFine) {
+  Program p;
+  const FuncId by_branch = p.function("f", {p.f64()}, [&](const Expr* x) {
     const Expr one = x[0].with(x[0].b->constant_int(1, {}));
     const Expr n = branch(x[0] > 0, {one}, [](const Expr* c) { return c[0]; }, [](const Expr* c) { return c[0] + c[0]; });
     return x[0] * n.op("to_f64"_op, {n});
   });
-  first_error(p, through_branch);
+  const FuncId by_select = p.function("g", {p.f64()}, [&](const Expr* x) {
+    const Expr one = x[0].with(x[0].b->constant_int(1, {})), n = x[0].op("select"_op, {x[0] > 0, one, one + one});
+    return x[0] * n.op("to_f64"_op, {n});
+  });
+  for (const FuncId f : {by_branch, by_select}) {
+    check_all(p, f, {{3.0}});
+    check_all(p, f, {{-3.0}});
+  }
 }
 
 TEST(NoDerivative, ConditionsAndFlatFunctionsAreFine) {

@@ -90,9 +90,17 @@ TEST(Random, DiffersFromPlaceToPlace) {
       "model M {\n  param w: real\n  fn inner(x: real) = normal(key, [500]) * x\n"
       "  fn draws(x: real) = stack(normal(key, [500]), normal(key, [500]), inner(x), inner(x), uniform(key, [500]))\n"
       "  fn mapped(x: real) -> real[40, 500] {\n    let z[i in 0..40] = normal(key, [500])\n    return z\n  }\n"
-      "  fn called(x: real) -> real[40, 500] {\n    let z[i in 0..40] = inner(x + 0 * i)\n    return z\n  }\n}\n");
+      "  fn called(x: real) -> real[40, 500] {\n    let z[i in 0..40] = inner(x + 0 * i)\n    return z\n  }\n"
+      "  fn stepped(x: real) -> real[40, 500] {\n    var z = zeros(40, 500)\n    var i = 0\n    while i < 40 {\n      z[i] = if i % 2 == 0 { normal(key, [500]) } else { inner(x) }\n      i += 1\n    }\n    return z\n  }\n"
+      "  fn nested(x: real, n: int) -> real[40, 500] {\n    var z = zeros(40, 500)\n    for a in 0..n {\n      for b in 0..5 { z[5 * a + b] = normal(key, [500]) }\n    }\n    return z\n  }\n"
+      "  fn left(x: real, n: int) -> real[40, 500] {\n    var z = zeros(40, 500)\n    for a in 0..n step 2 {\n      var b = 0\n      while true {\n        z[5 * div(a, 2) + b] = inner(x)\n"
+      "        b += 1\n        if b == 5 { break }\n      }\n      if a > 100 { break }\n    }\n    return z\n  }\n}\n"
+      "fn folded(k: key, n: int) -> real[40, 500] {\n  var z = zeros(40, 500)\n  for i in 0..n { z[i] = normal(fold(k, i), [500]) }\n  return z\n}\n"
+      "fn carried(k: key) -> real[40, 500] {\n  var z = zeros(40, 500)\n  var (rest, i) = (k, 0)\n  while i < 40 {\n    let ks = split(rest, 2)\n    z[i] = normal(ks[0], [500])\n    rest = ks[1]\n"
+      "    i += 1\n  }\n  return z\n}\n");
   const std::pair<const char*, const char*> functions[] = {
-      {"children", "k=3"}, {"M.draws", "params=[1],key=3,x=1"}, {"M.mapped", "params=[1],key=3,x=1"}, {"M.called", "params=[1],key=3,x=1"}};
+      {"children", "k=3"}, {"M.draws", "params=[1],key=3,x=1"}, {"M.mapped", "params=[1],key=3,x=1"}, {"M.called", "params=[1],key=3,x=1"},
+      {"M.stepped", "params=[1],key=3,x=1"}, {"M.nested", "params=[1],key=3,x=1,n=8"}, {"M.left", "params=[1],key=3,x=1,n=16"}, {"folded", "k=3,n=40"}, {"carried", "k=3"}};
   for (const auto& [name, args] : functions) {
     const Value all = native(*c, name, args);
     const size_t n = all.floats.size() / 500;
@@ -109,13 +117,19 @@ TEST(Random, IsTheSameInEveryEngine) {
     const auto c = loaded(
         "fn f[n](k: key, x: real[n]) -> real {\n  let ks = split(k, 3)\n"
         "  return sum(normal(ks[0], [n]) * x) + sum(dropout(x, rate = 0.3, key = ks[1])) + sum(bernoulli(ks[2], 0.4, [n]) * uniform(k, [n]))\n}\n"
-        "fn g[n](k: key, x: real[n]) -> real[n] = grad(f, wrt = x)(k, x)\nfn h(k: key) = split(split(k, 3)[1], 5)\n", real);
-    const std::pair<const char*, const char*> functions[] = {{"f", "k=7,x=[1,2,3,4,5,6,7,8,9]"}, {"g", "k=7,x=[1,2,3,4,5,6,7,8,9]"}, {"h", "k=7"}};
+        "fn g[n](k: key, x: real[n]) -> real[n] = grad(f, wrt = x)(k, x)\nfn h(k: key) = split(split(k, 3)[1], 5)\n"
+        "fn same(k: key, n: int) -> bool = int(1e15 * uniform(fold(k, 3))) == int(1e15 * uniform(split(k, 5)[3])) and int(1e15 * uniform(fold(k, n))) == int(1e15 * uniform(split(k, 9)[n]))\n"
+        "fn w[n](k: key, x: real[n], m: int) -> real {\n  var s = x[0]\n  var i = 0\n  while i < m and s < 50 {\n    s += s * x[i % 3] * uniform(fold(k, i))\n    i += 1\n  }\n  return s + sum[j in 0..m](x[0] * normal(fold(k, j)))\n}\n"
+        "fn gw[n](k: key, x: real[n], m: int) -> real[n] = grad(w, wrt = x)(k, x, m)\n", real);
+    const std::pair<const char*, const char*> functions[] = {{"f", "k=7,x=[1,2,3,4,5,6,7,8,9]"}, {"g", "k=7,x=[1,2,3,4,5,6,7,8,9]"}, {"h", "k=7"}, {"same", "k=7,n=6"}, {"w", "k=7,x=[1,2,3],m=5"}, {"gw", "k=7,x=[1,2,3],m=5"}};
     for (const auto& [name, list] : functions) {
       const FuncId f = function(*c, name);
       const auto args = arguments(*c, f, list);
       const auto slow = interpret<double>(c->module, f, args);
       ASSERT_TRUE(slow) << slow.error().message;
+      if (std::string_view(name) == "same") {
+        EXPECT_EQ(slow->ints[0], 1);
+      }
       for (const int level : {0, 2, 3}) {
         const auto code = Native::compile(*c, f, {.opt_level = level});
         ASSERT_TRUE(code) << code.error().message;
