@@ -12,6 +12,7 @@
 #include "prelude/prelude.h"
 #include "sema/builtins.h"
 #include "sema/lowering.h"
+#include "sema/unused.h"
 #include "syntax/parser.h"
 
 namespace dlc::sema {
@@ -451,7 +452,9 @@ bool Analysis::run() {
   lower_exports();
   for (const Decl& d : main.decls)
     if (d.kind == DeclKind::train && !d.is_broken) lower_train(d);
-  return diagnostics->n_errors() == before;
+  const bool is_good = diagnostics->n_errors() == before;
+  if (!diagnostics->has_errors()) warn_unused(main, m.strings, *diagnostics);  // what an error hides may be what reads
+  return is_good;
 }
 
 }  // namespace dlc::sema
