@@ -570,6 +570,7 @@ class Lowering {
     RangeDims dims;
     DimId ragged;  // the number of its values where that depends on other indices; `dims` then has the largest
   };
+  DimId padded(DimId longest);
   bool infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span span);
   bool range_from_uses(BinderSpec& binder, ExprId body);
   void collect_uses(ExprId e, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
@@ -587,6 +588,7 @@ class Lowering {
   Val call_value(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
   bool lower_arguments(const Expr& call, const Func* callee, std::vector<Argument>& out);
   Val call_func(FuncId func, const Val& function, const Expr* sizes, std::span<const Argument> args, const Expr& call);
+  std::string missing_direction(const Func& f, std::span<const Argument* const> of_param) const;
   bool place_arguments(const Func& f, std::span<const Argument> args, const Expr& call, std::vector<const Argument*>& of_param);
   bool fits_parameter(const Func& f, ValueId param, const Argument& arg);
   void pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId, DimId>>& out);
