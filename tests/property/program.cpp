@@ -96,7 +96,7 @@ class Generator {
   // ---------------------------------------------------------------------------------------------- numbers
 
   Piece leaf_number() {
-    static const Names kConstants = {"0.5", "1.5", "2", "0.25"};
+    static const Names kConstants = {"0.5", "1.5", "2.0", "0.25"};
     if (has_index() && below(2) == 0) {
       const std::string i = one_of(scope_.indices);
       if (has_at_ && below(5) == 0) return {Kind::number, one_of(scope_.arrays) + "[at[" + i + "]]", {}};
