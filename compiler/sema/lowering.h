@@ -161,6 +161,7 @@ class Analysis {
   const std::vector<Val>& captured(int32_t callable) const;
   Val with_captured(int32_t callable, std::vector<Val> captured);
   Val with_types(int32_t callable, std::vector<TypeId> types);
+  Val declared_builtin(const BuiltinRow& row, size_t n, std::string_view typed = {});
   FuncId adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& names, Span span);
   const Signature* signature(int32_t function, DType float_type);
   void check_uncalled(int32_t function);

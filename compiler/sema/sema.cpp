@@ -190,6 +190,27 @@ int32_t Analysis::prelude_function(StrId name) {
   return prelude_[name] = static_cast<int32_t>(functions.size()) - 1;
 }
 
+/// A built-in function of arrays as a declared one of `n` arguments, whose types come with the place that it is passed to;
+/// `typed` gives those of a derivative, which stands for itself: "[n](x: float[n])". Absent: it takes no such arguments.
+Val Analysis::declared_builtin(const BuiltinRow& row, size_t n, std::string_view typed) {
+  if (n < static_cast<size_t>(row.min_args) || n == 0 || (row.max_args >= 0 && n > static_cast<size_t>(row.max_args))) return {};
+  std::string params, args;
+  for (size_t k = 0; k < n; ++k) args += fmt::format("{}{}", k == 0 ? "" : ", ", n == 1 ? std::string("x") : fmt::format("{}", static_cast<char>('a' + k)));
+  params = typed.empty() ? fmt::format("({})", args) : std::string(typed);
+  const std::string text = fmt::format("fn {0}{1} = {0}({2})", row.name, params, args);
+  const auto [known, is_new] = prelude_.try_emplace(m.strings.intern(text), -1);
+  if (is_new) {
+    const FileId id = sources.add(fmt::format("prelude/{}", row.name), text);
+    prelude_asts_.push_back(parse(sources, id, m.strings, *diagnostics));
+    functions.push_back(make_entry(prelude_asts_.back(), prelude_asts_.back().decls[0].fn, row.doc, m.strings.intern("float")));
+    functions.back().is_prelude = true, functions.back().is_untyped = typed.empty();
+    known->second = static_cast<int32_t>(functions.size()) - 1;
+  }
+  Callable c;
+  c.kind = Callable::Kind::declared, c.declared = known->second;
+  return function_value(std::move(c));
+}
+
 Val Analysis::function_value(Callable callable) {
   callables.push_back(std::move(callable));
   Val v;
