@@ -408,6 +408,8 @@ class Lowering {
   void collect_assigned(ExprId e, std::vector<StrId>& declared, std::vector<size_t>& out);
   void collect_assigned_in(const Stmt& s, std::vector<StrId>& declared, std::vector<size_t>& out);
   void add_assigned(ExprId target, const std::vector<StrId>& declared, std::vector<size_t>& out);
+  bool reads_elements(ExprId e) const;
+  Val lower_where_needed(const Expr& e, const Val& left);
   Val lower_if_region(ExprId if_expr, TypeId want, bool has_value);
   void lower_for(const Stmt& s);
   void lower_while(const Stmt& s);
