@@ -524,9 +524,11 @@ class Checker {
     // The scale of Σ bar·y is that of its terms.
     const ScalarFunction scale = [&](const Args& at) -> std::optional<double> {
       const Numbers s = scales(value_, at);
-      if (s.empty()) return std::nullopt;
+      const auto y = interpret<double>(c_.module, func_, at, sizes_);
+      if (s.empty() || !y) return std::nullopt;
+      const Numbers values = flat(part_of(*y));
       double sum = 0;
-      for (size_t k = 0; k < bars.size(); ++k) sum += std::abs(bars[k]) * (k < s.size() ? s[k] : 0);
+      for (size_t k = 0; k < bars.size(); ++k) sum += std::abs(bars[k]) * std::max(k < s.size() ? s[k] : 0, std::abs(values[k]));
       return std::isfinite(sum) ? std::optional(noise * sum) : std::nullopt;
     };
     // A long sum loses more than ε of that: by how much is seen near the point.

@@ -14,6 +14,8 @@
 #include <map>
 #include <sstream>
 
+#include <fmt/format.h>
+
 #include "interp/interp.h"
 #include "ir/text.h"
 #include "passes/passes.h"
@@ -95,7 +97,7 @@ class Laws {
     c.observe = [&](std::string_view pass, FuncId of) {
       if (of != f || !changed_by.empty() || c.diagnostics.has_errors()) return;
       const auto now = interpret<double>(c.module, f, args);
-      if (now && before && !same_bits(now, before)) changed_by = pass;
+      if (now && before && !same_bits(now, before)) changed_by = fmt::format("{} ({:a} to {:a})", pass, before->floats[0], now->floats[0]);
       if (now && !before) before = now;
     };
     const bool is_ready = c.ready(f);
