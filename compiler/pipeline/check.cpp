@@ -146,7 +146,7 @@ class Checker {
     if (const int64_t n = n_numbers(); n > kMostNumbers)
       return skip(fmt::format("derivatives by {} numbers at once are too many for 200-bit arithmetic: let its sizes be size variables, which are shrunk here", n));
     is_scalar_ = type.rank() == 0;
-    epsilon_ = type.dtype == DType::f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
+    if (type.dtype == DType::f32 || any_single(wrt_)) epsilon_ = std::numeric_limits<float>::epsilon();
     for (const Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic}) {
       if (mode == Mode::symbolic && !is_scalar_) continue;
       if (mode == Mode::reverse && lacks_derivative()) return true;
@@ -170,6 +170,14 @@ class Checker {
     else if (options_.order >= 2 && !is_scalar_) check_.notes.push_back("order 2 is checked for functions that return one number");
     else if (options_.order >= 2) prepare_second_order();
     return true;
+  }
+
+  /// Whether a derivative by one of these parameters holds an f32, which rounds whatever the result is.
+  bool any_single(const std::vector<int>& params) {
+    return std::any_of(params.begin(), params.end(), [&](int k) {
+      const std::vector<TypeId> leaves = leaf_types(c_.module.types, f()[f().body().params[static_cast<size_t>(k)]].type);
+      return std::any_of(leaves.begin(), leaves.end(), [&](TypeId leaf) { return c_.module.types[leaf].dtype == DType::f32; });
+    });
   }
 
   /// How many there are in what the derivatives are by.

@@ -408,6 +408,7 @@ class Lowering {
   void collect_assigned(ExprId e, std::vector<StrId>& declared, std::vector<size_t>& out);
   void collect_assigned_in(const Stmt& s, std::vector<StrId>& declared, std::vector<size_t>& out);
   void add_assigned(ExprId target, const std::vector<StrId>& declared, std::vector<size_t>& out);
+  DType default_float() const;
   bool reads_elements(ExprId e) const;
   Val lower_where_needed(const Expr& e, const Val& left);
   Val lower_if_region(ExprId if_expr, TypeId want, bool has_value);
