@@ -487,6 +487,30 @@ class ReverseSweep : public Sweep {
     }
   }
 
+  /// A leaf of what a loop's body captures that has a cotangent, which the loop on the way back carries.
+  struct Captured {
+    int operand;
+    size_t leaf;
+    TypeId type;
+    Carried sum;  // what it is before that loop; absent: the loop begins at zero
+  };
+
+  /// The sums go on from what flowed already, so that they have the same bits whether a loop is cut into segments or not. Where
+  /// a value is captured twice, only the first does.
+  std::vector<Captured> captured_cotangents(ValueId v, const RegionShape& shape) {
+    std::vector<Captured> all;
+    for (int k = shape.own_operands + shape.n_carried; k < source[v].n_operands; ++k) {
+      const ValueId o = source.operand(v, k);
+      const std::vector<TypeId> types = leaf_types(m.types, source[o].type);
+      for (size_t leaf = 0; leaf < types.size(); ++leaf) {
+        if (!depends(o, leaf) || !is_float(m.types[types[leaf]].dtype)) continue;
+        const bool is_first = std::none_of(all.begin(), all.end(), [&](const Captured& c) { return source.operand(v, c.operand) == o && c.leaf == leaf; });
+        all.push_back({k, leaf, types[leaf], is_first ? leaves(o)[leaf] : Carried{}});
+      }
+    }
+    return all;
+  }
+
   void step_loop(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const RegionShape shape = region_shape(m, in);
@@ -495,7 +519,6 @@ class ReverseSweep : public Sweep {
     const auto n = static_cast<size_t>(shape.n_carried), own = static_cast<size_t>(shape.own_params);
     const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     std::vector<size_t> active;                            // of the carried values
-    std::vector<std::pair<int, size_t>> captured;          // (operand, leaf) of the captures that have a cotangent
     std::vector<CarriedFlags> flags;
     std::vector<ValueId> carried, captures{tape.count};
     for (size_t k = 0; k < n; ++k) {
@@ -505,15 +528,8 @@ class ReverseSweep : public Sweep {
       flags.emplace_back().grow(leaves(v)[k]);
       carried.push_back(leaves(v)[k] ? leaves(v)[k].value : b.zeros(type, loc));
     }
-    for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) {
-      const ValueId o = source.operand(v, k);
-      const std::vector<TypeId> types = leaf_types(m.types, source[o].type);
-      for (size_t leaf = 0; leaf < types.size(); ++leaf) {
-        if (!depends(o, leaf) || !is_float(m.types[types[leaf]].dtype)) continue;
-        captured.emplace_back(k, leaf);
-        carried.push_back(b.zeros(types[leaf], loc));
-      }
-    }
+    const std::vector<Captured> captured = captured_cotangents(v, shape);
+    for (const Captured& c : captured) carried.push_back(c.sum ? c.sum.value : b.zeros(c.type, loc));
     const size_t first_undone = carried.size();
     for (size_t k = 0; k < n; ++k)
       if (!tape.values[k]) carried.push_back(tape.last[k]);
@@ -555,8 +571,8 @@ class ReverseSweep : public Sweep {
       for (size_t k = own + n; k < body.params.size(); ++k) at(body.params[k]) = made[next++];
       copy_body(nested, body);
       for (size_t k = 0; k < captured.size(); ++k) {
-        const auto [operand, leaf] = captured[k];
-        leaves(body.params[own + static_cast<size_t>(operand - shape.own_operands)])[leaf] = {made[1 + active.size() + k], true, false};
+        const Captured& c = captured[k];
+        leaves(body.params[own + static_cast<size_t>(c.operand - shape.own_operands)])[c.leaf] = {made[1 + active.size() + k], true, c.sum && c.sum.is_steep};
       }
       for (size_t k = 0; k < active.size(); ++k)
         accumulate(nested, body.result, active[k], {made[1 + k], flags[k].is_sparse, flags[k].is_steep}, loc);
@@ -569,7 +585,7 @@ class ReverseSweep : public Sweep {
         values.push_back(g ? g.value : nested.zeros(source[body.params[own + active[k]]].type, loc));
       }
       std::vector<Carried> totals;
-      for (const auto& [operand, leaf] : captured) totals.push_back(leaves(body.params[own + static_cast<size_t>(operand - shape.own_operands)])[leaf]);
+      for (const Captured& c : captured) totals.push_back(leaves(body.params[own + static_cast<size_t>(c.operand - shape.own_operands)])[c.leaf]);
       for (const Carried& total : totals) values.push_back(total.value);
       values.insert(values.end(), undone.begin(), undone.end());
       if (!is_known) continue;
@@ -577,12 +593,14 @@ class ReverseSweep : public Sweep {
       LoopOptions options = loop_options(m, in.attr);
       options.every = options.memory = 0;
       const ValueId all = b.end_for(block, tape.count, carried, captures, options, loc);
+      for (size_t k = 0; k < captured.size(); ++k) {
+        const ValueId o = source.operand(v, captured[k].operand);
+        if (captured[k].sum) leaves(o)[captured[k].leaf] = {};  // it is part of the sum
+        accumulate(b, o, captured[k].leaf, {b.part(all, values.size(), active.size() + k, loc), true, totals[k].is_steep}, loc);
+      }
       for (size_t k = 0; k < active.size(); ++k)
         accumulate(b, source.operand(v, shape.own_operands + static_cast<int>(active[k])), 0,
                    {b.part(all, values.size(), k, loc), flags[k].is_sparse, flags[k].is_steep}, loc);
-      for (size_t k = 0; k < captured.size(); ++k)
-        accumulate(b, source.operand(v, captured[k].first), captured[k].second,
-                   {b.part(all, values.size(), active.size() + k, loc), true, totals[k].is_steep}, loc);
     }
   }
 

@@ -23,16 +23,31 @@ constexpr const char* kExamples =
     "  dlc check examples/net2_functions.dl loss objective --order 2 --seed 7\n"
     "Differences are in ulp of Σ|terms|; up to 8 is rounding. Exit status 1 if a check fails.";
 
+/// The losses of the models, and what each is differentiated by: the model's parameters, for the rest are data.
+void add_losses(const Compilation& c, std::vector<FuncId>& functions) {
+  for (const ModelInfo& model : c.models.models)
+    for (const ModelFunction& f : model.functions)
+      if (f.is_loss) functions.push_back(f.func);
+}
+std::vector<int> wrt_of(const Compilation& c, FuncId f) {
+  for (const ModelInfo& model : c.models.models)
+    for (const ModelFunction& loss : model.functions)
+      if (loss.is_loss && loss.func == f && model.params_type) return {0};
+  return {};
+}
+
 int run(const Options& o, const Common& common) {
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
   std::vector<FuncId> functions;
   if (const int status = find_functions(*c, o.functions, common, functions)) return status;
+  if (o.functions.empty()) add_losses(*c, functions);
   CheckOptions options = o.check;
   options.opt_level = common.opt_level;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Diagnostics failures;
   for (FuncId f : functions) {
+    options.wrt = wrt_of(*c, f);
     const auto result = check_function(*c, f, options);
     if (!result && !c->diagnostics.has_errors()) return report(*c, result.error(), common);
     if (!result) {  // one function's error is no reason to keep quiet about the others
@@ -56,7 +71,7 @@ void add_check(CLI::App& app, Common& common) {
   CLI::App* command = app.add_subcommand("check", "Compare all modes with each other and with 200-bit arithmetic");
   auto o = std::make_shared<Options>();
   command->add_option("FILE", o->file, "Source; - is standard input")->required();
-  command->add_option("FN", o->functions, "Functions; all of the file if left out");
+  command->add_option("FN", o->functions, "Functions; if left out all of the file, and the losses of its models by their parameters");
   command->add_option("--order", o->check.order, "1, or 2 for second derivatives too")->check(CLI::Range(1, 2));
   command->add_option("--seed", o->check.seed, "Of the sampled points, 0 or more")->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
   command->add_option("--samples", o->check.n_samples, "Points for each function")->check(CLI::Range(1, 100000))->capture_default_str();

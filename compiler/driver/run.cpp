@@ -44,7 +44,7 @@ int run(const RunOptions& o, const Common& common) {
   std::optional<Native> native;
   const auto start = Clock::now();
   if (!o.interpret) {
-    const auto special = at_sizes_of(*c, f, point.args);
+    const auto special = at_sizes_of(*c, f, point.args, point.sizes);
     if (!special) return report(*c, special.error(), common);
     auto compiled = Native::compile(*c, *special, {.opt_level = common.opt_level});
     if (!compiled) return report(*c, compiled.error(), common);

@@ -33,6 +33,7 @@ struct CheckOptions {
   int n_samples = 40;
   double seconds = 10;      // a function, compiling included
   int opt_level = 2;
+  std::vector<int> wrt;     // parameters; empty: all float ones
 };
 
 struct CheckRow {

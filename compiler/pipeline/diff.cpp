@@ -54,7 +54,7 @@ class Differentiator {
 
   Result<InterpValue<double>> call(FuncId f, const Args& args) {
     if (options_.interpret) return interpret<double>(c_.module, f, args, options_.sizes, {.sources = &c_.sources});
-    const auto special = at_sizes_of(c_, f, args);
+    const auto special = at_sizes_of(c_, f, args, options_.sizes);
     if (!special) return special.error();
     auto native = Native::compile(c_, *special, {.opt_level = options_.opt_level});
     if (!native) return native.error();
@@ -116,7 +116,7 @@ class Differentiator {
     if (!options_.interpret) {
       Args shaped = args_;
       shaped.push_back(x);
-      const auto special = at_sizes_of(c_, hessian, shaped);
+      const auto special = at_sizes_of(c_, hessian, shaped, options_.sizes);
       if (!special) return special.error();
       auto compiled = Native::compile(c_, *special, {.opt_level = options_.opt_level});
       if (!compiled) return compiled.error();

@@ -14,6 +14,7 @@
 #include "interp/errors.h"
 #include "interp/sizes.h"
 #include "ops/errors.h"
+#include "passes/passes.h"
 #include "pipeline/errors.h"
 #include "ops/size_check.h"
 
@@ -134,11 +135,11 @@ std::optional<size_t> bytes_of(const std::vector<int64_t>& dims, DType dtype) {
 
 }  // namespace
 
-Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue<double>> args) {
+Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given) {
   if (!c.recurs(f)) return f;
   std::vector<Shape> shapes;
   for (const InterpValue<double>& a : args) shapes.push_back(shape_of(a));
-  const auto sizes = bind_sizes(c.module, c.module[f], shapes);
+  const auto sizes = bind_sizes(c.module, c.module[f], shapes, given);
   if (!sizes) return sizes.error();
   const FuncId special = c.at_sizes(f, *sizes);
   if (!special) return Error{};
@@ -146,9 +147,16 @@ Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue
 }
 
 Error open_recursion(const Compilation& c, FuncId f) {
-  return as_error({.kind = &find_kind<kPipelineErrors>("recursion-open"),
-                   .message = fmt::format("`{}` calls itself at other sizes, so its sizes must be numbers when it is compiled", c.module[f].name),
-                   .span = c.module[f].loc.span});
+  const std::vector<FuncId> all = call_order(c.module, f);
+  const auto itself = std::find_if(all.begin(), all.end(), [&](FuncId g) { return calls_itself(c.module, g) && !c.module[g].size_vars.empty(); });
+  const FuncId g = itself == all.end() ? f : *itself;
+  std::string sizes;
+  for (StrId v : c.module[f].size_vars) sizes += fmt::format(" --size {}=…", c.module.strings[v]);
+  Diagnostic d{.kind = &find_kind<kPipelineErrors>("recursion-open"),
+               .message = fmt::format("`{}` calls itself at other sizes, so what it is depends on numbers that are not known here", c.module[g].name),
+               .span = c.module[g].loc.span};
+  if (g != f) d.label(c.module[f].loc.span, "it is called from here");
+  return as_error(d.help(fmt::format("give the sizes: `dlc compile FILE{}`", sizes)));
 }
 
 Result<Native> Native::compile(const Compilation& c, FuncId f, const CompileOptions& options) {

@@ -43,8 +43,9 @@ void* thread_workspace(int64_t bytes);
 int64_t workspace_bytes(void* function, std::span<const int64_t> sizes);
 constexpr size_t kMaxSizeVariables = 16;
 
-/// `f`, or where it calls itself at other sizes what it is at those of these arguments. An empty error: see the diagnostics.
-Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue<double>> args);
+/// `f`, or where it calls itself at other sizes what it is at those of these arguments and at the `given` ones. An empty error:
+/// see the diagnostics.
+Result<FuncId> at_sizes_of(Compilation& c, FuncId f, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& given = {});
 /// Error `recursion-open`, for a function that is still one of open sizes.
 Error open_recursion(const Compilation& c, FuncId f);
 

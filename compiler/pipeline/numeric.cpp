@@ -95,6 +95,16 @@ size_t count_floats(const InterpValue<double>& v) {
   return n;
 }
 
+/// The dtype of what float_at gives.
+DType dtype_at(const InterpValue<double>& v, size_t element) {
+  for (const auto& field : v.fields) {
+    const size_t n = count_floats(field);
+    if (element < n) return dtype_at(field, element);
+    element -= n;
+  }
+  return v.dtype;
+}
+
 double& float_at(InterpValue<double>& v, size_t element) {
   for (auto& field : v.fields) {
     const size_t n = count_floats(field);
@@ -109,7 +119,7 @@ NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction
   Args moved = args;
   double& x = float_at(moved[static_cast<size_t>(parameter)], element);
   const double x0 = x, h0 = std::cbrt(epsilon) * std::max(1.0, std::abs(x0));
-  const bool is_f32 = epsilon > 1e-10;
+  const bool is_f32 = dtype_at(args[static_cast<size_t>(parameter)], element) == DType::f32;  // whatever f's result is
   const auto rounded = [&](double v) { return is_f32 ? static_cast<double>(static_cast<float>(v)) : v; };
   const double y = f(args).value_or(kNone);
   // Terms grow with the step: known at x and at the largest steps, taken as linear between.

@@ -163,7 +163,7 @@ class Reporter {
     ModeReport& mode = r_.modes.emplace_back();
     mode.name = name;
     const auto start = Clock::now();
-    const auto special = at_sizes_of(c_, f, args);
+    const auto special = at_sizes_of(c_, f, args, sizes_);
     if (!special) return special.error();
     auto native = Native::compile(c_, *special, {.opt_level = options_.opt_level});
     if (!native) return native.error();

@@ -14,6 +14,7 @@
 #include "ops/table.h"
 #include "pipeline/arguments.h"
 #include "pipeline/local_derivative.h"
+#include "pipeline/native.h"
 #include "pipeline/pass_text.h"
 #include "pipeline/rendering.h"
 #include "pipeline/requests.h"
@@ -271,8 +272,15 @@ std::string barred(const std::string& name) {
   return name.substr(0, first) + "\u0304" + name.substr(first);
 }
 
-Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode mode, const std::vector<int>& wrt,
+Result<Trace> trace(Compilation& c, std::vector<FuncId> functions, Mode mode, const std::vector<int>& wrt,
                     const std::vector<InterpValue<double>>& args, const std::map<StrId, int64_t>& sizes) {
+  std::vector<std::string> names;
+  for (FuncId& one : functions) {
+    names.push_back(c.module[one].name);
+    const auto special = at_sizes_of(c, one, args, sizes);
+    if (!special) return special.error();
+    one = *special;
+  }
   Result<FuncId> f = functions.size() == 1 ? Result<FuncId>(functions[0]) : joint_function(c, functions);
   if (!f) return f.error();
   // What has no derivative is told by the pass that derives; the table alone would show a zero.
@@ -283,8 +291,6 @@ Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode m
     const auto kind = mode == Mode::forward ? DerivativeRequest::Kind::jvp : DerivativeRequest::Kind::vjp;
     if (is_float(type.dtype) && !c.derivative({.kind = kind, .mode = mode, .base = one, .wrt = wrt, .of = of}, c.module[one].loc)) return Error{};
   }
-  std::vector<std::string> names;
-  for (FuncId one : functions) names.push_back(c.module[one].name);
   Trace t;
   t.mode = mode;
   for (int p : wrt) t.wrt.push_back(parameter_name(c.module, c.module[*f], static_cast<size_t>(p)));

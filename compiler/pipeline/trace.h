@@ -57,7 +57,7 @@ struct Trace {
 
 /// Traces functions of the same parameters together. `f` holds at least one, each ready; `wrt` are positions of
 /// parameters; `sizes` gives those that the arguments do not tell. Mode forward or reverse. The error is a message for the user, diagnostics included.
-Result<Trace> trace(Compilation& c, const std::vector<FuncId>& functions, Mode mode, const std::vector<int>& wrt,
+Result<Trace> trace(Compilation& c, std::vector<FuncId> functions, Mode mode, const std::vector<int>& wrt,
                     const std::vector<InterpValue<double>>& args, const std::map<StrId, int64_t>& sizes = {});
 
 std::string trace_text(const Trace& t);

@@ -132,7 +132,8 @@ void Lowering::assign_to(ExprId target, Val v, Span span, OpId op) {
     if (base.kind == Val::Kind::flex) {  // `zeros(n)` of no type yet takes that of what is stored
       const Shape s = shape_of(v), own = shape_of(base);
       const bool takes = v && (is_float(s.dtype) || s.dtype == DType::i64) && !s.is_flexible;
-      const ValueId id = make(base, span, takes && !(own.wants_float && s.dtype == DType::i64) ? std::optional(s.dtype) : std::nullopt);
+      const auto otherwise = own.is_flexible && is_float(own.dtype) ? std::optional(default_float()) : std::nullopt;
+      const ValueId id = make(base, span, takes && !(own.wants_float && s.dtype == DType::i64) ? std::optional(s.dtype) : otherwise);
       base = id ? value(id) : Val{};
     }
     if (!base || !v) return static_cast<void>(failed_ = true);

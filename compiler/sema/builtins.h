@@ -32,6 +32,7 @@ struct BuiltinRow {
   Val (*lower)(Lowering&, const BuiltinCall&);
   const char* doc;
   const char* options = "";               // names that arguments may have beside `axis`: "stride pad"
+  const char* vector_form = "";           // parameters of `grad(sum)`, of which nobody says the types: "[n](x: float[n])"
 };
 
 // Rows of builtin_layers.cpp.

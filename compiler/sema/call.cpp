@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/request.h"
 #include "ops/table.h"
 #include "sema/builtins.h"
 #include "sema/lowering.h"
@@ -157,6 +158,21 @@ std::string called(const Func& f) {
   return name == "fn" ? "this function" : "`" + name + "`";
 }
 
+/// What a derivative is called with that its function is not: a direction or a cotangent, by name.
+std::string Lowering::missing_direction(const Func& f, std::span<const Argument* const> of_param) const {
+  const std::vector<ValueId>& params = f.body().params;
+  const size_t n_own = a_.m[f.request->base].body().params.size();
+  std::string missing;
+  for (size_t k = 0; k < params.size(); ++k) {
+    const std::string_view name = str(a_.m[f[params[k]].attr].name);
+    if (of_param[k] || is_hidden_name(name)) continue;
+    missing += fmt::format("{}`{}`", missing.empty() ? "" : ", ", k < n_own ? std::string(name) : fmt::format("{} = …", name));
+    if (k < n_own) continue;
+    missing += f.request->kind == DerivativeRequest::Kind::vjp ? ", the cotangent of the result" : fmt::format(", the direction of `{}`", name.substr(1));
+  }
+  return fmt::format("`{}` also wants {}", kind_name(f.request->kind), missing);
+}
+
 bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, const Expr& call, std::vector<const Argument*>& of_param) {
   const std::vector<ValueId>& params = f.body().params;
   of_param.assign(params.size(), nullptr);
@@ -193,7 +209,7 @@ bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, co
   const size_t n_params = params.size() - n_hidden, n_args = args.size() - n_hidden;
   Diagnostic& d = fail(sema_error("argument-count"), call.mark,
                        fmt::format("{} takes {} argument{}, here {} {}", called(f), n_params, n_params == 1 ? "" : "s", n_args == 1 ? "is" : "are", n_args));
-  if (!missing.empty()) d.help(fmt::format("missing: {}", missing));
+  if (!missing.empty()) d.help(f.request ? missing_direction(f, of_param) : fmt::format("missing: {}", missing));
   if (f.loc.span) d.label(f.loc.span, "declared here");
   return false;
 }

@@ -297,7 +297,7 @@ Val Analysis::with_types(int32_t callable, std::vector<TypeId> types) {
   auto [it, is_new] = entry.typed.try_emplace(types, -1);
   if (is_new) {
     FnEntry copy;
-    copy.ast = entry.ast, copy.fn = entry.fn, copy.env = entry.env, copy.name = entry.name;
+    copy.ast = entry.ast, copy.fn = entry.fn, copy.env = entry.env, copy.name = entry.name, copy.is_prelude = entry.is_prelude;
     copy.parameter_types = std::move(types);
     it->second = static_cast<int32_t>(functions.size());
     functions.push_back(std::move(copy));
@@ -406,9 +406,11 @@ Val Lowering::resolve_function(const Argument& arg, const FunctionType& want, co
   for (TypeId p : want.params) params.push_back(types().substitute(p, bound));
   const TypeId result = types().substitute(want.result, bound);
   Val f = arg.val;
-  if (const Callable& c = a_.callables[static_cast<size_t>(f.function)]; c.kind == Callable::Kind::array)
-    return unsupported(arg.span, "built-in array functions as arguments are");
-  else if (c.kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(c.declared)].is_untyped) {
+  if (const Callable& c = a_.callables[static_cast<size_t>(f.function)]; c.kind == Callable::Kind::array) {
+    f = a_.declared_builtin(*c.row, params.size());
+    if (!f) return fail(sema_error("type-mismatch"), arg.span, fmt::format("{} takes {} argument{}, and `{}` does not", context, params.size(), params.size() == 1 ? "" : "s", code(arg.expr))), Val{};
+    f = a_.with_types(f.function, params);
+  } else if (c.kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(c.declared)].is_untyped) {
     const FnEntry& entry = a_.functions[static_cast<size_t>(c.declared)];
     const int32_t n = (*entry.ast)[entry.fn].params.count;
     if (static_cast<size_t>(n) != params.size()) {

@@ -343,7 +343,10 @@ void Lowering::learn_types(const std::vector<size_t>& carried, const Stmt& s, co
     failed_ = failed, stopped_ = stopped, n_draws_ = n_draws;
   }
   for (size_t k : carried)
-    if (has_no_type(k)) bindings_[k].type = type_of(bindings_[k].val);
+    if (has_no_type(k)) {
+      const Shape s = shape_of(bindings_[k].val);
+      bindings_[k].type = s.is_flexible && is_float(s.dtype) ? types().array(default_float(), s.dims) : type_of(bindings_[k].val);
+    }
 }
 
 std::optional<LoopOptions> Lowering::lower_attributes(const Stmt& s) {

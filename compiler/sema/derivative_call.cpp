@@ -48,8 +48,11 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
       const Expr& e = ast_[ast_.strip_parens(a.value)];
       f = e.kind == ExprKind::name ? lookup_function(e.name, e.span) : lower(a.value);
       if (f && f.kind != Val::Kind::function) return bad(a.span, fmt::format("`{}` is {}, not a function", code(a.value), type_text(f)));
-      if (f && a_.callables[static_cast<size_t>(f.function)].kind == Callable::Kind::array)
-        return unsupported(a.span, "derivatives of built-in array functions by name are");
+      if (f && a_.callables[static_cast<size_t>(f.function)].kind == Callable::Kind::array) {
+        const BuiltinRow& row = *a_.callables[static_cast<size_t>(f.function)].row;
+        if (!row.vector_form[0]) return unsupported(a.span, "the derivative of this function by name is");
+        f = a_.declared_builtin(row, static_cast<size_t>(row.min_args), row.vector_form);
+      }
       continue;
     }
     const std::string_view name = a.kind == ArgKind::named ? str(a.name.id) : "";

@@ -55,6 +55,14 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"too-deep", "Functions that are made for their callers call each other more than 100 deep: those that are generic in `float`, that take functions, or that "
      "are declared in bodies. Give some of them concrete types, or declare them at the top level."},
 
+    {"unused-parameter",
+     "Nothing reads a parameter of a function, or a `param` of a model: often a slip, such as another name that was meant. Take it out. "
+     "Where its place must be kept, as in a function that is passed where two arguments are given, begin its name with `_`: `fn(s, _x) = s`. "
+     "A warning: the program is compiled all the same.", Severity::warning},
+    {"unused-variable",
+     "Nothing reads what a `let` or a `var` holds; assigning to it is no reading. Take it out, or begin its name with `_`: `let (_, all) = scan(…)`. "
+     "A warning: the program is compiled all the same.", Severity::warning},
+
     // ---- models and how they are trained
     {"unknown-model", "A `train` block or a `layer` names a model that neither this file nor, for a layer, the library declares."},
     {"model-cycle", "A model holds layers, and one of them, or a layer within it, is of the model itself: there would be no end to its parameters."},

@@ -45,10 +45,62 @@ Val Lowering::lower_binary(ExprId id, TypeId want) {
   Val left = lower(spine[0], want);
   for (size_t k = 1; k < spine.size(); ++k) {
     const Expr& e = ast_[spine[k]];
+    if (const bool is_logical = e.op == SyntaxOp::and_ || e.op == SyntaxOp::or_; is_logical && func_ && left && reads_elements(e.b)) {
+      const Shape s = shape_of(left);
+      if (left.kind != Val::Kind::function && s.dtype == DType::b1 && s.dims.empty()) {
+        left = lower_where_needed(e, left);
+        continue;
+      }
+    }
     const Val right = lower(e.b);
     left = binary(e, left, right);
   }
   return left;
+}
+
+/// Whether an array is subscripted somewhere in it.
+bool Lowering::reads_elements(ExprId id) const {
+  std::vector<ExprId> todo{id};
+  while (!todo.empty()) {
+    const Expr& e = ast_[todo.back()];
+    todo.pop_back();
+    if (e.kind == ExprKind::index) return true;
+    for (ExprId part : {e.a, e.b, e.c})
+      if (part) todo.push_back(part);
+    for (const Arg& a : ast_[e.args])
+      if (a.value) todo.push_back(a.value);
+  }
+  return false;
+}
+
+/// `i < n and x[i] > 0` is `if i < n { x[i] > 0 } else { false }`, and `or` likewise, so that the subscript need hold only there.
+Val Lowering::lower_where_needed(const Expr& e, const Val& left) {
+  const bool is_and = e.op == SyntaxOp::and_;
+  const ValueId condition = make(left, e.span);
+  const Builder::IfBlocks blocks = b().begin_if({}, loc(e.span));
+  Region region;
+  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
+  regions_.push_back(std::move(region));
+  regions_.back().in_second = !is_and;
+  const Val right = lower(e.b);
+  const bool is_bool = right && right.kind != Val::Kind::function && shape_of(right).dtype == DType::b1;
+  bool ok = condition && is_bool;
+  if (right && !is_bool) binary(e, left, right);  // which says what is wrong
+  if (ok) {
+    const TypeId type = types().array(DType::b1, shape_of(right).dims);
+    Flex known;
+    known.kind = Flex::Kind::boolean, known.fixed = DType::b1, known.integer = !is_and, known.loc = loc(e.span);
+    for (bool is_second : {false, true}) {
+      regions_.back().in_second = is_second;
+      const ValueId result = coerce(is_second != is_and ? right : add_flex(known), type, e.span, "this operand", true);
+      ok = ok && result;
+      if (result) b().set_result(result);
+    }
+  }
+  const std::vector<ValueId> captures = std::move(regions_.back().captures);
+  regions_.pop_back();
+  if (!ok) return failed_ = true, Val{};
+  return value(b().end_if(blocks, condition, captures, loc(e.span)));
 }
 
 Val Lowering::lower_unary(const Expr& e, TypeId want) {

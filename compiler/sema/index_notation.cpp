@@ -141,6 +141,15 @@ bool Lowering::range_from_uses(BinderSpec& binder, ExprId body) {
   return true;
 }
 
+/// The box of a ragged range may be larger than its rows. The longest of them is `n - 1` elements for `0..i` below n, which is
+/// negative where n is 0 and there are no rows: then it is one more.
+DimId Lowering::padded(DimId longest) {
+  std::map<StrId, int64_t> nothing;
+  for (StrId v : dims().variables(longest)) nothing[v] = 0;
+  const auto least = dims().evaluate(longest, nothing);
+  return least && *least < 0 ? dims().sub(longest, dims().constant(*least)) : longest;
+}
+
 bool Lowering::infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span span) {
   bool ok = true;
   for (size_t k = 0; k < binders.size(); ++k) {
@@ -170,6 +179,8 @@ bool Lowering::infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span 
       if (!extremes(binder.ragged, least, binder.dims.extent)) {
         fail(sema_error("ragged-range"), ast_[binder.range].span, "this range is not a sum of indices with constant factors");
         binder.dims = {};
+      } else {
+        binder.dims.extent = padded(binder.dims.extent);
       }
     }
     pop_scope(mark);

@@ -161,6 +161,7 @@ class Analysis {
   const std::vector<Val>& captured(int32_t callable) const;
   Val with_captured(int32_t callable, std::vector<Val> captured);
   Val with_types(int32_t callable, std::vector<TypeId> types);
+  Val declared_builtin(const BuiltinRow& row, size_t n, std::string_view typed = {});
   FuncId adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& names, Span span);
   const Signature* signature(int32_t function, DType float_type);
   void check_uncalled(int32_t function);
@@ -408,6 +409,9 @@ class Lowering {
   void collect_assigned(ExprId e, std::vector<StrId>& declared, std::vector<size_t>& out);
   void collect_assigned_in(const Stmt& s, std::vector<StrId>& declared, std::vector<size_t>& out);
   void add_assigned(ExprId target, const std::vector<StrId>& declared, std::vector<size_t>& out);
+  DType default_float() const;
+  bool reads_elements(ExprId e) const;
+  Val lower_where_needed(const Expr& e, const Val& left);
   Val lower_if_region(ExprId if_expr, TypeId want, bool has_value);
   void lower_for(const Stmt& s);
   void lower_while(const Stmt& s);
@@ -578,6 +582,7 @@ class Lowering {
     RangeDims dims;
     DimId ragged;  // the number of its values where that depends on other indices; `dims` then has the largest
   };
+  DimId padded(DimId longest);
   bool infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span span);
   bool range_from_uses(BinderSpec& binder, ExprId body);
   void collect_uses(ExprId e, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
@@ -611,6 +616,7 @@ class Lowering {
   Val call_value(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
   bool lower_arguments(const Expr& call, const Func* callee, std::vector<Argument>& out);
   Val call_func(FuncId func, const Val& function, const Expr* sizes, std::span<const Argument> args, const Expr& call);
+  std::string missing_direction(const Func& f, std::span<const Argument* const> of_param) const;
   bool place_arguments(const Func& f, std::span<const Argument> args, const Expr& call, std::vector<const Argument*>& of_param);
   bool fits_parameter(const Func& f, ValueId param, const Argument& arg);
   void pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId, DimId>>& out);

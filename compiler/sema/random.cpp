@@ -78,6 +78,9 @@ DType float_of_params(const Module& m, const Func& f, DType otherwise) {
 
 }  // namespace
 
+/// What a literal becomes where nothing has told its type when it must have one.
+DType Lowering::default_float() const { return func_ ? float_of_params(a_.m, a_.m[func_], a_.options.real) : a_.options.real; }
+
 /// `uniform(k, sizes)`, `normal(k, sizes)`, `bernoulli(k, p, sizes)`; `sizes` are those that are given.
 Val Lowering::draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes) {
   const std::string_view name = c.row.name;

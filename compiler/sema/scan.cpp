@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ops/table.h"
+#include "sema/builtins.h"
 #include "sema/lowering.h"
 
 namespace dlc::sema {
@@ -13,7 +14,14 @@ namespace dlc::sema {
 Val Lowering::apply(Val f, std::vector<Argument> args, const Expr& call, TypeId want) {
   const Callable* callable = &a_.callables[static_cast<size_t>(f.function)];
   if (callable->kind == Callable::Kind::elementwise) return call_elementwise(callable->op, op_row(callable->op).name, args, call);
-  if (callable->kind == Callable::Kind::array) return unsupported(call.span, "passing a built-in function of arrays is"), Val{};
+  if (callable->kind == Callable::Kind::array) {
+    f = a_.declared_builtin(*callable->row, args.size());
+    if (!f) {
+      fail(sema_error("argument-count"), call.mark ? call.mark : call.span, fmt::format("`{}` is used as `{}`, and is called with {} argument{}", callable->row->name, callable->row->usage, args.size(), args.size() == 1 ? "" : "s"));
+      return {};
+    }
+    callable = &a_.callables[static_cast<size_t>(f.function)];
+  }
   if (callable->kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(callable->declared)].is_untyped) {
     const FnEntry& entry = a_.functions[static_cast<size_t>(callable->declared)];
     if (const auto n = static_cast<size_t>((*entry.ast)[entry.fn].params.count); n != args.size()) {

@@ -12,6 +12,7 @@
 #include "prelude/prelude.h"
 #include "sema/builtins.h"
 #include "sema/lowering.h"
+#include "sema/unused.h"
 #include "syntax/parser.h"
 
 namespace dlc::sema {
@@ -187,6 +188,27 @@ int32_t Analysis::prelude_function(StrId name) {
   functions.push_back(make_entry(*ast, d->fn, doc_text(*ast, d->doc, sources), m.strings.intern("float")));
   functions.back().is_prelude = true;
   return prelude_[name] = static_cast<int32_t>(functions.size()) - 1;
+}
+
+/// A built-in function of arrays as a declared one of `n` arguments, whose types come with the place that it is passed to;
+/// `typed` gives those of a derivative, which stands for itself: "[n](x: float[n])". Absent: it takes no such arguments.
+Val Analysis::declared_builtin(const BuiltinRow& row, size_t n, std::string_view typed) {
+  if (n < static_cast<size_t>(row.min_args) || n == 0 || (row.max_args >= 0 && n > static_cast<size_t>(row.max_args))) return {};
+  std::string params, args;
+  for (size_t k = 0; k < n; ++k) args += fmt::format("{}{}", k == 0 ? "" : ", ", n == 1 ? std::string("x") : fmt::format("{}", static_cast<char>('a' + k)));
+  params = typed.empty() ? fmt::format("({})", args) : std::string(typed);
+  const std::string text = fmt::format("fn {0}{1} = {0}({2})", row.name, params, args);
+  const auto [known, is_new] = prelude_.try_emplace(m.strings.intern(text), -1);
+  if (is_new) {
+    const FileId id = sources.add(fmt::format("prelude/{}", row.name), text);
+    prelude_asts_.push_back(parse(sources, id, m.strings, *diagnostics));
+    functions.push_back(make_entry(prelude_asts_.back(), prelude_asts_.back().decls[0].fn, row.doc, m.strings.intern("float")));
+    functions.back().is_prelude = true, functions.back().is_untyped = typed.empty();
+    known->second = static_cast<int32_t>(functions.size()) - 1;
+  }
+  Callable c;
+  c.kind = Callable::Kind::declared, c.declared = known->second;
+  return function_value(std::move(c));
 }
 
 Val Analysis::function_value(Callable callable) {
@@ -451,7 +473,9 @@ bool Analysis::run() {
   lower_exports();
   for (const Decl& d : main.decls)
     if (d.kind == DeclKind::train && !d.is_broken) lower_train(d);
-  return diagnostics->n_errors() == before;
+  const bool is_good = diagnostics->n_errors() == before;
+  if (!diagnostics->has_errors()) warn_unused(main, m.strings, *diagnostics);  // what an error hides may be what reads
+  return is_good;
 }
 
 }  // namespace dlc::sema

@@ -150,7 +150,7 @@ FuncId symbolic(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
     for (ValueId v : needed)
       if (m[id][v].n_operands > 0) tangents.step(v);
     const Carried dy = tangents.at(y);
-    results.push_back(dy ? dy.value : b.zeros(b.type_id(params[k]), loc));
+    results.push_back(dy ? b.convert(dy.value, b.type(params[k]).dtype, loc) : b.zeros(b.type_id(params[k]), loc));
   }
   b.set_result(b.tuple(results, loc));
   return m.derived[key] = id;

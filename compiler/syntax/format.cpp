@@ -24,6 +24,7 @@ namespace {
 using TK = TokenKind;
 
 constexpr int kIndent = 2;
+constexpr int kFurthestComment = 80;  // columns of code
 
 /// A token or a comment.
 struct Piece {
@@ -56,6 +57,8 @@ struct Landmarks {
     for (const Stmt& s : ast.stmts) {
       starts.insert(s.span.begin);
       if (s.kind == StmtKind::if_) add_branches(ast, s.value);
+      if (s.kind == StmtKind::fn) add_body(ast, ast[s.fn].body);
+      if (s.kind == StmtKind::for_ || s.kind == StmtKind::while_) add_body(ast, s.body);
     }
     for (const Expr& e : ast.exprs) {
       if (e.kind == ExprKind::block && e.a) starts.insert(ast[e.a].span.begin), add_branches(ast, e.a);
@@ -64,6 +67,7 @@ struct Landmarks {
   }
 
   std::set<int32_t> starts;             // statements, values of blocks, declarations, items, entries, fields
+  std::set<int32_t> bodies;             // `{` of functions and loops: what is in them is indented from where those begin
   std::set<int32_t> branches;           // where the blocks of an `if` end that begins a statement
   std::set<int32_t> negations;          // `-` with one operand
   std::set<int32_t> fields;             // of structs, of `data` and other entries: two spaces apart on a line
@@ -76,8 +80,10 @@ struct Landmarks {
     if (d.kind == DeclKind::const_) columns[d.span.begin] = Column::constant;
     if (d.kind == DeclKind::export_) columns[d.span.begin] = Column::exported;
     for (const Param& p : ast[d.fields]) add_field(p.name.span.begin);
+    if (d.fn) add_body(ast, ast[d.fn].body);
     for (const ModelItem& item : ast[d.items]) {
       starts.insert(item.span.begin);
+      if (item.fn) add_body(ast, ast[item.fn].body);
       if (item.kind == ItemKind::param || item.kind == ItemKind::state) columns[item.span.begin] = Column::param;
     }
     for (const TrainEntry& e : ast[d.entries]) {
@@ -92,6 +98,9 @@ struct Landmarks {
   }
   void add_branches(const Ast& ast, ExprId id) {
     for (; id && ast[id].kind == ExprKind::if_; id = ast[id].c) branches.insert(ast[ast[id].b].span.end);
+  }
+  void add_body(const Ast& ast, ExprId body) {
+    if (body && ast[body].kind == ExprKind::block) bodies.insert(ast[body].span.begin);
   }
   void add_field(int32_t begin) { starts.insert(begin), fields.insert(begin); }
 };
@@ -280,7 +289,7 @@ class Formatter {
     const bool is_closer = next == pieces_.size() || closes(pieces_[next].kind);
     if (is_closer && !is_comment) return frame.is_block || frame.is_hanging ? frame.outer : frame.base;
     if (!frame.is_block) return frame.line = frame.base;
-    const bool is_start = is_closer || marks_.starts.contains(pieces_[next].begin) || (next > 0 && pieces_[next - 1].kind == TK::left_brace) ||
+    const bool is_start = is_closer || pieces_[next].kind == TK::semicolon || marks_.starts.contains(pieces_[next].begin) || (next > 0 && pieces_[next - 1].kind == TK::left_brace) ||
                           (pieces_[next].kind == TK::kw_else && ends_branch(next));
     const int indent = is_start ? frame.base : frame.base + kIndent;
     if (!is_comment) frame.line = indent;
@@ -311,7 +320,8 @@ class Formatter {
       const size_t newline = p.text.rfind('\n');
       column = newline == std::string_view::npos ? column + width(p.text) : width(p.text.substr(newline + 1));
       if (opens(p.kind)) {
-        const int outer = frames.back().line;
+        const bool is_body = frames.back().is_block && marks_.bodies.contains(p.begin);
+        const int outer = is_body ? frames.back().base : frames.back().line;
         if (p.kind == TK::left_brace) {
           frames.push_back({true, false, outer + kIndent, outer + kIndent, outer});
         } else {
@@ -330,15 +340,16 @@ class Formatter {
     std::string out;
     for (size_t k = 0; k < written_.size();) {
       size_t end = k + 1;
-      int column = last_width(written_[k].code);
+      // A line that is longer than this has its comment right behind it, and does not move the others'.
+      const auto reach = [&](size_t n) { return last_width(written_[n].code) <= kFurthestComment ? last_width(written_[n].code) : 0; };
+      int column = reach(k);
       if (!written_[k].comment.empty())
-        for (; end < written_.size() && !written_[end].comment.empty() && written_[end].newlines == 1; ++end)
-          column = std::max(column, last_width(written_[end].code));
+        for (; end < written_.size() && !written_[end].comment.empty() && written_[end].newlines == 1; ++end) column = std::max(column, reach(end));
       for (; k < end; ++k) {
         const Written& w = written_[k];
         if (w.newlines == 2) out += '\n';
         out += w.code;
-        if (!w.comment.empty()) out.append(static_cast<size_t>(column + 2 - last_width(w.code)), ' ').append(w.comment);
+        if (!w.comment.empty()) out.append(static_cast<size_t>(std::max(column - last_width(w.code), 0) + 2), ' ').append(w.comment);
         out += '\n';
       }
     }

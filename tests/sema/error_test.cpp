@@ -4,7 +4,9 @@
 #include <set>
 
 #include "analysed.h"
+#include "prelude/prelude.h"
 #include "sema/errors.h"
+#include "sema/unused.h"
 
 namespace dlc {
 namespace {
@@ -218,7 +220,48 @@ constexpr Case kCases[] = {
     {"value-recursion", "fn f(x: real) { fn g(y: real) -> real = <<g>>(y)\n return g(x) }"},
     {"recursion-needs-type", "fn det[n](A: real[n, n]) = if n == 1 { A[0, 0] } else { <<det(A[1..n, 1..n])>> }"},
     {"value-recursion", "fn f[n](x: real[n]) -> real = if n == 1 { x[0] } else { <<f(x)>> }"},
+    {"unused-parameter", "fn f(x: real, <<y>>: real) = x"},
+    {"unused-parameter", "fn f(x: real) = map(fn(v, <<w>>) = v, [x], [x])"},
+    {"unused-parameter", "model M { param <<w>>: real  fn predict(x: real) = x }"},
+    {"unused-parameter", "fn f(x: real) = x^2\nfn g(<<x>>: real) = grad(f, wrt = x)(2)"},
+    {"unused-variable", "fn f(x: real) { let <<y>> = x  return x }"},
+    {"unused-variable", "fn f(x: real[2]) { var <<y>> = x  y[0] += 1  return x }"},
+    {"unused-variable", "fn f(x: real) { let (a, <<b>>) = (x, 2)  return a }"},
 };
+
+TEST(Unused, NamesThatAreReadInSomeWay) {
+  const char* const kPrograms[] = {
+      "fn f(x: real, _y: real) { let (_, _z) = (x, 2)  return x }",
+      "fn f(g: fn(real) -> real, x: real) = g(x)\nfn h(x: real) { let k = fn(z) = z * x  return f(k, 1) }",
+      "fn f(x: real[3], i: int) { var v = x  v[i] = 1  return v }",
+      "fn f(x: real[3]) { let s = sum  let t = x  return s(t) }",
+      "fn f(x: real[3], m: int) = sum[k in 0..m](x[k])",
+      "fn f(x: real) { var s = x  while s > 1 { s = s / 2 }  for _ in 0..2 { s *= 2 }  return s }",
+      "model M { param w: real  param v: real  fn predict(x: real) = x }\nfn f(params: (w: real, v: real), x: real) = M.predict(params, x) + params.w + params.v",
+      "struct S { a: real }\nfn f(s: S) { var t = s  t.a = 2  return t.a }",
+      "fn f(a: real, b: real) = a * b\nderivative f(a, b) { jvp(da) = b * da }",
+  };
+  for (const char* text : kPrograms) {
+    const Analysed a(text);
+    EXPECT_TRUE(a.ok) << text;
+    EXPECT_EQ(a.messages(), "") << text;
+  }
+}
+
+TEST(Unused, AnErrorHidesWhatReads) {
+  EXPECT_EQ(Analysed("fn f(x: real, y: real) = x + z").diagnostics.all().size(), 1u);
+}
+
+TEST(Unused, ThePreludeReadsAllItNames) {
+  for (const PreludeFile& file : prelude_files()) {
+    Sources sources;
+    Interner names;
+    Diagnostics diagnostics;
+    const Ast ast = parse(sources, sources.add(std::string(file.name), std::string(file.text)), names, diagnostics);
+    warn_unused(ast, names, diagnostics);
+    EXPECT_TRUE(diagnostics.all().empty()) << render_short(diagnostics.all()[0], sources);
+  }
+}
 
 TEST(SemaErrors, HavePlaceAndSlugAndComeAlone) {
   for (const Case& c : kCases) {

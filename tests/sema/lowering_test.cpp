@@ -9,7 +9,7 @@ namespace {
 /// The IR of function `f` of a program without errors.
 std::string ir_of(const std::string& text, std::string_view f = "f") {
   const Analysed a(text);
-  EXPECT_EQ(a.messages(), "") << text;
+  EXPECT_TRUE(a.ok) << a.messages() << text;
   EXPECT_EQ(a.violations(), "") << text;
   return a.ir(f);
 }

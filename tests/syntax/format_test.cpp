@@ -50,6 +50,12 @@ constexpr Case kCases[] = {
     {"fields", "struct S{a:real b:real[2],c:int}\nstruct T {\na: real\nb: int }", "struct S { a: real  b: real[2], c: int }\nstruct T {\n  a: real\n  b: int\n}\n"},
     {"comments", "//a\nfn f(x: real) { // b\n// c\nlet y = x // d\nlet long = x   // e\n/* f\n   g */\nreturn y /* h */ + long\n// i\n}\n// j",
      "//a\nfn f(x: real) {  // b\n  // c\n  let y = x     // d\n  let long = x  // e\n  /* f\n   g */\n  return y /* h */ + long\n  // i\n}\n// j\n"},
+    {"a semicolon of its own", "fn f(x: real) {\nlet y = x\n;\nreturn y\n}", "fn f(x: real) {\n  let y = x\n  ;\n  return y\n}\n"},
+    {"a signature over lines", "fn f(a: real,\nb: real)\n-> real {\nlet c = a\nreturn b + c\n}", "fn f(a: real,\n     b: real)\n  -> real {\n  let c = a\n  return b + c\n}\n"},
+    {"a header over lines", "fn f(x: real) {\nvar s = x\nwhile s > 1\nand s < 9\n@max_iters(9) {\ns = s / 2\n}\nreturn s\n}",
+     "fn f(x: real) {\n  var s = x\n  while s > 1\n    and s < 9\n    @max_iters(9) {\n    s = s / 2\n  }\n  return s\n}\n"},
+    {"comments behind long lines", "fn f(x: real) {\nlet y = x // a\nlet z = x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x // b\nreturn y * z // c\n}",
+     "fn f(x: real) {\n  let y = x     // a\n  let z = x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x  // b\n  return y * z  // c\n}\n"},
     {"an empty file", "\n  \n", ""},
     {"lines that end as on Windows", "fn f(x: real) = x  // a\r\n// b\r\n", "fn f(x: real) = x  // a\n// b\n"},
 };
