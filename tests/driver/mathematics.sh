@@ -24,7 +24,7 @@ def claim(text, holds, *seen):
 def near(a, b, tolerance=1e-9):
     return abs(a - b) <= tolerance * max(1, abs(b))
 
-files = ["determinant", "gp", "kalman", "learning_rate", "runge_kutta"] + [f[9:-3] for f in sorted(glob.glob("examples/adbench/*.dl"))]
+files = ["determinant", "gp", "kalman", "learning_rate", "newton", "runge_kutta"] + [f[9:-3] for f in sorted(glob.glob("examples/adbench/*.dl"))]
 for file in files:
     said = call("check", f"examples/{file}.dl", "--samples", "3")
     claim(f"{file}: check finds nothing", "FAILED" not in said and "not checked" not in said)
@@ -42,6 +42,12 @@ got = run("runge_kutta", "position", **{"y0": [1, 0], "μ": 0, "end": 1})
 claim("the oscillator is a cosine", near(got, math.cos(1), 1e-5), got)
 got = run("runge_kutta", "position_grad", **{"y0": [1, 0], "μ": 0, "end": 1})["y0"]
 claim("and its derivative by the start cosine and sine", near(got[0], math.cos(1), 1e-5) and near(got[1], math.sin(1), 1e-5), got)
+
+E = run("newton", "kepler", M=1, e=0.5)
+claim("the anomaly solves Kepler's equation", near(E - 0.5 * math.sin(E), 1), E)
+slope = run("newton", "speed", t=0.1, e=0.5)
+ends = [run("newton", "distance", t=t, e=0.5) for t in (0.1 - 1e-6, 0.1 + 1e-6)]
+claim("the planet's speed is a difference quotient", near(slope, (ends[1] - ends[0]) / 2e-6, 1e-6), slope)
 
 X, y = [[0], [0.5], [1], [1.5], [2]], [0, 0.48, 0.84, 1, 0.91]
 fit = run("gp", "fit", X=X, y=y)
