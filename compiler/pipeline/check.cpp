@@ -33,6 +33,8 @@ using Bigs = std::vector<Big>;
 
 constexpr double kUlpLimit = 8;        // of Σ|terms|
 constexpr double kEstimateLimit = 8;   // numeric mode, in its own estimates: rounding noise is known to a small factor only
+/// Each difference takes the step whose estimate is least, so now and then one that is so by luck; of more of them, more.
+double estimate_limit(int64_t n_compared) { return kEstimateLimit * (1 + std::max(0.0, std::log10(static_cast<double>(n_compared) / 10)) / 2); }
 constexpr int64_t kMostNumbers = 5000;  // of a derivative: forward mode makes a pass for each
 constexpr int64_t kStep = -70;         // exponent of the step of 200-bit differences
 
@@ -316,6 +318,7 @@ class Checker {
       CheckRow& r = check_.rows[row];
       const bool is_first = r.n == 0;
       r.n += p.n;
+      if (row == numeric_) r.limit = estimate_limit(r.n);
       if (p.n == 0 || (!is_first && p.worst <= r.worst)) continue;
       r.worst = p.worst, r.at = std::move(p.at);
       worst_args_[row] = std::move(p.args), worst_func_[row] = p.func;
@@ -535,7 +538,7 @@ class Checker {
         if (is_late()) return;
         const NumericEstimate d = central_difference(scalar, scale, args, p, e, epsilon_);
         const double exact = static_cast<double>(gradient[k]);
-        const double allowed = d.error + epsilon_ * std::abs(exact) + std::numeric_limits<double>::min();
+        const double allowed = d.total_error() + epsilon_ * std::abs(exact) + std::numeric_limits<double>::min();
         if (std::isfinite(d.error)) record(numeric_, std::abs(d.value - exact) / allowed, args, place(k, args), func_);
       }
   }
