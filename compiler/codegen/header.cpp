@@ -143,9 +143,15 @@ void declare(const TrainStep& step, std::string& out) {
   out += " * state and new_state are aligned to 64 bytes and do not overlap. losses[0]: the data's part of the objective,\n"
          " * losses[1]: the rest. Returns DLC_OK or one of dlc_code. */\n";
   out += fmt::format("enum {{ {0}_PART = {1}, {0}_PARTS = {2}", prefix, step.state_length, 1 + step.moments.size());
-  for (const TrainStep::Leaf& l : step.leaves) out += fmt::format(", {}_AT_{} = {}", prefix, ascii_name(l.name), l.offset);
+  std::set<std::string> taken;  // `fc.W` and `fc_W` would be one
+  const auto constant = [&](const TrainStep::Leaf& l) {
+    std::string name = fmt::format("{}_AT_{}", prefix, ascii_name(l.name));
+    while (!taken.insert(name).second) name += '_';
+    return name;
+  };
+  for (const TrainStep::Leaf& l : step.leaves) out += fmt::format(", {} = {}", constant(l), l.offset);
   if (!step.states.empty()) out += fmt::format(", {}_STATES = {}, {}_STATES_LENGTH = {}", prefix, step.states_at(), prefix, step.states_length);
-  for (const TrainStep::Leaf& l : step.states) out += fmt::format(", {}_AT_{} = {}", prefix, ascii_name(l.name), step.states_at() + l.offset);
+  for (const TrainStep::Leaf& l : step.states) out += fmt::format(", {} = {}", constant(l), step.states_at() + l.offset);
   out += " };\n";
   const char* n = is_one ? "int64_t n" : "const int64_t* n";
   out += fmt::format("int32_t {0}(const dlc_ctx* ctx, {1}, const int64_t* rows, const void* const* fields, int64_t key, const double* scales,\n"

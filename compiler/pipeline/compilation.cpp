@@ -154,32 +154,42 @@ FuncId Compilation::at_sizes(FuncId f, const std::map<StrId, int64_t>& sizes) {
   return !special || !recurs(special) || unroll(special) ? special : FuncId{};
 }
 
-/// Calls at known sizes of functions that recur become calls of those functions at these sizes, which are returned.
+/// Calls at known sizes of functions that recur become calls of those functions at these sizes, which are returned. Sizes
+/// that the call itself computes when it runs stay open: no recursion is on them.
 std::vector<FuncId> Compilation::redirect_calls(FuncId f) {
+  struct Target {
+    FuncId func;
+    std::vector<DimId> open;
+    std::vector<int64_t> open_at;
+  };
   std::vector<FuncId> made;
-  std::map<AttrId, FuncId> at;
+  std::map<AttrId, Target> at;
   const std::vector<Inst> insts = module[f].insts;
   for (const Inst& in : insts) {
     if (in.op != "call"_op || at.contains(in.attr)) continue;
     const Attr call = module[in.attr];
     if (module[call.func].size_vars.empty() || !recurs(call.func)) continue;
     std::map<StrId, int64_t> sizes;
-    for (size_t k = 0; k < call.dims.size(); ++k)
-      if (const auto value = module.types.dims.as_constant(call.dims[k])) sizes[module[call.func].size_vars[k]] = *value;
-    if (sizes.size() != call.dims.size()) continue;
-    const FuncId special = fixed(call.func, sizes);
-    if (!special || diagnostics.has_errors()) return {};
-    if (special == f) {  // whose body is about to be rewritten: it has none to call
+    Target target;
+    for (size_t k = 0; k < call.dims.size(); ++k) {
+      if (std::find(call.ints.begin(), call.ints.end(), static_cast<int64_t>(k)) != call.ints.end())
+        target.open_at.push_back(static_cast<int64_t>(target.open.size())), target.open.push_back(call.dims[k]);
+      else if (const auto value = module.types.dims.as_constant(call.dims[k])) sizes[module[call.func].size_vars[k]] = *value;
+    }
+    if (sizes.size() + target.open.size() != call.dims.size()) continue;
+    target.func = fixed(call.func, sizes);
+    if (!target.func || diagnostics.has_errors()) return {};
+    if (target.func == f) {  // whose body is about to be rewritten: it has none to call
       diagnostics.error(find_kind<kPipelineErrors>("recursion-too-deep"), module[f].loc.span, "this function calls itself at the same sizes");
       return {};
     }
-    at[in.attr] = special;
-    made.push_back(special);
+    made.push_back(target.func);
+    at[in.attr] = std::move(target);
   }
   if (at.empty()) return made;
   rewrite_body(module, f, [&](Builder& b, const Inst& in, std::span<const ValueId> operands) {
     const auto known = in.op == "call"_op ? at.find(in.attr) : at.end();
-    return known == at.end() ? b.raw(in, operands) : b.call(known->second, {}, operands, in.loc);
+    return known == at.end() ? b.raw(in, operands) : b.call(known->second.func, known->second.open, operands, known->second.open_at, {}, in.loc);
   });
   return made;
 }

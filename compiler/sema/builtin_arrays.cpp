@@ -484,25 +484,30 @@ struct Builtins {
     return y ? w.value(y) : Val{};
   }
 
+  /// The leaves of a struct, of a layer's parameters say, are its elements.
   static Val l2(Lowering& w, const BuiltinCall& c) {
     const Loc l = w.loc(c.call.span);
     ValueId total;
     for (const Argument& a : c.args) {
       const ValueId x = w.make(a.val, a.span, w.shape_of(a.val).is_flexible ? std::optional(w.a_.options.real) : std::nullopt);
       if (!x) return {};
-      const Type t = w.b().type(x);
-      if (!is_float(t.dtype)) {
+      if (!w.types().all_float(w.b().type_id(x))) {
         w.fail(sema_error("type-mismatch"), a.span, fmt::format("`l2` wants floats, and `{}` is {}", w.code(a.expr), w.type_text(a.val)));
         return {};
       }
-      std::vector<int> axes(t.dims.size());
-      std::iota(axes.begin(), axes.end(), 0);
-      const ValueId square = w.b().op("mul"_op, {x, x}, l), sum = axes.empty() ? square : w.b().sum(square, axes, l);
-      if (total && w.b().type(total).dtype != t.dtype) {
-        w.fail(sema_error("mixed-floats"), a.span, "the arguments of `l2` are of different precision");
-        return {};
+      std::vector<ValueId> leaves;
+      add_leaves(w.b(), x, l, leaves);
+      for (ValueId leaf : leaves) {
+        const Type t = w.b().type(leaf);
+        std::vector<int> axes(t.dims.size());
+        std::iota(axes.begin(), axes.end(), 0);
+        const ValueId square = w.b().op("mul"_op, {leaf, leaf}, l), sum = axes.empty() ? square : w.b().sum(square, axes, l);
+        if (total && w.b().type(total).dtype != t.dtype) {
+          w.fail(sema_error("mixed-floats"), a.span, "the arguments of `l2` are of different precision");
+          return {};
+        }
+        total = total ? w.b().op("add"_op, {total, sum}, l) : sum;
       }
-      total = total ? w.b().op("add"_op, {total, sum}, l) : sum;
     }
     return w.value(total);
   }
@@ -548,7 +553,7 @@ constexpr BuiltinRow kRows[] = {
     {"softmax", "softmax(x, axis = k)", 1, 1, true, false, Builtins::along_last, "exp(x) over its sum along the last axis, without overflow.", "", kOfVector},
     {"log_softmax", "log_softmax(x, axis = k)", 1, 1, true, false, Builtins::along_last, "log of softmax along the last axis, to full accuracy.", "", kOfVector},
     {"norm", "norm(x, axis = k)", 1, 1, true, false, Builtins::norm, "Euclidean norm of all elements, or along an axis; derivative 0 at 0.", "", kOfVector},
-    {"l2", "l2(a, b, …)", 1, -1, false, false, Builtins::l2, "Sum of the squares of all elements of all arguments; no ½.", "", kOfVector},
+    {"l2", "l2(a, b, …)", 1, -1, false, false, Builtins::l2, "Sum of the squares of all elements of all arguments, which may be structs of arrays; no ½.", "", kOfVector},
     {"dot", "dot(a, b)", 2, 2, false, false, Builtins::dot, "Sum of products of two vectors.", "", kOfTwoVectors},
     {"outer", "outer(a, b)", 2, 2, false, false, Builtins::outer, "All products of an element of a and one of b.", "", "[n, m](a: float[n], b: float[m])"},
     {"transpose", "transpose(x), transpose(x, [1, 0, 2])", 1, 2, false, false, Builtins::transpose, "The axes in reverse, or in the given order.", "", "[n, m](x: float[n, m])"},

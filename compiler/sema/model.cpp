@@ -247,7 +247,11 @@ Val Lowering::outside_function(const Expr& field, const Expr*& sizes) {
   if (base.kind == ExprKind::index) sizes = &base;
   const Expr& name = base.kind == ExprKind::index ? ast_[ast_.strip_parens(base.a)] : base;
   const TopLevel* top = name.kind == ExprKind::name && !find(name.name) ? top_level(name.name) : nullptr;
-  if (!top || top->kind != TopLevel::Kind::model) return unsupported(field.span, "functions of structs are");
+  if (!top || top->kind != TopLevel::Kind::model) {
+    const Val v = lower_field(field);  // a field is no function, and what has none says so itself
+    if (v) fail(sema_error("not-a-function"), field.span, fmt::format("`{}.{}` is {}, not a function", code(field.a), str(field.name), type_text(v)));
+    return {};
+  }
   const ModelEntry& model = a_.models[static_cast<size_t>(top->index)];
   if (const ModelEntry::Forms* forms = model.find(field.name)) {
     Callable c;

@@ -18,6 +18,17 @@ fn rows[n, m](X: real[n, m]) -> real[n] {
   return y
 }
 export dets = jacobian(rows)
+/// As often as the loop has run: the reverse sweep's loop is a function of a size known only then.
+fn counted[n](x: real[n], p: real) -> real {
+  var v = x
+  var c = 0
+  while c < n @max_iters(5) {
+    v[c] += sum[i in 0..c](p * total(x))
+    c += 1
+  }
+  return sum(v)
+}
+export counted_by = grad(counted, wrt = p)
 fn deep() -> real = total(ones(900))
 )";
 
@@ -28,12 +39,14 @@ TEST(Recursion, Values) {
   EXPECT_EQ(numbers_of(*c, "even", "x=[2,3,4]"), (std::vector<double>{2 * (3 + 4 * 2)}));
   EXPECT_EQ(numbers_of(*c, "rows", "X=[[1,2],[3,4]]"), (std::vector<double>{5, 25}));
   EXPECT_EQ(numbers_of(*c, "dets", "X=[[1,2]]"), (std::vector<double>{2, 4}));
+  EXPECT_EQ(numbers_of(*c, "counted", "x=[1,2,3],p=1"), (std::vector<double>{6 + 3 * 14}));
+  EXPECT_EQ(numbers_of(*c, "counted_by", "x=[1,2,3],p=1"), (std::vector<double>{3 * 14}));
   EXPECT_EQ(numbers_of(*c, "deep", ""), (std::vector<double>{900}));
 }
 
 TEST(Recursion, EveryModeAgrees) {
   const auto c = loaded(kText);
-  for (const char* name : {"total", "halves", "even", "rows", "det"}) expect_checked(*c, name);
+  for (const char* name : {"total", "halves", "even", "rows", "det", "counted"}) expect_checked(*c, name);
 }
 
 }  // namespace

@@ -200,6 +200,9 @@ constexpr Case kCases[] = {
     {"misplaced-update", "model A { state s: real = 0  fn f(x: real) -> real { update s = 1\n return x } }\nmodel B { layer a[2] = A[]\n fn g(x: real[2]) = sum[i](<<a[i].f(x[i])>>) }"},
     {"misplaced-update", "model A { state s: real = 0  fn f(x: real) -> real { update s = 1\n return x } }\n"
                          "model B { layer a = A[]\n fn g(x: real) -> real { var y = x  for i in 0..3 { y = <<a.f(y)>> }  return y } }"},
+    {"not-a-function", "fn f(s: (a: real, b: real)) = <<s.a>>(1)"},
+    {"unknown-name", "fn f(x: real) = <<y>>.g(x)"},
+    {"no-such-field", "fn f(s: (a: real, b: real)) = s.<<c>>(1)"},
     {"collective-in-derivative", "model A { fn f(x: real) = batch_mean(x) }\nmodel B { layer a = A[]\n fn g(x: real) = <<grad(a.f)>>(x) }"},
     {"ragged-range", "fn f(L: real[3, 3]) { let z[a, b in <<0..a>>] = L[a, b]  return z }"},
     {"ragged-range", "fn f(L: real[9, 9]) = sum[a in 0..3, b in <<0..a * a>>](L[a, b])"},
