@@ -226,15 +226,29 @@ void Lowering::lower_let_index(const Stmt& s) {
   bind(std::move(binding));
 }
 
+/// `var (a, b): (real, real[n])`: variables without a value yet.
+void Lowering::bind_unset(PatternId id, TypeId type) {
+  const Pattern& p = ast_[id];
+  if (p.name) {
+    Binding binding;
+    binding.name = p.name.id, binding.kind = Binding::Kind::var, binding.span = p.name.span, binding.type = type, binding.is_set = false;
+    return bind(std::move(binding));
+  }
+  const std::span<const PatternId> parts = ast_[p.parts];
+  const std::vector<Field> fields = types()[type].fields;
+  if (fields.size() != parts.size()) {
+    fail(sema_error("pattern-arity"), p.span, fmt::format("the pattern has {} names, and the type is {}", parts.size(), types().text(type)));
+    for (PatternId part : parts) bind_pattern(part, {}, Binding::Kind::var, {}, {});
+    return;
+  }
+  for (size_t k = 0; k < parts.size(); ++k) bind_unset(parts[k], fields[k].type);
+}
+
 void Lowering::lower_var(const Stmt& s) {
   if (s.value && bind_tuple_literal(s, Binding::Kind::var)) return;
   const TypeId type = s.type ? lower_type(s.type) : TypeId{};
   if (!s.value) {
-    const Pattern& p = ast_[s.pattern];
-    if (!p.name) return static_cast<void>(unsupported(p.span, "a `var` with a pattern and no value is"));
-    Binding binding;
-    binding.name = p.name.id, binding.kind = Binding::Kind::var, binding.span = p.name.span, binding.type = type, binding.is_set = false;
-    return bind(std::move(binding));
+    return type ? bind_unset(s.pattern, type) : void();
   }
   Val v = lower(s.value, type);
   if (s.type) {

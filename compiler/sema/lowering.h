@@ -392,6 +392,7 @@ class Lowering {
   void lower_let(const Stmt& s);
   void lower_let_index(const Stmt& s);
   void lower_var(const Stmt& s);
+  void bind_unset(PatternId id, TypeId type);
   void lower_assign(const Stmt& s);
   void assign_to(ExprId target, Val value, Span span, OpId op);
   void bind_pattern(PatternId pattern, Val value, Binding::Kind kind, TypeId type, ExprId source);

@@ -200,6 +200,8 @@ constexpr Case kCases[] = {
     {"misplaced-update", "model A { state s: real = 0  fn f(x: real) -> real { update s = 1\n return x } }\nmodel B { layer a[2] = A[]\n fn g(x: real[2]) = sum[i](<<a[i].f(x[i])>>) }"},
     {"misplaced-update", "model A { state s: real = 0  fn f(x: real) -> real { update s = 1\n return x } }\n"
                          "model B { layer a = A[]\n fn g(x: real) -> real { var y = x  for i in 0..3 { y = <<a.f(y)>> }  return y } }"},
+    {"pattern-arity", "fn f(x: real) { var <<(a, b)>>: (real, real, real)\n (a, b) = (x, x)\n return a + b }"},
+    {"unset-variable", "fn f(x: real) { var (a, b): (real, real)\n a = x\n return a + <<b>> }"},
     {"not-a-function", "fn f(s: (a: real, b: real)) = <<s.a>>(1)"},
     {"unknown-name", "fn f(x: real) = <<y>>.g(x)"},
     {"no-such-field", "fn f(s: (a: real, b: real)) = s.<<c>>(1)"},
