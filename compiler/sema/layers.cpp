@@ -239,14 +239,11 @@ std::string Analysis::state_name(const ModelEntry& model, int32_t slot) const {
 
 /// `f`, of the model of a layer, for the model that holds the layer: its sizes are given, and its hidden parameters stand behind
 /// the others, as what it captured.
-FuncId Analysis::held(FuncId f, const ModelEntry& holder, const ModelEntry& layer, const std::map<StrId, DimId>& sizes) {
+FuncId Analysis::held(FuncId f, size_t n_hidden, const ModelEntry& holder, const ModelEntry& layer, const std::map<StrId, DimId>& sizes) {
   std::string key = fmt::format("layer {} {}", f.i, holder.decl->name.id.i);
   for (const auto& [name, size] : sizes) key += fmt::format(" {}={}", name.i, size.i);
   if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
   const std::vector<ValueId> params = m[f].body().params;
-  size_t n_hidden = 0;
-  for (const char* word : {"params", "states", "key"})
-    if (n_hidden < params.size() && m.strings[m[m[f][params[n_hidden]].attr].name] == word) ++n_hidden;
   const Loc loc = m[f].loc;
   Func outer;
   outer.name = m.unique_name(m[f].name), outer.loc = loc;
@@ -393,7 +390,7 @@ Val Lowering::layer_field(const Expr& e) {
   }
   const ModelEntry& holder = a_.models[static_cast<size_t>(model_)];
   Callable c;
-  c.kind = Callable::Kind::resolved, c.span = e.span, c.func = a_.held(f, holder, model, l.sizes), c.first_slot = l.first_slot;
+  c.kind = Callable::Kind::resolved, c.span = e.span, c.first_slot = l.first_slot;
   for (const Name& size : (*holder.ast)[holder.decl->sizes]) c.world.push_back(size.id);
   if (l.params) c.captured.push_back(l.params);
   if (l.states) c.captured.push_back(l.states);
@@ -404,6 +401,7 @@ Val Lowering::layer_field(const Expr& e) {
     c.captured.push_back(value(key));
   }
   for (ValueId at : l.at) c.at.push_back(value(at));
+  c.func = a_.held(f, c.captured.size(), holder, model, l.sizes);
   return a_.function_value(std::move(c));
 }
 

@@ -183,7 +183,7 @@ class Analysis {
   int32_t find_model(StrId name, DType float_type);
   std::string state_name(const ModelEntry& model, int32_t slot) const;
   /// A layer's function for whoever holds it: see layers.cpp.
-  FuncId held(FuncId f, const ModelEntry& holder, const ModelEntry& layer, const std::map<StrId, DimId>& sizes);
+  FuncId held(FuncId f, size_t n_hidden, const ModelEntry& holder, const ModelEntry& layer, const std::map<StrId, DimId>& sizes);
 
   const Ast& main;
   Sources& sources;

@@ -68,6 +68,11 @@ TEST(Layers, GradientsByTheirPaths) {
   }
 }
 
+TEST(Layers, WithoutParametersHaveNoneHidden) {
+  const auto c = loaded("model Plain { fn f(params: real, states: real) -> real = params - states }\nmodel Net { layer p = Plain[]\n fn g(x: real) -> real = p.f(x, 2) + p.f(states = 1, params = x) }\n");
+  EXPECT_EQ(numbers_of(*c, "Net.g", "x=5"), (std::vector<double>{7}));
+}
+
 TEST(Layers, OfLayersOfLayers) {
   const std::string text = kDense +
       "model Pair[n] {\n  layer up = Dense[n, 2 * n]\n  layer down[2] = Dense[2 * n, 2 * n]\n"
