@@ -89,6 +89,12 @@ class ReverseSweep : public Sweep {
       const int k = stores ? in.n_operands - 1 - n : n;
       const ValueId x = source.operand(v, k);
       if (!depends(x, 0) || !is_float_value(x)) continue;
+      if (in.op == "view"_op && loop_depth_ > 0 && *leaves(x)) {  // in every step: not the whole array each time
+        if (const ValueId total = add_through_view(b, leaves(x)->value, leaves(v)->value, view_map(m, in.attr), loc)) {
+          *leaves(x) = {total, leaves(x)->is_sparse, leaves(x)->is_steep || leaves(v)->is_steep};
+          continue;
+        }
+      }
       const ValueId x_bar = row(v).transpose(b, in, mapped, k, leaves(v)->value, loc);
       accumulate(b, x, 0, after_linear(b, x_bar, *leaves(v)), loc);
     }
@@ -576,7 +582,9 @@ class ReverseSweep : public Sweep {
       }
       for (size_t k = 0; k < active.size(); ++k)
         accumulate(nested, body.result, active[k], {made[1 + k], flags[k].is_sparse, flags[k].is_steep}, loc);
+      ++loop_depth_;
       run(nested, body);
+      --loop_depth_;
       std::vector<ValueId> values;
       is_known = true;
       for (size_t k = 0; k < active.size(); ++k) {
@@ -653,6 +661,7 @@ class ReverseSweep : public Sweep {
 
   Diagnostics& diagnostics_;
   std::unordered_map<int32_t, Tape> tapes_;  // by loop, of its latest copy
+  int loop_depth_ = 0;                       // of the step that is read
   bool failed_ = false;
 };
 

@@ -363,7 +363,7 @@ class Decider {
       note_matmul_operand(f_.operand(v, 1), {r.batch, r.k, r.n}, r.n > 0);
       return;
     }
-    if (in.op == "index"_op) need_memory_unless_scalar(f_.operand(v, 0));
+    if (in.op == "index"_op) note_subscripted(f_.operand(v, 0));
     if (in.op == "view"_op) {
       tag = mix(tag, static_cast<uint64_t>(v.i));
       expanded = expanded || expands(in);
@@ -373,6 +373,17 @@ class Decider {
       if (!is_root && u.several)
         for (int32_t leaf : p_.leaves_of[index(o)]) uses_[index(p_.leaves[static_cast<size_t>(leaf)].value)].several = true;
     }
+  }
+
+  /// Subscripts are looked up in memory: in the source's, through an unguarded view of what is there anyway.
+  void note_subscripted(ValueId x) {
+    const Inst& in = f_[x];
+    if (in.op == "view"_op && !view_map(m_, in.attr).guarded) {
+      const ValueId source = f_.operand(x, 0);
+      const Inst& from = f_[source];
+      if (m_.types[from.type].rank() > 0 && !is_inlinable(from.op) && from.op != "reshape"_op) return need_memory_unless_scalar(source);
+    }
+    need_memory_unless_scalar(x);
   }
 
   void need_memory_unless_scalar(ValueId v) {
