@@ -89,15 +89,19 @@ class ReverseSweep : public Sweep {
       const int k = stores ? in.n_operands - 1 - n : n;
       const ValueId x = source.operand(v, k);
       if (!depends(x, 0) || !is_float_value(x)) continue;
-      if (in.op == "view"_op && loop_depth_ > 0 && *leaves(x)) {  // in every step: not the whole array each time
-        if (const ValueId total = add_through_view(b, leaves(x)->value, leaves(v)->value, view_map(m, in.attr), loc)) {
-          *leaves(x) = {total, leaves(x)->is_sparse, leaves(x)->is_steep || leaves(v)->is_steep};
-          continue;
-        }
-      }
+      if (in.op == "view"_op && loop_depth_ > 0 && add_in_place(b, v, x, loc)) continue;
       const ValueId x_bar = row(v).transpose(b, in, mapped, k, leaves(v)->value, loc);
       accumulate(b, x, 0, after_linear(b, x_bar, *leaves(v)), loc);
     }
+  }
+
+  // In every step of a loop: not to the whole array each time. A view of a view hands on where it was read.
+  bool add_in_place(Builder& b, ValueId view, ValueId x, Loc loc) {
+    if (!*leaves(x) && source[x].op != "view"_op) return false;
+    const Carried before = *leaves(x) ? *leaves(x) : Carried{b.zeros(source[x].type, loc), true};
+    const ValueId total = add_through_view(b, before.value, leaves(view)->value, view_map(m, source[view].attr), loc);
+    if (total) *leaves(x) = {total, before.is_sparse, before.is_steep || leaves(view)->is_steep};
+    return static_cast<bool>(total);
   }
 
   void step_bilinear(Builder& b, ValueId v, Loc loc) {

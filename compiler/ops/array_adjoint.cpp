@@ -38,29 +38,13 @@ ValueId one_where(Builder& b, ValueId condition, DType dtype, Loc loc) {
   return b.op("select"_op, {condition, b.constant(1, dtype, loc), b.constant(0, dtype, loc)}, loc);
 }
 
-/// The axes of the view by which row `s` of its map moves.
-std::vector<int> axes_of_row(const ViewMap& map, int s) {
-  std::vector<int> axes;
-  for (int r = 0; r < map.result_rank(); ++r)
-    if (map.at(s, r) != 0) axes.push_back(r);
-  return axes;
-}
-
-/// Axis `r` of the view is axis `s` of the array, and of no other axis.
-bool is_same_axis(Builder& b, const ViewMap& map, const Type& array, int s, int r) {
-  for (int other = 0; other < map.source_rank(); ++other)
-    if ((map.at(other, r) != 0) != (other == s)) return false;
-  return axes_of_row(map, s).size() == 1 && map.at(s, r) == 1 && b.dims().as_constant(map.offsets[static_cast<size_t>(s)]) == 0 &&
-         map.dims[static_cast<size_t>(r)] == array.dims[static_cast<size_t>(s)];
-}
-
 /// It reads each element at most once, and along some long axis one place or a range of known length.
 bool reads_few(Builder& b, const ViewMap& map, const Type& array) {
   constexpr int64_t kShort = 16;  // adding to so many elements costs no more than a store
   bool is_few = false;
   std::vector<bool> is_read(map.dims.size());
   for (int s = 0; s < map.source_rank(); ++s) {
-    const std::vector<int> axes = axes_of_row(map, s);
+    const std::vector<int> axes = axes_read(map, s);
     for (int r : axes) is_read[static_cast<size_t>(r)] = true;
     const auto extent = b.dims().as_constant(array.dims[static_cast<size_t>(s)]);
     const bool is_fixed = std::all_of(axes.begin(), axes.end(), [&](int r) { return b.dims().as_constant(map.dims[static_cast<size_t>(r)]).has_value(); });
@@ -155,18 +139,12 @@ ValueId add_through_view(Builder& b, ValueId total, ValueId y_bar, const ViewMap
     parts.push_back({y_bar, {}, Bounds::inside});
   }
   for (const Scattered& part : parts) {
-    if (part.bounds != Bounds::guarded) continue;
-    if (map.guarded) return {};
-    for (int r = 0; r < static_cast<int>(part.subscripts.size()); ++r) {  // what is outside of the view must be outside of the array
-      bool is_same = false;
-      for (int s = 0; s < map.source_rank(); ++s) is_same = is_same || is_same_axis(b, map, array, s, r);
-      if (!is_same) return {};
-    }
+    if (part.bounds == Bounds::guarded && !keeps_axes(b.module(), map, array, static_cast<int>(part.subscripts.size()))) return {};
   }
   for (const Scattered& part : parts) {
     const int n = static_cast<int>(part.subscripts.size());
     int n_array = map.source_rank(), n_view = map.result_rank();  // the axes that are left as they are need no subscripts
-    while (n_array > 0 && n_view > n && is_same_axis(b, map, array, n_array - 1, n_view - 1)) --n_array, --n_view;
+    while (n_array > 0 && n_view > n && is_same_axis(b.module(), map, array, n_array - 1, n_view - 1)) --n_array, --n_view;
     std::vector<DimId> shape;  // of the subscripts: what the part has in front, and the view's axes that move
     if (n > 0) shape = b.type(part.subscripts[0]).dims;
     const int n_shape = static_cast<int>(shape.size());
@@ -181,7 +159,7 @@ ValueId add_through_view(Builder& b, ValueId total, ValueId y_bar, const ViewMap
     std::vector<ValueId> subscripts;
     for (int s = 0; s < n_array; ++s) {
       ValueId at = b.broadcast(b.size(map.offsets[static_cast<size_t>(s)], loc), shape, loc);
-      for (int r : axes_of_row(map, s)) at = b.op("add"_op, {at, b.op("mul"_op, {position(r), b.constant_int(map.at(s, r), loc)}, loc)}, loc);
+      for (int r : axes_read(map, s)) at = b.op("add"_op, {at, b.op("mul"_op, {position(r), b.constant_int(map.at(s, r), loc)}, loc)}, loc);
       subscripts.push_back(at);
     }
     total = b.add_at(total, part.value, subscripts, map.guarded ? Bounds::guarded : part.bounds == Bounds::guarded ? Bounds::guarded : Bounds::inside, loc);

@@ -375,15 +375,17 @@ class Decider {
     }
   }
 
-  /// Subscripts are looked up in memory: in the source's, through an unguarded view of what is there anyway.
+  /// Subscripts are looked up in memory: in the source's, through a view of what is there anyway. A guarded one may leave the
+  /// source where the subscripts do, or with an axis that it picks.
   void note_subscripted(ValueId x) {
     const Inst& in = f_[x];
-    if (in.op == "view"_op && !view_map(m_, in.attr).guarded) {
-      const ValueId source = f_.operand(x, 0);
-      const Inst& from = f_[source];
-      if (m_.types[from.type].rank() > 0 && !is_inlinable(from.op) && from.op != "reshape"_op) return need_memory_unless_scalar(source);
+    const ValueId source = in.op == "view"_op ? f_.operand(x, 0) : ValueId{};
+    bool is_there = source && m_.types[f_[source].type].rank() > 0 && !is_inlinable(f_[source].op) && f_[source].op != "reshape"_op;
+    if (is_there) {
+      const ViewMap map = view_map(m_, in.attr);
+      is_there = !map.guarded || keeps_axes(m_, map, m_.types[f_[source].type], map.result_rank());
     }
-    need_memory_unless_scalar(x);
+    need_memory_unless_scalar(is_there ? source : x);
   }
 
   void need_memory_unless_scalar(ValueId v) {

@@ -83,8 +83,9 @@ void FunctionEmitter::prepare_rows(const Step& step) {
   }
 }
 
-/// Where in a view's source the point is whose first `n` indices are 0 and the others `rest`.
-std::vector<Index> FunctionEmitter::through_view(ValueId view, int n, const std::vector<Index>& rest) const {
+/// Where in a view's source the point is whose first `n` indices are 0 and the others `rest`. `inside`: whether
+/// what the view picks is there (fuse.cpp: of a guarded one nothing else can be outside).
+std::vector<Index> FunctionEmitter::through_view(ValueId view, int n, const std::vector<Index>& rest, llvm::Value*& inside) {
   const ViewMap map = view_map(m_, f_[view].attr);
   std::vector<Index> at(static_cast<size_t>(map.source_rank()));
   for (int s = 0; s < map.source_rank(); ++s) {
@@ -93,6 +94,10 @@ std::vector<Index> FunctionEmitter::through_view(ValueId view, int n, const std:
     i.add_size(m_, map.offsets[static_cast<size_t>(s)], 1);
     for (int r = n; r < map.result_rank(); ++r)
       if (map.at(s, r) != 0) i.add(rest[static_cast<size_t>(r - n)], map.at(s, r));
+    const DimId extent = type_of(only_leaf(f_.operand(view, 0))).dims[static_cast<size_t>(s)];
+    if (!map.guarded || !axes_read(map, s).empty() || is_inside(i, extent)) continue;
+    llvm::Value* const is = b_.CreateICmpULT(index_value(i, 1), dim(extent));
+    inside = inside ? b_.CreateAnd(inside, is) : is;
   }
   return at;
 }
@@ -108,9 +113,11 @@ llvm::Value* FunctionEmitter::gather(int32_t l, const Point& p) {
   rest.at.erase(rest.at.begin(), rest.at.begin() + static_cast<ptrdiff_t>(n_shape));
   if (is_uniform(q)) q.width = 1, q.mask = nullptr;
   const auto known = rows_.find(l);
-  const Spot s = known != rows_.end() ? known->second : spot(v, 1, q);
+  Spot s = known != rows_.end() ? known->second : spot(v, 1, q);
   const ValueId view = read_through(v);
-  if (view) rest.at = through_view(view, n_subscripts, rest.at);
+  llvm::Value* is_there = nullptr;
+  if (view) rest.at = through_view(view, n_subscripts, rest.at, is_there);
+  if (is_there) s.inside = s.inside ? b_.CreateAnd(s.inside, splat(is_there, q.width)) : splat(is_there, q.width);
   const int32_t array = view ? only_leaf(f_.operand(view, 0)) : source, buf = leaf(array).buffer;
   const std::vector<DimId> dims = view ? type_of(array).dims : row_dims(v, 1);
   llvm::Value* const begin = view ? s.row : b_.CreateMul(s.row, splat(dim_product(dims), q.width));
