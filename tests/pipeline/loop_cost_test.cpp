@@ -37,8 +37,8 @@ const Case kSmallSteps[] = {
     // Stores in inner loops: what they keep is kept.
     {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 2..n { for j in 0..3 { v[i - j] = v[i] * x[i - j] + v[i - j] } }\n  return sum(v)\n}",
      "x=[1,2,-1,0.5,1]", {5.5}},
-    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 3..n { for j in 0..2 { for l in 0..2 { v[i - j - l] = v[i - j] * x[i - l] }\n     v[i] += sin(v[i - 1]) } }\n  return sum(v)\n}",
-     "x=[1,2,-1,0.5,1]", {3.833851077208406}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 3..n { for j in 0..2 { for l in 0..2 { v[i - j - l] = v[i - j] * x[i - l] }\n     v[i] += v[i - 1] } }\n  return sum(v)\n}",
+     "x=[1,2,-1,0.5,1]", {3.875}},
 };
 
 // An inner loop that may be left out, and one whose number of steps is found as it runs.
