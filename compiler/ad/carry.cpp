@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "ops/array_adjoint.h"
 #include "ops/table.h"
 
 namespace dlc {
@@ -117,11 +118,11 @@ Carried added(Builder& b, Carried x, Carried y, Loc loc) {
   // What was read at some subscripts is added there, not everywhere.
   const bool is_sparse = x.is_sparse && y.is_sparse, is_steep = x.is_steep || y.is_steep;
   for (const auto& [total, part] : {std::pair(x, y), std::pair(y, x)}) {
-    const Inst in = b.func()[part.value];
-    if (in.op != "add_at"_op || b.constant_value(b.func().operand(part.value, 0)) != 0) continue;
-    const auto operands = b.func().operands(part.value);
-    const std::vector<ValueId> given(operands.begin() + 1, operands.end());
-    return {b.add_at(total.value, given[0], std::span(given).subspan(1), bounds_of(b.module(), in), loc), is_sparse, is_steep};
+    const std::vector<Scattered> pieces = scattered(b, part.value);
+    if (pieces.empty()) continue;
+    ValueId sum = total.value;
+    for (const Scattered& piece : pieces) sum = b.add_at(sum, piece.value, piece.subscripts, piece.bounds, loc);
+    return {sum, is_sparse, is_steep};
   }
   return {b.op("add"_op, {x.value, y.value}, loc), x.is_sparse && y.is_sparse, x.is_steep || y.is_steep};
 }

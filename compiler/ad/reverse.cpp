@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <unordered_map>
 
 #include "ad/checkpoints.h"
+#include "ad/loop_function.h"
 #include "ad/rules.h"
 #include "ad/stores.h"
 #include "ad/sweep.h"
@@ -89,9 +91,19 @@ class ReverseSweep : public Sweep {
       const int k = stores ? in.n_operands - 1 - n : n;
       const ValueId x = source.operand(v, k);
       if (!depends(x, 0) || !is_float_value(x)) continue;
+      if (in.op == "view"_op && loop_depth_ > 0 && add_in_place(b, v, x, loc)) continue;
       const ValueId x_bar = row(v).transpose(b, in, mapped, k, leaves(v)->value, loc);
       accumulate(b, x, 0, after_linear(b, x_bar, *leaves(v)), loc);
     }
+  }
+
+  // In every step of a loop: not to the whole array each time. A view of a view hands on where it was read.
+  bool add_in_place(Builder& b, ValueId view, ValueId x, Loc loc) {
+    if (!*leaves(x) && source[x].op != "view"_op) return false;
+    const Carried before = *leaves(x) ? *leaves(x) : Carried{b.zeros(source[x].type, loc), true};
+    const ValueId total = add_through_view(b, before.value, leaves(view)->value, view_map(m, source[view].attr), loc);
+    if (total) *leaves(x) = {total, before.is_sparse, before.is_steep || leaves(view)->is_steep};
+    return static_cast<bool>(total);
   }
 
   void step_bilinear(Builder& b, ValueId v, Loc loc) {
@@ -238,12 +250,13 @@ class ReverseSweep : public Sweep {
 
   // An array of which a step changes elements only, `v[i] = e`, has no row of its own per step: kept is what stood there
   // before, and where. On the way back it is carried itself, from its last value on, and every step is undone. A store under an
-  // `if` that was not made is one at -1, which is no place.
+  // `if` that was not made is one at -1, which is no place. Of an inner loop that makes such stores kept is its tape, and undone
+  // are its steps; under an `if` that was not taken it made none.
 
-  struct Store {                         // one `put` or `add_at` of such an array, in the order of the body
-    ValueId old;                         // tape of what stood there
-    std::vector<ValueId> subscripts;     // tapes
-    Bounds bounds = Bounds::inside;
+  struct Store {                         // one update of such an array (ad/stores.h), in the order of the body
+    Update update;
+    std::vector<ValueId> tapes;          // of a store: what stood there, the subscripts; of a loop: the count, its tapes
+    bool is_certain = true;              // it stands under no `if`
   };
   struct Tape {
     ValueId count;                       // of the steps that were made
@@ -261,15 +274,11 @@ class ReverseSweep : public Sweep {
     copy_loop(b, v, shape, options);
   }
 
-  // Where nothing bounds the number of steps the loop is a function of its own, in which that number is a size:
-  //
-  //   loop[T](count, s, c) = for i in 0..count { s = body(i, s, c) }        with the bound T
-  //
-  // On the way forward the loop runs and counts; on the way back the derivative of that function is called with the count for
-  // T, runs the loop again with a tape, and back.
+  // Where nothing bounds the number of steps the loop is a function of its own (ad/loop_function.h). On the way forward the loop
+  // runs and counts; on the way back the derivative of that function is called with the count, runs the loop again with a tape, and back.
   void step_unbounded_loop(Builder& b, ValueId v, const RegionShape& shape, ValueId count, Loc loc) {
     const Inst in = source[v];
-    const FuncId loop = loop_function(v, shape);
+    const FuncId loop = loop_function(m, source, v);
     const Block& body = source[BlockId{in.first_block.i + in.n_blocks - 1}];
     Wrt wrt({false});
     wrt.tainted = {false};
@@ -302,59 +311,95 @@ class ReverseSweep : public Sweep {
     }
   }
 
-  FuncId loop_function(ValueId v, const RegionShape& shape) {
-    const std::string key = fmt::format("loop {} of {}", v.i, source.name);
-    if (auto known = m.derived.find(key); known != m.derived.end()) return known->second;
-    const Inst in = source[v];
-    Func f = source;  // with all its blocks, of which the loop's body is reachable
-    f.name = m.unique_name(source.name + ".loop");
-    f.request.reset();
-    f.checks.clear();
-    f.doc.clear();
-    f.loc = in.loc;
-    f.blocks[0] = {};
-    StrId steps = m.strings.intern("steps");
-    for (int k = 2; std::find(f.size_vars.begin(), f.size_vars.end(), steps) != f.size_vars.end(); ++k) steps = m.strings.intern(fmt::format("steps{}", k));
-    f.size_vars.push_back(steps);
-    const OpId param = "param"_op;
-    std::vector<ValueId> operands{append_param(m, f, BlockId{0}, param, m.types.scalar(DType::i64), m.strings.intern("count"), in.loc)};
-    for (int k = shape.own_operands; k < in.n_operands; ++k)
-      operands.push_back(append_param(m, f, BlockId{0}, param, source[source.operand(v, k)].type, m.strings.intern(fmt::format("v{}", k)), in.loc));
-    const BlockId body{in.first_block.i + in.n_blocks - 1};
-    if (shape.own_params == 0) {  // a `while` has no index
-      append_param(m, f, body, param, m.types.scalar(DType::i64), {}, in.loc);
-      auto& params = f[body].params;
-      std::rotate(params.begin(), params.end() - 1, params.end());
-      for (size_t k = 0; k < params.size(); ++k) {
-        Attr attr = m[f[params[k]].attr];
-        attr.ints = {static_cast<int64_t>(k)};
-        f[params[k]].attr = m.intern(std::move(attr));
-      }
-    }
-    Inst loop = in;
-    loop.op = "for"_op, loop.first_block = body, loop.n_blocks = 1;
-    LoopOptions options = loop_options(m, in.attr);  // what it is to keep, too
-    options.bound = m.types.dims.variable(steps);
-    loop.attr = loop_attr(m, static_cast<size_t>(shape.n_carried), options);
-    f.blocks[0].result = append(f, BlockId{0}, loop, operands);
-    return m.derived[key] = m.add(std::move(f));
-  }
-
   /// A tape is an array with a row per step: of the carried values, or of what stores overwrite and their subscripts.
   struct Recording {
     std::vector<ValueId> initial;  // zeros, in the order in which the loop carries them
     DimId bound;
     ValueId add(Builder& b, TypeId row, Loc loc) {
-      const Type t = b.types()[row];
-      std::vector<DimId> dims{bound};
-      dims.insert(dims.end(), t.dims.begin(), t.dims.end());
-      initial.push_back(b.zeros(b.types().array(t.dtype, std::move(dims)), loc));
+      initial.push_back(b.zeros(row, loc));
       return initial.back();
     }
   };
 
-  /// What stood at a store's subscripts before, and these.
-  using Keep = std::function<void(ValueId store, std::span<const ValueId> kept)>;
+  /// What undoes an update: see Store::tapes.
+  using Keep = std::function<void(const Update&, std::span<const ValueId> kept)>;
+
+  bool has_tape(ValueId loop) const {
+    const LoopOptions options = loop_options(m, source[loop].attr);
+    const bool is_cut = source[loop].op == "while"_op && (options.every != 0 || options.memory != 0);
+    return options.bound && !is_cut && activity.any_depends(loop);
+  }
+  const StepStores& stores_of(ValueId loop) {
+    const auto known = stores_.find(loop.i);
+    return known != stores_.end() ? known->second : stores_[loop.i] = stores_of_loop(m, source, loop, [&](ValueId inner) { return has_tape(inner); });
+  }
+
+  /// The types of what undoes an update.
+  std::vector<TypeId> kept_types(const Update& u) {
+    std::vector<TypeId> types;
+    if (source[u.inst].n_blocks == 0) {
+      for (int o = 1; o < source[u.inst].n_operands; ++o) types.push_back(source[source.operand(u.inst, o)].type);
+      return types;
+    }
+    types.push_back(m.types.scalar(DType::i64));
+    for (const Update& inner : std::vector<Update>(stores_of(u.inst).of[u.part]))
+      for (TypeId row : kept_types(inner)) types.push_back(tape_type(loop_options(m, source[u.inst].attr).bound, row));
+    return types;
+  }
+  TypeId tape_type(DimId bound, TypeId row) {
+    const Type t = m.types[row];
+    std::vector<DimId> dims{bound};
+    dims.insert(dims.end(), t.dims.begin(), t.dims.end());
+    return m.types.array(t.dtype, std::move(dims));
+  }
+
+  /// The array before an update, from the one after it and what was kept.
+  ValueId undo(Builder& b, ValueId x, const Store& store, std::span<const ValueId> kept, Loc loc) {
+    const ValueId inst = store.update.inst;
+    if (source[inst].n_blocks == 0) {
+      const bool is_guarded = !store.is_certain || bounds_of(m, source[inst]) == Bounds::guarded;
+      return b.put(x, kept[0], kept.subspan(1), is_guarded ? Bounds::guarded : Bounds::inside, loc);
+    }
+    const std::vector<ValueId> captures(kept.begin(), kept.end());
+    const BlockId block = b.begin_for(std::span(&x, 1), captures, loc);
+    Builder nested = b.in(block);
+    const std::vector<ValueId> made = nested.func()[block].params;
+    const ValueId step = nested.op("sub"_op, {nested.op("sub"_op, {made[2], nested.constant_int(1, loc)}, loc), made[0]}, loc);
+    std::vector<ValueId> rows;
+    for (size_t k = 3; k < made.size(); ++k) rows.push_back(nested.index(made[k], std::span(&step, 1), Bounds::inside, loc));
+    ValueId before = made[1];
+    size_t end = rows.size();
+    const std::vector<Update> updates = stores_of(inst).of[store.update.part];
+    for (size_t o = updates.size(); o-- > 0;) {
+      const size_t n = kept_types(updates[o]).size();
+      end -= n;
+      before = undo(nested, before, {updates[o], {}, is_certain(inst, updates[o])}, std::span(rows).subspan(end, n), loc);
+    }
+    nested.set_result(before);
+    LoopOptions options;
+    options.bound = loop_options(m, source[inst].attr).bound;
+    return b.end_for(block, kept[0], std::span(&x, 1), captures, options, loc);
+  }
+  ValueId undo_all(Builder& b, ValueId x, std::span<const Store> stores, std::span<const std::vector<ValueId>> kept, Loc loc) {
+    for (size_t o = stores.size(); o-- > 0;) x = undo(b, x, stores[o], kept[o], loc);
+    return x;
+  }
+
+  // The way back of an inner loop ends with the array as it was before that loop. Where that is the step's only one, the array
+  // before the step is made from this: then one piece of memory is enough.
+  ValueId restored(Builder& b, ValueId before, std::span<const Store> stores, std::span<const std::vector<ValueId>> kept, Loc loc) {
+    size_t n_loops = 0, first = 0;
+    for (size_t o = 0; o < stores.size(); ++o)
+      if (source[stores[o].update.inst].n_blocks > 0) ++n_loops, first = o;
+    if (n_loops != 1 || !stores[first].is_certain) return before;
+    const Update& loop = stores[first].update;
+    const auto known = restored_.find(loop.inst.i);
+    return known == restored_.end() ? before : undo_all(b, known->second[loop.part], stores.first(first), kept.first(first), loc);
+  }
+  bool is_certain(ValueId loop, const Update& u) const {
+    const Block& body = source[BlockId{source[loop].first_block.i + source[loop].n_blocks - 1}];
+    return std::find(body.body.begin(), body.body.end(), u.inst) != body.body.end();
+  }
 
   /// Copies a block, and hands over what its stores overwrite; of those in a branch after it.
   void copy_keeping(Builder& b, const Block& block, const StepStores& stores, const Keep& keep) {
@@ -363,20 +408,28 @@ class ReverseSweep : public Sweep {
         copy_branch_keeping(b, v, stores, keep);
         continue;
       }
-      if (stores.has(v)) {
+      const std::vector<Update> updates = stores.made_by(v);
+      if (!updates.empty() && source[v].n_blocks == 0) {
         std::vector<ValueId> kept = operands(v);
         kept.erase(kept.begin());
         kept[0] = b.index(at(source.operand(v, 0)), std::span(kept).subspan(1), bounds_of(m, source[v]), source[v].loc);
-        keep(v, kept);
+        keep(updates[0], kept);
       }
       copy(b, v);
+      for (const Update& u : updates) {
+        if (source[v].n_blocks == 0) continue;
+        const Tape& tape = tapes_.at(v.i);
+        std::vector<ValueId> kept{tape.count};
+        for (const Store& store : tape.stores[u.part]) kept.insert(kept.end(), store.tapes.begin(), store.tapes.end());
+        keep(u, kept);
+      }
     }
   }
 
-  /// An `if` yields what its stores overwrite behind its results; of a store in the other side, at -1.
+  /// An `if` yields what its stores overwrite behind its results; of a store in the other side, at -1, and of a loop no steps.
   void copy_branch_keeping(Builder& b, ValueId v, const StepStores& stores, const Keep& keep) {
     const Inst in = source[v];
-    const std::vector<ValueId>& inside = stores.in_branch.at(v.i);
+    const std::vector<Update>& inside = stores.in_branch.at(v.i);
     const size_t n_results = m.types[in.type].is_tuple() ? m.types[in.type].fields.size() : 1;
     const BlockId first{static_cast<int32_t>(b.func().blocks.size())};
     for (int side = 0; side < 2; ++side) b.func().blocks.emplace_back();
@@ -385,18 +438,18 @@ class ReverseSweep : public Sweep {
       const Block& inner = source[BlockId{in.first_block.i + side}];
       Builder nested = b.in(BlockId{first.i + side});
       for (ValueId p : inner.params) at(p) = append_param(m, b.func(), nested.block(), source[p].op, source[p].type, m[source[p].attr].name, source[p].loc);
-      std::unordered_map<int32_t, std::vector<ValueId>> made;
-      copy_keeping(nested, inner, stores, [&](ValueId store, std::span<const ValueId> kept) { made[store.i].assign(kept.begin(), kept.end()); });
+      std::map<std::pair<int32_t, size_t>, std::vector<ValueId>> made;
+      copy_keeping(nested, inner, stores, [&](const Update& u, std::span<const ValueId> kept) { made[{u.inst.i, u.part}].assign(kept.begin(), kept.end()); });
       std::vector<ValueId> values;
       for (size_t k = 0; k < n_results; ++k) values.push_back(m.types[in.type].is_tuple() ? nested.get(at(inner.result), static_cast<int>(k), in.loc) : at(inner.result));
-      for (ValueId store : inside)
-        for (int o = 1; o < source[store].n_operands; ++o) {
-          const TypeId type = source[source.operand(store, o)].type;
-          const auto found = made.find(store.i);
-          values.push_back(found != made.end() ? found->second[static_cast<size_t>(o) - 1]
-                           : o == 1            ? nested.zeros(type, in.loc)
-                                               : nested.broadcast(nested.constant_int(-1, in.loc), m.types[type].dims, in.loc));
+      for (const Update& u : inside) {
+        const std::vector<TypeId> types = kept_types(u);
+        const auto found = made.find({u.inst.i, u.part});
+        for (size_t o = 0; o < types.size(); ++o) {
+          const bool is_subscript = source[u.inst].n_blocks == 0 && o > 0;
+          values.push_back(found != made.end() ? found->second[o] : nested.full(types[o], is_subscript ? -1 : 0, in.loc));
         }
+      }
       n_values = values.size();
       nested.set_result(nested.tuple(values, in.loc));
     }
@@ -405,9 +458,9 @@ class ReverseSweep : public Sweep {
     for (size_t k = 0; k < n_values; ++k) parts.push_back(b.get(all, static_cast<int>(k), in.loc));
     at(v) = m.types[in.type].is_tuple() ? b.tuple(std::span(parts).first(n_results), in.type, in.loc) : parts[0];
     size_t next = n_results;
-    for (ValueId store : inside) {
-      const auto n = static_cast<size_t>(source[store].n_operands) - 1;
-      keep(store, std::span(parts).subspan(next, n));
+    for (const Update& u : inside) {
+      const size_t n = kept_types(u).size();
+      keep(u, std::span(parts).subspan(next, n));
       next += n;
     }
   }
@@ -422,14 +475,13 @@ class ReverseSweep : public Sweep {
     if (!is_for) carried.push_back(b.constant_int(0, in.loc));
     const size_t first_tape = carried.size();
     // A `while` that is to keep less is cut like a `for`, which it is once its steps are counted.
-    const bool is_cut = !is_for && (options.every != 0 || options.memory != 0);
-    Recording tapes{{}, is_cut ? DimId{} : options.bound};
-    const StepStores stepped = tapes.bound ? stores_of_step(m, source, body, n, own) : StepStores{};
+    Recording tapes{{}, has_tape(v) ? options.bound : DimId{}};
+    const StepStores stepped = tapes.bound ? stores_of(v) : StepStores{};
     const auto& stores = stepped.of;
     for (size_t k = 0; k < n && tapes.bound; ++k) {
-      if (stores[k].empty()) tapes.add(b, source[body.params[own + k]].type, in.loc);
-      for (ValueId store : stores[k])
-        for (int o = 1; o < source[store].n_operands; ++o) tapes.add(b, source[source.operand(store, o)].type, in.loc);
+      if (stores[k].empty()) tapes.add(b, tape_type(tapes.bound, source[body.params[own + k]].type), in.loc);
+      for (const Update& u : stores[k])
+        for (TypeId row : kept_types(u)) tapes.add(b, tape_type(tapes.bound, row), in.loc);
     }
     carried.insert(carried.end(), tapes.initial.begin(), tapes.initial.end());
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
@@ -452,14 +504,14 @@ class ReverseSweep : public Sweep {
     const ValueId step = is_for ? at(body.params[0]) : inside[n];
     std::vector<ValueId> rows(inside.begin() + static_cast<ptrdiff_t>(first_tape), inside.end());
     const auto record = [&](size_t tape, ValueId value) { rows[tape] = nested.put(rows[tape], value, std::span(&step, 1), Bounds::inside, in.loc); };
-    std::unordered_map<int32_t, size_t> store_tape;  // by store: its first tape
+    std::map<std::pair<int32_t, size_t>, size_t> first_of;  // by update: its first tape
     size_t next = 0;
     for (size_t k = 0; k < n && tapes.bound; ++k) {
       if (stores[k].empty()) record(next++, inside[k]);
-      for (ValueId store : stores[k]) store_tape[store.i] = next, next += static_cast<size_t>(source[store].n_operands) - 1;
+      for (const Update& u : stores[k]) first_of[{u.inst.i, u.part}] = next, next += kept_types(u).size();
     }
-    copy_keeping(nested, body, stepped, [&](ValueId store, std::span<const ValueId> kept) {
-      for (size_t o = 0; o < kept.size(); ++o) record(store_tape.at(store.i) + o, kept[o]);
+    copy_keeping(nested, body, stepped, [&](const Update& u, std::span<const ValueId> kept) {
+      for (size_t o = 0; o < kept.size(); ++o) record(first_of.at({u.inst.i, u.part}) + o, kept[o]);
     });
     std::vector<ValueId> values;
     for (size_t k = 0; k < n; ++k) values.push_back(nested.part(at(body.result), n, k, in.loc));
@@ -477,12 +529,10 @@ class ReverseSweep : public Sweep {
     for (size_t k = 0; k < n && tapes.bound; ++k) {
       tape.values.push_back(stores[k].empty() ? parts[next++] : ValueId{});
       std::vector<Store>& kept = tape.stores.emplace_back();
-      for (ValueId store : stores[k]) {
-        const auto n_subscripts = static_cast<size_t>(source[store].n_operands) - 2;
-        const auto begin = parts.begin() + static_cast<ptrdiff_t>(next);
-        const bool is_made = std::find(body.body.begin(), body.body.end(), store) != body.body.end();
-        kept.push_back({*begin, {begin + 1, begin + 1 + static_cast<ptrdiff_t>(n_subscripts)}, is_made ? bounds_of(m, source[store]) : Bounds::guarded});
-        next += 1 + n_subscripts;
+      for (const Update& u : stores[k]) {
+        const auto begin = parts.begin() + static_cast<ptrdiff_t>(next), end = begin + static_cast<ptrdiff_t>(kept_types(u).size());
+        kept.push_back({u, {begin, end}, is_certain(v, u)});
+        next += kept.back().tapes.size();
       }
     }
   }
@@ -535,10 +585,7 @@ class ReverseSweep : public Sweep {
       if (!tape.values[k]) carried.push_back(tape.last[k]);
     for (size_t k = 0; k < n; ++k) {
       if (tape.values[k]) captures.push_back(tape.values[k]);
-      for (const Store& store : tape.stores[k]) {
-        captures.push_back(store.old);
-        captures.insert(captures.end(), store.subscripts.begin(), store.subscripts.end());
-      }
+      for (const Store& store : tape.stores[k]) captures.insert(captures.end(), store.tapes.begin(), store.tapes.end());
     }
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
 
@@ -553,19 +600,19 @@ class ReverseSweep : public Sweep {
       clear(body);
       if (own > 0) at(body.params[0]) = step;
       std::vector<ValueId> undone;
+      std::vector<std::vector<std::vector<ValueId>>> kept;  // by undone value, by store
       for (size_t k = 0; k < n; ++k) {
         const auto row = [&] { return nested.index(made[next++], std::span(&step, 1), Bounds::inside, loc); };
         if (tape.values[k]) {
           at(body.params[own + k]) = row();
           continue;
         }
-        std::vector<std::pair<ValueId, std::vector<ValueId>>> stores;
         for (const Store& store : tape.stores[k]) {
-          stores.emplace_back(row(), std::vector<ValueId>{});
-          for (size_t o = 0; o < store.subscripts.size(); ++o) stores.back().second.push_back(row());
+          if (&store == tape.stores[k].data()) kept.emplace_back();
+          std::vector<ValueId>& rows = kept.back().emplace_back();
+          for (size_t o = 0; o < store.tapes.size(); ++o) rows.push_back(row());
         }
-        ValueId x = made[1 + first_undone + undone.size()];
-        for (size_t o = stores.size(); o-- > 0;) x = nested.put(x, stores[o].first, stores[o].second, tape.stores[k][o].bounds == Bounds::guarded ? Bounds::guarded : Bounds::inside, loc);
+        const ValueId x = undo_all(nested, made[1 + first_undone + undone.size()], tape.stores[k], kept.back(), loc);
         undone.push_back(at(body.params[own + k]) = x);
       }
       for (size_t k = own + n; k < body.params.size(); ++k) at(body.params[k]) = made[next++];
@@ -576,7 +623,13 @@ class ReverseSweep : public Sweep {
       }
       for (size_t k = 0; k < active.size(); ++k)
         accumulate(nested, body.result, active[k], {made[1 + k], flags[k].is_sparse, flags[k].is_steep}, loc);
+      ++loop_depth_;
+      for (const auto& chain : tape.stores)
+        for (const Store& store : chain) restored_.erase(store.update.inst.i);
       run(nested, body);
+      --loop_depth_;
+      for (size_t k = 0, o = 0; k < n; ++k)
+        if (!tape.values[k]) undone[o] = restored(nested, undone[o], tape.stores[k], kept[o], loc), ++o;
       std::vector<ValueId> values;
       is_known = true;
       for (size_t k = 0; k < active.size(); ++k) {
@@ -593,6 +646,10 @@ class ReverseSweep : public Sweep {
       LoopOptions options = loop_options(m, in.attr);
       options.every = options.memory = 0;
       const ValueId all = b.end_for(block, tape.count, carried, captures, options, loc);
+      std::vector<ValueId>& before = restored_[v.i];
+      before.assign(n, {});
+      for (size_t k = 0, o = 0; k < n; ++k)
+        if (!tape.values[k]) before[k] = b.part(all, values.size(), first_undone + o++, loc);
       for (size_t k = 0; k < captured.size(); ++k) {
         const ValueId o = source.operand(v, captured[k].operand);
         if (captured[k].sum) leaves(o)[captured[k].leaf] = {};  // it is part of the sum
@@ -653,6 +710,9 @@ class ReverseSweep : public Sweep {
 
   Diagnostics& diagnostics_;
   std::unordered_map<int32_t, Tape> tapes_;  // by loop, of its latest copy
+  std::unordered_map<int32_t, StepStores> stores_;
+  std::unordered_map<int32_t, std::vector<ValueId>> restored_;  // by loop: its undone arrays as they were before it
+  int loop_depth_ = 0;                       // of the step that is read
   bool failed_ = false;
 };
 

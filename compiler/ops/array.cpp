@@ -124,4 +124,27 @@ MatmulRanks matmul_ranks(const Module& m, AttrId attr) {
   return {static_cast<int>(ints[0]), static_cast<int>(ints[1]), static_cast<int>(ints[2]), static_cast<int>(ints[3])};
 }
 
+std::vector<int> axes_read(const ViewMap& map, int s) {
+  std::vector<int> axes;
+  for (int r = 0; r < map.result_rank(); ++r)
+    if (map.at(s, r) != 0) axes.push_back(r);
+  return axes;
+}
+
+bool is_same_axis(const Module& m, const ViewMap& map, const Type& source, int s, int r) {
+  for (int other = 0; other < map.source_rank(); ++other)
+    if ((map.at(other, r) != 0) != (other == s)) return false;
+  return axes_read(map, s).size() == 1 && map.at(s, r) == 1 && m.types.dims.as_constant(map.offsets[static_cast<size_t>(s)]) == 0 &&
+         map.dims[static_cast<size_t>(r)] == source.dims[static_cast<size_t>(s)];
+}
+
+bool keeps_axes(const Module& m, const ViewMap& map, const Type& source, int n) {
+  for (int r = 0; r < n; ++r) {
+    bool is_same = false;
+    for (int s = 0; s < map.source_rank(); ++s) is_same = is_same || is_same_axis(m, map, source, s, r);
+    if (!is_same) return false;
+  }
+  return true;
+}
+
 }  // namespace dlc

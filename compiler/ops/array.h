@@ -77,6 +77,13 @@ struct ViewMap {
   }
 };
 
+/// The result's axes by which source axis `s` moves.
+std::vector<int> axes_read(const ViewMap& map, int s);
+/// Axis `r` of the result is axis `s` of the source, and of no other.
+bool is_same_axis(const Module& m, const ViewMap& map, const Type& source, int s, int r);
+/// Each of the first `n` axes of the result is an axis of the source: what is outside of one is outside of the other.
+bool keeps_axes(const Module& m, const ViewMap& map, const Type& source, int n);
+
 /// Attr layout of `view`: ints = {R, S, guarded, coefficients…}, dims = {result dims…, offsets…}.
 ViewMap view_map(const Module& m, AttrId attr);
 AttrId view_attr(Module& m, const ViewMap& map);

@@ -1,6 +1,8 @@
 // The transposes and weights of the array ops: each the one derivative its row states (see ir/op.h).
 #include "ops/array_adjoint.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "ops/builder.h"
 #include "ops/table.h"
@@ -34,6 +36,21 @@ ValueId swap_groups(Builder& b, ValueId v, int batch, int x, int y, Loc loc) {
 
 ValueId one_where(Builder& b, ValueId condition, DType dtype, Loc loc) {
   return b.op("select"_op, {condition, b.constant(1, dtype, loc), b.constant(0, dtype, loc)}, loc);
+}
+
+/// It reads each element at most once, and along some long axis one place or a range of known length.
+bool reads_few(Builder& b, const ViewMap& map, const Type& array) {
+  constexpr int64_t kShort = 16;  // adding to so many elements costs no more than a store
+  bool is_few = false;
+  std::vector<bool> is_read(map.dims.size());
+  for (int s = 0; s < map.source_rank(); ++s) {
+    const std::vector<int> axes = axes_read(map, s);
+    for (int r : axes) is_read[static_cast<size_t>(r)] = true;
+    const auto extent = b.dims().as_constant(array.dims[static_cast<size_t>(s)]);
+    const bool is_fixed = std::all_of(axes.begin(), axes.end(), [&](int r) { return b.dims().as_constant(map.dims[static_cast<size_t>(r)]).has_value(); });
+    is_few = is_few || (is_fixed && !(extent && *extent <= kShort) && axes.size() <= 1 && (axes.empty() || !extent));
+  }
+  return is_few && std::all_of(is_read.begin(), is_read.end(), [](bool read) { return read; });
 }
 
 /// The same subscripts again: what was checked on the way forward need not be checked on the way back.
@@ -100,6 +117,54 @@ ValueId transpose_matmul(Builder& b, const Inst& self, std::span<const ValueId> 
   }
   if (r.n == 0) return b.matmul(y_bar, operands[0], {r.batch, 0, r.k, r.m}, loc);
   return b.matmul(swap_groups(b, operands[0], r.batch, r.m, r.k, loc), y_bar, {r.batch, r.k, r.n, r.m}, loc);
+}
+
+std::vector<Scattered> scattered(Builder& b, ValueId x) {
+  std::vector<Scattered> parts;
+  for (; b.func()[x].op == "add_at"_op; x = b.func().operand(x, 0)) {
+    const auto operands = b.func().operands(x);
+    parts.push_back({operands[1], {operands.begin() + 2, operands.end()}, bounds_of(b.module(), b.func()[x])});
+  }
+  if (b.constant_value(x) != 0) return {};
+  std::reverse(parts.begin(), parts.end());
+  return parts;
+}
+
+// y[j] = x[C·j + o], so y_bar[j] is added at C·j + o. Where y_bar was itself added up at subscripts, these are the leading j.
+ValueId add_through_view(Builder& b, ValueId total, ValueId y_bar, const ViewMap& map, Loc loc) {
+  const Type array = b.type(total);
+  std::vector<Scattered> parts = scattered(b, y_bar);
+  if (parts.empty()) {
+    if (!reads_few(b, map, array)) return {};
+    parts.push_back({y_bar, {}, Bounds::inside});
+  }
+  for (const Scattered& part : parts) {
+    if (part.bounds == Bounds::guarded && !keeps_axes(b.module(), map, array, static_cast<int>(part.subscripts.size()))) return {};
+  }
+  for (const Scattered& part : parts) {
+    const int n = static_cast<int>(part.subscripts.size());
+    int n_array = map.source_rank(), n_view = map.result_rank();  // the axes that are left as they are need no subscripts
+    while (n_array > 0 && n_view > n && is_same_axis(b.module(), map, array, n_array - 1, n_view - 1)) --n_array, --n_view;
+    std::vector<DimId> shape;  // of the subscripts: what the part has in front, and the view's axes that move
+    if (n > 0) shape = b.type(part.subscripts[0]).dims;
+    const int n_shape = static_cast<int>(shape.size());
+    shape.insert(shape.end(), map.dims.begin() + n, map.dims.begin() + n_view);
+    const auto position = [&](int r) {
+      const ValueId own = r < n ? part.subscripts[static_cast<size_t>(r)] : b.iota(map.dims[static_cast<size_t>(r)], loc);
+      std::vector<int> axes(shape.size(), -1);
+      if (r >= n) axes[static_cast<size_t>(n_shape + r - n)] = 0;
+      for (int k = 0; r < n && k < n_shape; ++k) axes[static_cast<size_t>(k)] = k;
+      return shape.empty() ? own : b.view(own, permute_map(b.module(), b.type(own), axes, shape), loc);
+    };
+    std::vector<ValueId> subscripts;
+    for (int s = 0; s < n_array; ++s) {
+      ValueId at = b.broadcast(b.size(map.offsets[static_cast<size_t>(s)], loc), shape, loc);
+      for (int r : axes_read(map, s)) at = b.op("add"_op, {at, b.op("mul"_op, {position(r), b.constant_int(map.at(s, r), loc)}, loc)}, loc);
+      subscripts.push_back(at);
+    }
+    total = b.add_at(total, part.value, subscripts, map.guarded ? Bounds::guarded : part.bounds == Bounds::guarded ? Bounds::guarded : Bounds::inside, loc);
+  }
+  return total;
 }
 
 // Ties share evenly: each of k equal extremes gets 1/k.

@@ -363,7 +363,7 @@ class Decider {
       note_matmul_operand(f_.operand(v, 1), {r.batch, r.k, r.n}, r.n > 0);
       return;
     }
-    if (in.op == "index"_op) need_memory_unless_scalar(f_.operand(v, 0));
+    if (in.op == "index"_op) note_subscripted(f_.operand(v, 0));
     if (in.op == "view"_op) {
       tag = mix(tag, static_cast<uint64_t>(v.i));
       expanded = expanded || expands(in);
@@ -373,6 +373,19 @@ class Decider {
       if (!is_root && u.several)
         for (int32_t leaf : p_.leaves_of[index(o)]) uses_[index(p_.leaves[static_cast<size_t>(leaf)].value)].several = true;
     }
+  }
+
+  /// Subscripts are looked up in memory: in the source's, through a view of what is there anyway. A guarded one may leave the
+  /// source where the subscripts do, or with an axis that it picks.
+  void note_subscripted(ValueId x) {
+    const Inst& in = f_[x];
+    const ValueId source = in.op == "view"_op ? f_.operand(x, 0) : ValueId{};
+    bool is_there = source && m_.types[f_[source].type].rank() > 0 && !is_inlinable(f_[source].op) && f_[source].op != "reshape"_op;
+    if (is_there) {
+      const ViewMap map = view_map(m_, in.attr);
+      is_there = !map.guarded || keeps_axes(m_, map, m_.types[f_[source].type], map.result_rank());
+    }
+    need_memory_unless_scalar(is_there ? source : x);
   }
 
   void need_memory_unless_scalar(ValueId v) {

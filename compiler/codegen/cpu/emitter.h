@@ -155,6 +155,9 @@ class FunctionEmitter {
     llvm::Value* inside = nullptr;  // null: it is
   };
   Spot spot(ValueId v, int first, const Point& p);
+  ValueId read_through(ValueId v) const;
+  llvm::Value* view_stride(ValueId view, int r);
+  std::vector<Index> through_view(ValueId view, int n, const std::vector<Index>& rest, llvm::Value*& inside);
   void check_subscript(ValueId v, DimId axis, llvm::Value* at, llvm::Value* inside, const Point& p);
   std::vector<DimId> row_dims(ValueId v, int first) const;
   llvm::Value* row_pointer(int32_t buffer, llvm::Value* row, const std::vector<DimId>& dims);

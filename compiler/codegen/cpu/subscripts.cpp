@@ -6,12 +6,31 @@
 
 namespace dlc::cpu {
 
+/// The view that an `index` reads its array through; absent: the array is in memory as it is.
+ValueId FunctionEmitter::read_through(ValueId v) const {
+  const ValueId x = f_.operand(v, 0);
+  return f_[v].op == "index"_op && leaf(only_leaf(x)).buffer < 0 ? x : ValueId{};
+}
+
+/// How many elements of a view's source a step along its axis `r` passes.
+llvm::Value* FunctionEmitter::view_stride(ValueId view, int r) {
+  const ViewMap map = view_map(m_, f_[view].attr);
+  const std::vector<DimId>& dims = type_of(only_leaf(f_.operand(view, 0))).dims;
+  llvm::Value *stride = constant(1), *total = constant(0);
+  for (int s = map.source_rank(); s-- > 0;) {
+    if (map.at(s, r) != 0) total = b_.CreateAdd(total, b_.CreateMul(stride, constant(map.at(s, r))));
+    stride = b_.CreateMul(stride, dim(dims[static_cast<size_t>(s)]));
+  }
+  return total;
+}
+
 /// Where the subscripts of `v`, its operands from `first` on, point at the point `p` of their own shape: in rows of what they
-/// leave of operand 0. One lane, or p.width of them.
+/// leave of operand 0, or through a view in elements of its source. One lane, or p.width of them.
 FunctionEmitter::Spot FunctionEmitter::spot(ValueId v, int first, const Point& p) {
   const Inst& in = f_[v];
   const Bounds bounds = bounds_of(m_, in);
   const std::vector<DimId>& dims = type_of(only_leaf(f_.operand(v, 0))).dims;
+  const ValueId view = read_through(v);
   Spot out;
   for (int k = first; k < in.n_operands; ++k) {
     const DimId axis = dims[static_cast<size_t>(k - first)];
@@ -26,7 +45,8 @@ FunctionEmitter::Spot FunctionEmitter::spot(ValueId v, int first, const Point& p
         at = b_.CreateSelect(inside, at, llvm::Constant::getNullValue(at->getType()));
       }
     }
-    out.row = out.row ? b_.CreateAdd(b_.CreateMul(out.row, extent), at) : at;
+    if (view) at = b_.CreateMul(at, splat(view_stride(view, k - first), p.width));
+    out.row = out.row ? b_.CreateAdd(view ? out.row : b_.CreateMul(out.row, extent), at) : at;
   }
   return out;
 }
@@ -63,27 +83,52 @@ void FunctionEmitter::prepare_rows(const Step& step) {
   }
 }
 
+/// Where in a view's source the point is whose first `n` indices are 0 and the others `rest`. `inside`: whether
+/// what the view picks is there (fuse.cpp: of a guarded one nothing else can be outside).
+std::vector<Index> FunctionEmitter::through_view(ValueId view, int n, const std::vector<Index>& rest, llvm::Value*& inside) {
+  const ViewMap map = view_map(m_, f_[view].attr);
+  std::vector<Index> at(static_cast<size_t>(map.source_rank()));
+  for (int s = 0; s < map.source_rank(); ++s) {
+    Index& i = at[static_cast<size_t>(s)];
+    i.loop.resize(variables_.size());
+    i.add_size(m_, map.offsets[static_cast<size_t>(s)], 1);
+    for (int r = n; r < map.result_rank(); ++r)
+      if (map.at(s, r) != 0) i.add(rest[static_cast<size_t>(r - n)], map.at(s, r));
+    const DimId extent = type_of(only_leaf(f_.operand(view, 0))).dims[static_cast<size_t>(s)];
+    if (!map.guarded || !axes_read(map, s).empty() || is_inside(i, extent)) continue;
+    llvm::Value* const is = b_.CreateICmpULT(index_value(i, 1), dim(extent));
+    inside = inside ? b_.CreateAnd(inside, is) : is;
+  }
+  return at;
+}
+
 /// An element of an `index` op at `p`.
 llvm::Value* FunctionEmitter::gather(int32_t l, const Point& p) {
   const ValueId v = leaf(l).value;
   const int32_t source = only_leaf(f_.operand(v, 0));
   const auto n_shape = type_of(only_leaf(f_.operand(v, 1))).dims.size();
+  const int n_subscripts = f_[v].n_operands - 1;
   Point q = p, rest = p;
   q.at.resize(n_shape);
   rest.at.erase(rest.at.begin(), rest.at.begin() + static_cast<ptrdiff_t>(n_shape));
   if (is_uniform(q)) q.width = 1, q.mask = nullptr;
   const auto known = rows_.find(l);
-  const Spot s = known != rows_.end() ? known->second : spot(v, 1, q);
-  const std::vector<DimId> dims = row_dims(v, 1);
-  const int32_t buf = leaf(source).buffer;
+  Spot s = known != rows_.end() ? known->second : spot(v, 1, q);
+  const ValueId view = read_through(v);
+  llvm::Value* is_there = nullptr;
+  if (view) rest.at = through_view(view, n_subscripts, rest.at, is_there);
+  if (is_there) s.inside = s.inside ? b_.CreateAnd(s.inside, splat(is_there, q.width)) : splat(is_there, q.width);
+  const int32_t array = view ? only_leaf(f_.operand(view, 0)) : source, buf = leaf(array).buffer;
+  const std::vector<DimId> dims = view ? type_of(array).dims : row_dims(v, 1);
+  llvm::Value* const begin = view ? s.row : b_.CreateMul(s.row, splat(dim_product(dims), q.width));
   if (q.width == 1) {
     if (s.inside) rest.guard = s.inside;
-    llvm::Value* value = load(buf, dims, rest, row_pointer(buf, s.row, dims));
+    llvm::Value* value = load(buf, dims, rest, b_.CreateGEP(memory_type(buffer(buf).dtype), base(buf), begin));
     if (!s.inside) return value;
     return b_.CreateSelect(splat(s.inside, p.width), value, llvm::Constant::getNullValue(value->getType()));
   }
   // Every lane its own row.
-  llvm::Value* position = b_.CreateMul(s.row, splat(dim_product(dims), p.width));
+  llvm::Value* position = begin;
   llvm::Value* stride = constant(1);
   for (size_t axis = rest.at.size(); axis-- > 0;) {
     position = b_.CreateAdd(position, b_.CreateMul(index_value(rest.at[axis], p.width), splat(stride, p.width)));
