@@ -425,7 +425,7 @@ Result<bool> Training::resume_lbfgs(const runtime::TensorFile& file, const std::
   const runtime::Tensor *s = file.find(kSteps), *y = file.find(kChanges);
   if (!lbfgs_ || (!s && !y)) return true;
   const auto fits = [&](const runtime::Tensor* t) {
-    return t && t->dtype == "F64" && t->shape.size() == 2 && t->shape[1] == program_.part_length() && t->shape[0] <= spec_.optimizer.history;
+    return t && t->dtype == "F64" && t->shape.size() == 2 && t->shape[1] == program_.part_length() && t->shape[0] <= 1000;
   };
   if (!fits(s) || !fits(y) || s->shape != y->shape) return Error{fmt::format("{}: `{}` or `{}` is missing, or of another shape or type", path, kSteps, kChanges)};
   const auto length = static_cast<size_t>(program_.part_length());
@@ -436,6 +436,8 @@ Result<bool> Training::resume_lbfgs(const runtime::TensorFile& file, const std::
       std::memcpy(to->data(), from->bytes.data() + k * length * 8, length * 8);
     }
   }
+  const auto most = static_cast<size_t>(spec_.optimizer.history);  // it may have been larger: the last ones count
+  if (pairs.size() > most) pairs.erase(pairs.begin(), pairs.end() - static_cast<ptrdiff_t>(most));
   lbfgs_->restore(std::move(pairs));
   return true;
 }
@@ -456,7 +458,7 @@ Result<bool> Training::resume(const std::string& path) {
     return !text.empty() && *end == 0 && out >= 0 && out <= most;
   };
   int64_t epoch = 0, position = 0, updates = 0, objectives = 0, since_best = 0;
-  if (!whole("epoch", INT64_MAX / 2, epoch) || !whole("position", n_train(), position) || !whole("updates", INT64_MAX / 2, updates) ||
+  if (!whole("epoch", INT64_MAX / 2, epoch) || !whole("position", n_train(), position) || !whole("updates", int64_t{1} << 50, updates) ||
       !whole("objectives", INT64_MAX / 2, objectives) || !whole("since_best", INT64_MAX / 2, since_best))
     return Error{fmt::format("{}: the checkpoint's position is missing or wrong", path)};
   const auto number = [&](const char* key, double& out) {

@@ -159,10 +159,7 @@ void Lowering::lower_update(const Stmt& s) {
   const TypeId type = types()[model->states_type].fields[static_cast<size_t>(position)].type;
   const Val v = lower(s.value, type);
   const ValueId id = v ? coerce(v, type, ast_[s.value].span, fmt::format("the state `{}`", str(s.name.id)), true) : ValueId{};
-  if (!id || !add_update(slot, id, s.span) || !is_training_) return;
-  std::vector<uint64_t> own;
-  for (ValueId p : a_.m[func_].body().params) own.push_back(p == params_ || p == states_ ? 0 : ~uint64_t{0});
-  if (Variation(a_.m).of(a_.m[func_], id, own) == 0) return;
+  if (!id || !add_update(slot, id, s.span) || !is_training_ || !varies(id)) return;
   fail(sema_error("update-of-example"), ast_[s.value].span, fmt::format("the new value of `{}` depends on one example", str(s.name.id)))
       .label(state->name.span, "the state is one for the whole batch")
       .help(fmt::format("write `batch_mean({})`, if its mean over the batch is meant", code(s.value)));
@@ -180,7 +177,7 @@ bool Lowering::add_update(int32_t slot, ValueId value, Span span) {
           .label(other.span, "updated here");
       return false;
     }
-  updates_.push_back({slot, value, span});
+  updates_.push_back({slot, value, span, {}});
   return true;
 }
 
@@ -234,22 +231,68 @@ void Lowering::collect_updated(StrId layer_name, std::vector<size_t>& out) {
     if (const Binding* binding = find(stacked_name(layer->first_slot + k))) out.push_back(static_cast<size_t>(binding - bindings_.data()));
 }
 
+/// Whether a loop's steps, and those of all loops around it, pick another layer each: every index is alone in a subscript.
+bool Lowering::picks_once(const std::vector<Val>& at) {
+  size_t n_used = 0;
+  for (const Val& v : at) {
+    if (v.kind != Val::Kind::size) return indices_.empty() && regions_.size() == 1;
+    size_t n = 0;
+    for (const BoundIndex& index : indices_) {
+      const std::vector<StrId> used = dims().variables(v.dim);
+      n += std::find(used.begin(), used.end(), index.name) != used.end();
+    }
+    if (n > 1 || (n == 1 && !is_affine(v.dim))) return false;
+    n_used += n;
+  }
+  return n_used == indices_.size();
+}
+
 /// Stores what a layer of an array gave as the new value of one of its states.
 bool Lowering::put_update(int32_t slot, const Callable& of, ValueId row, Span span) {
   Binding* binding = find(stacked_name(slot));
-  if (!binding || std::any_of(regions_.begin(), regions_.end(), [](const Region& r) { return r.is_map; })) {
-    fail(sema_error("misplaced-update"), span, "a state is updated in the body of an index, which runs more than once");
+  if (!binding || std::any_of(regions_.begin(), regions_.end(), [](const Region& r) { return r.is_map; }) || !picks_once(of.at)) {
+    fail(sema_error("misplaced-update"), span, "a state is updated where it may be updated more than once")
+        .help("a loop may call the layers of an array, each once: its index is a subscript of the array");
     return false;
   }
-  const Type t = b().type(row);
   std::vector<ValueId> at;
-  for (const Val& v : of.at) at.push_back(b().broadcast(make(v, span), {}, loc(span)));
+  std::vector<DimId> known;
+  for (const Val& v : of.at) {
+    at.push_back(b().broadcast(make(v, span), {}, loc(span)));
+    if (v.kind == Val::Kind::size) known.push_back(v.dim);
+    else if (varies(at.back())) {
+      fail(sema_error("update-of-example"), span, "which layer's state is updated depends on one example").help("pick it by an index of a loop or a size");
+      return false;
+    }
+  }
+  bool is_first = true;
+  for (const Update& other : updates_) {
+    if (other.slot != slot) continue;
+    is_first = false;
+    const bool is_same = other.at == known && known.size() == of.at.size();
+    if (!other.at.empty() && !is_same) continue;
+    fail(sema_error("update-twice"), span, fmt::format("the state `{}` is updated twice", a_.state_name(a_.models[static_cast<size_t>(model_)], slot))).label(other.span, "updated here");
+    return false;
+  }
   const Val base = binding->val;
   const ValueId whole = b().put(make(base, span), row, at, Bounds::inside, loc(span));
   find(stacked_name(slot))->val = value(whole);
-  const bool is_known = std::any_of(updates_.begin(), updates_.end(), [&](const Update& u) { return u.slot == slot; });
-  if (!is_known) updates_.push_back({slot, {}, span});
+  if (is_first || !known.empty()) updates_.push_back({slot, {}, span, known});
   return true;
+}
+
+/// The new rows of all layers of an array, from a function of this model that called them.
+bool Lowering::put_all_updates(int32_t slot, ValueId all, Span span) {
+  if (!add_update(slot, {}, span)) return false;
+  find(stacked_name(slot))->val = value(all);
+  return true;
+}
+
+/// Whether a value is one example's own.
+bool Lowering::varies(ValueId id) {
+  std::vector<uint64_t> own;
+  for (ValueId p : a_.m[func_].body().params) own.push_back(p == params_ || p == states_ ? 0 : ~uint64_t{0});
+  return Variation(a_.m).of(a_.m[func_], id, own) != 0;
 }
 
 /// What a call gave, without the new values of states that came with it.
@@ -262,13 +305,9 @@ Val Lowering::after_call(FuncId func, const Callable& callable, Val result, Span
   for (size_t k = 0; k < updates->second.size(); ++k) {
     const int32_t slot = callable.first_slot + updates->second[k];
     const ValueId v = b().get(all, static_cast<int>(k) + 1, loc(span));
-    const bool is_whole = callable.at.empty();
-    if (is_whole && find(stacked_name(slot))) {  // of a function of this model: all rows
-      find(stacked_name(slot))->val = value(v);
-      if (std::none_of(updates_.begin(), updates_.end(), [&](const Update& u) { return u.slot == slot; })) updates_.push_back({slot, {}, span});
-    } else if (!(is_whole ? add_update(slot, v, span) : put_update(slot, callable, v, span))) {
-      return {};
-    }
+    const bool is_stacked = find(stacked_name(slot)) != nullptr;
+    const bool is_done = !callable.at.empty() ? put_update(slot, callable, v, span) : is_stacked ? put_all_updates(slot, v, span) : add_update(slot, v, span);
+    if (!is_done) return {};
   }
   return value(b().get(all, 0, loc(span)));
 }
@@ -276,7 +315,10 @@ Val Lowering::after_call(FuncId func, const Callable& callable, Val result, Span
 ValueId Lowering::with_updates(ValueId result, Span span) {
   if (!is_training_ || updates_.empty()) return result;
   std::vector<ValueId> values{result};
+  std::vector<int32_t> known;  // rows of one state may have come one by one
   for (const Update& u : updates_) {
+    if (std::find(known.begin(), known.end(), u.slot) != known.end()) continue;
+    known.push_back(u.slot);
     values.push_back(u.value ? u.value : make(find(stacked_name(u.slot))->val, span));
     a_.updates[func_].push_back(u.slot);
   }

@@ -123,6 +123,7 @@ Val Lowering::close_over(FnId id) {
     if (key_) {
       const ValueId key = fresh_key(fn.head);
       if (!key) return {};
+      c.key_at = static_cast<int32_t>(c.captured.size());
       c.captured.push_back(value(key)), env->has_key = true;
     }
   }
@@ -240,9 +241,9 @@ Val Analysis::with_captured(int32_t callable, std::vector<Val> captured) {
 void Lowering::add_captured_arguments(const Func& f, const Val& function, std::vector<Argument>& out) {
   const Callable& base = a_.base_of(function.function);
   std::vector<Val> captured = base.captured;
-  if (base.draws && key_ && !captured.empty()) {
+  if (base.key_at >= 0 && key_) {
     const ValueId key = fresh_key({});
-    captured.back() = key ? value(key) : Val{};
+    captured[static_cast<size_t>(base.key_at)] = key ? value(key) : Val{};
   }
   size_t next = 0;
   for (ValueId p : f.body().params) {

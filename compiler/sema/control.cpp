@@ -322,6 +322,7 @@ void Lowering::learn_types(const std::vector<size_t>& carried, const Stmt& s, co
     const std::vector<Binding> before = bindings_;
     const size_t n_regions = regions_.size(), n_indices = indices_.size(), n_checks = a_.m[func_].checks.size();
     const int n_draws = n_draws_;
+    const std::vector<Update> updates = updates_;
     const ValueId step = b().constant_int(0, loc(s.span));
     Region region;
     region.first = b().begin_for(std::span(&step, 1), {}, loc(s.span));
@@ -340,7 +341,7 @@ void Lowering::learn_types(const std::vector<size_t>& carried, const Stmt& s, co
     }
     a_.m[func_].checks.resize(n_checks);
     a_.diagnostics = real;
-    failed_ = failed, stopped_ = stopped, n_draws_ = n_draws;
+    failed_ = failed, stopped_ = stopped, n_draws_ = n_draws, updates_ = updates;
   }
   for (size_t k : carried)
     if (has_no_type(k)) {

@@ -182,6 +182,10 @@ bool Lowering::lower_layer_sizes(const ModelItem& item, const ModelEntry& of, st
     StrId name = a.kind == ArgKind::named ? a.name.id : StrId{};
     if (!name && next < names.size()) name = names[next++].id;
     const bool is_known = std::any_of(names.begin(), names.end(), [&](const Name& one) { return one.id == name; });
+    if (a.kind == ArgKind::named && !is_known) {
+      fail(sema_error("no-such-size"), a.name.span, fmt::format("the model `{}` has no size `{}`", str(item.model.id), str(name))).label(of.decl->name.span, "declared here");
+      return false;
+    }
     if (!is_known || !a.value || a.kind == ArgKind::all || out.contains(name)) {
       ok = false;
       continue;
@@ -339,7 +343,7 @@ Lowering::LayerRef Lowering::one_of(LayerRef all, const Expr& e) {
   if (all.params) one.params = row_of_layers(all.params, types().substitute(model.params_type, all.sizes), *s, e.span);
   if (all.states) one.states = row_of_layers(all.states, types().substitute(model.states_type, all.sizes), *s, e.span);
   if ((all.params && !one.params) || (all.states && !one.states)) return {};
-  one.at.push_back(start_of(*s, loc(e.span)));
+  one.at.push_back(s->kind == Subscript::Kind::at ? size_value(s->at, e.span) : s->value);
   return one;
 }
 
@@ -384,7 +388,7 @@ Val Lowering::layer_field(const Expr& e) {
   }
   const FuncId f = a_.instance(is_training_ ? forms->training : forms->plain, a_.options.real, e.span);
   if (!f) return failed_ = true, Val{};
-  if (!has_run_ && (model.states_type || model.key_in_predict)) {
+  if ((model.states_type && !l.states) || (model.key_in_predict && !key_)) {
     fail(sema_error("bad-entry"), e.span, fmt::format("`{}` needs the states or the key of a run, and a term of the objective in parameters has none", code(e.a)));
     return {};
   }
@@ -394,13 +398,13 @@ Val Lowering::layer_field(const Expr& e) {
   for (const Name& size : (*holder.ast)[holder.decl->sizes]) c.world.push_back(size.id);
   if (l.params) c.captured.push_back(l.params);
   if (l.states) c.captured.push_back(l.states);
-  c.draws = model.draws && (is_training_ || model.key_in_predict);
-  if (c.draws) {
+  if (model.draws && (is_training_ || model.key_in_predict)) {
     const ValueId key = fresh_key(e.span);
     if (!key) return {};
+    c.key_at = static_cast<int32_t>(c.captured.size());
     c.captured.push_back(value(key));
   }
-  for (ValueId at : l.at) c.at.push_back(value(at));
+  c.at = l.at;
   c.func = a_.held(f, c.captured.size(), holder, model, l.sizes);
   return a_.function_value(std::move(c));
 }

@@ -207,6 +207,7 @@ class Analysis {
   void declare_fn(const Decl& d);
   void declare_model(const Ast& ast, const Decl& d, DType float_type);  // model.cpp
   void declare_item(const ModelItem& item, int32_t model);
+  bool mentions_key(const Ast& ast, const Decl& d) const;
   void hand_over_model(int32_t model);
   void lower_initials(int32_t model);
   FuncId lower_initial(const ModelItem& item, int32_t model);
@@ -655,7 +656,7 @@ class Lowering {
     Val params, states;               // what the layer has of them
     std::map<StrId, DimId> sizes;     // of its model, in those of the one we are in
     DimId copies;                     // of an array of layers that is not subscripted yet
-    std::vector<ValueId> at;          // the subscripts there were
+    std::vector<Val> at;              // the subscripts there were: sizes, or ints known only at run time
     int32_t first_slot = 0;
   };
   const ModelEntry::Layer* find_layer(ExprId e);       // what `fc`, `blocks[l]`, `block.fc` name; null: no layer
@@ -687,6 +688,9 @@ class Lowering {
   bool add_update(int32_t slot, ValueId value, Span span);
   void declare_stacked_states();
   StrId stacked_name(int32_t slot);
+  bool picks_once(const std::vector<Val>& at);
+  bool varies(ValueId id);
+  bool put_all_updates(int32_t slot, ValueId all, Span span);
   bool put_update(int32_t slot, const Callable& of, ValueId row, Span span);
   void collect_updated(StrId layer_name, std::vector<size_t>& out);
   Val after_call(FuncId func, const Callable& callable, Val result, Span span);
@@ -706,6 +710,7 @@ class Lowering {
     int32_t slot;   // see ModelEntry::n_slots
     ValueId value;  // absent: what the variable of the stacked state holds at the end
     Span span;
+    std::vector<DimId> at;  // of a stacked one: which layer's
   };
   std::vector<Update> updates_;
   int n_draws_ = 0;       // places that drew random numbers so far

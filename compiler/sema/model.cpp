@@ -27,13 +27,25 @@ bool mentions(const Ast& ast, Span where, StrId name) {
 
 }  // namespace
 
+/// The model's `key`: a function may have a parameter of that name, which is another.
+bool Analysis::mentions_key(const Ast& ast, const Decl& d) const {
+  const StrId key = m.strings.intern("key");
+  const std::span<const ModelItem> items = ast[d.items];
+  return std::any_of(items.begin(), items.end(), [&](const ModelItem& item) {
+    if (item.kind != ItemKind::fn && item.kind != ItemKind::loss) return false;
+    const std::span<const Param> params = ast[ast[item.fn].params];
+    const bool is_own = std::any_of(params.begin(), params.end(), [&](const Param& p) { return p.name.id == key; });
+    return !is_own && mentions(ast, item.span, key);
+  });
+}
+
 // ---------------------------------------------------------------------------------------------- declarations
 
 void Analysis::declare_model(const Ast& ast, const Decl& d, DType float_type) {
   const auto index = static_cast<int32_t>(models.size());
   models.push_back({});
   models.back().ast = &ast, models.back().decl = &d, models.back().float_type = float_type;
-  models.back().key_in_predict = mentions(ast, d.span, m.strings.intern("key"));
+  models.back().key_in_predict = mentions_key(ast, d);
   models.back().draws = models.back().key_in_predict || mentions(ast, d.span, m.strings.intern("dropout"));
   std::unordered_map<StrId, Span> names;
   for (const Name& size : ast[d.sizes]) names.emplace(size.id, size.span);
@@ -58,6 +70,12 @@ void Analysis::declare_item(const ModelItem& item, int32_t model) {
     entry.layers.back().item = &item;
   }
   if (item.kind == ItemKind::layer || item.kind == ItemKind::param || item.kind == ItemKind::state) return static_cast<void>(entry.items.push_back(&item));
+  for (const Param& p : (*entry.ast)[(*entry.ast)[item.fn].params])
+    if (p.type && (*entry.ast)[p.type].kind == TypeKind::function) {
+      diagnostics->error(sema_error("not-supported-yet"), p.name.span, "a function of a model that takes functions is not supported yet")
+          .help("write it outside of the model, and hand it what it needs: functions that close over parameters may be passed to it");
+      entry.failed = true;
+    }
   const StrId name = item.name ? item.name.id : m.strings.intern("loss");
   ModelEntry::Forms forms{name, &item, static_cast<int32_t>(functions.size()), -1};
   FnEntry fn;

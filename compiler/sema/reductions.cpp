@@ -94,6 +94,8 @@ bool Lowering::has_dynamic_end(ExprId range) {
   Diagnostics scratch;
   Diagnostics* const real = std::exchange(a_.diagnostics, &scratch);
   const bool failed = failed_, stopped = stopped_;
+  const int n_draws = n_draws_;
+  const std::vector<Update> updates = updates_;
   bool is_dynamic = false;
   for (ExprId end : {r.a, r.b}) {
     if (!end) continue;
@@ -101,7 +103,7 @@ bool Lowering::has_dynamic_end(ExprId range) {
     is_dynamic = is_dynamic || (v && v.kind != Val::Kind::function && !as_size(v) && shape_of(v).dtype == DType::i64 && shape_of(v).dims.empty());
   }
   a_.diagnostics = real;
-  failed_ = failed, stopped_ = stopped;
+  failed_ = failed, stopped_ = stopped, n_draws_ = n_draws, updates_ = updates;
   return is_dynamic;
 }
 
@@ -174,17 +176,20 @@ Val Lowering::lower_position(const RunTimeReduction& r, TypeId type) {
   const bool is_sum = r.word == "logsumexp";
   const OpId beats = r.word == "argmin" ? "lt"_op : "gt"_op;
   const auto spread = [&](ValueId v) { return b().broadcast(v, t.dims, l); };
+  const int n_draws = n_draws_;
   const std::vector<ValueId> first = pass_over(r, {neutral(r.word, type, l), spread(is_sum ? b().constant_int(0, l) : r.range.first)},
                                                [&](ValueId x, ValueId step, std::span<const ValueId> before) {
     const ValueId at = is_sum ? step : make(find(r.binder.name.id)->val, r.span);
     x = b().convert(x, t.dtype, l);
-    const ValueId better = b().op(beats, {x, before[0]}, l);
+    ValueId better = b().op(beats, {x, before[0]}, l);
+    if (is_sum) better = b().op("or"_op, {better, b().op("ne"_op, {x, x}, l)}, l);  // one nan makes the result one
     return std::vector{b().op("select"_op, {better, x, before[0]}, l), b().op("select"_op, {better, spread(at), before[1]}, l)};
   });
   if (first.empty() || !is_sum) return first.empty() ? Val{} : value(first[1]);
   const ValueId best = first[0], inf = spread(b().constant(HUGE_VAL, t.dtype, l));
   const ValueId is_finite = b().op("lt"_op, {b().op("abs"_op, {best}, l), inf}, l);
   const BlockId outer = regions_.back().block();
+  n_draws_ = n_draws;  // the body is computed again, of the same numbers
   const std::vector<ValueId> rest = pass_over(r, {b().zeros(type, l)}, [&](ValueId x, ValueId step, std::span<const ValueId> before) {
     const ValueId zero = b().zeros(type, l), is_best = b().op("eq"_op, {spread(step), bring(first[1], outer)}, l);
     const ValueId below = b().op("sub"_op, {b().convert(x, t.dtype, l), bring(best, outer)}, l);

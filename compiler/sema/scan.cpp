@@ -105,6 +105,7 @@ Val Lowering::lower_map_call(const Expr& call) {
   region.first = b().begin_map({extent}, {}, {}, l);
   region.is_map = true;
   const ValueId i = a_.m[func_][region.first].params[0];
+  region.counter = i;  // so that each call draws other numbers
   regions_.push_back(std::move(region));
   const Val v = apply(args[0].val, rows_of(arrays, made, outer, i), call, {});
   const ValueId result = v ? make(v, call.span) : ValueId{};

@@ -67,7 +67,7 @@ class Unused {
     const std::string owner = fmt::format("`{}`", names_[d.name.id]);
     for (const ModelItem& item : ast_[d.items]) {
       if (item.kind == ItemKind::param) m.names.push_back({item.name, Entry::Kind::parameter, {}, false, owner});
-      if (item.kind == ItemKind::state || item.kind == ItemKind::layer) m.names.push_back({item.name, {}, {}, false, {}});
+      if (item.kind == ItemKind::state || item.kind == ItemKind::layer) m.names.push_back({item.name, Entry::Kind::silent, {}, false, {}});
     }
     enter(m);
     for (const ModelItem& item : ast_[d.items]) {
@@ -122,7 +122,7 @@ class Unused {
         return target(s.target);
       case StmtKind::fn:
         function(ast_[s.fn], fmt::format("`{}`", names_[ast_[s.fn].name.id]));
-        return push({ast_[s.fn].name, {}, Entry::Callable::yes, false, {}});
+        return push({ast_[s.fn].name, Entry::Kind::variable, Entry::Callable::yes, false, {}});
       case StmtKind::for_: {
         walk(s.value);
         const size_t mark = scope_.size();

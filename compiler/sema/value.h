@@ -63,8 +63,8 @@ struct Callable {
   // declared in a body, resolved (see closures.cpp)
   std::vector<Val> captured;      // what its hidden parameters hold, in the function that is being lowered
   std::vector<StrId> world;       // the size variables that its types are written in, besides its own
+  int32_t key_at = -1;            // which of `captured` is a key, of which each call gets another one; −1: none
   // a layer's function
-  bool draws = false;             // the last it captured is a key, another one at each call
   int32_t first_slot = 0;         // of its layer's states, among those of the model that holds it
   std::vector<Val> at;            // which of an array of layers
 };
