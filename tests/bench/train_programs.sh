@@ -61,9 +61,18 @@ PY
   pinn)
     program pinn 's/^  save .*/  metrics    mean(interior), mean(edge)/'
     train pinn --set epochs=0
-    before=$(of pinn "r['train']['loss']")
-    train pinn
-    say pinn '2000 epochs' "$(of pinn "f\"{$before:.3f} -> {r['train']['loss']:.3f}, inside {r['train']['interior']:.3f}\"")" 'a tenth of the squared residuals' "$(of pinn "10 * r['train']['loss'] < $before")" ;;
+    cp pinn.json start.json
+    # The network begins near zero, where the equation holds almost: the edge comes first, and the residual inside only then falls
+    # below what it was.
+    train pinn --set epochs=20000 --set optimizer.lr=0.005
+    both="{r['train']['loss']:.4f}, {r['train']['interior']:.5f}"
+    say pinn 'epochs=20000 optimizer.lr=0.005' 'objective and mean(interior): a tenth of' "$(of start "f\"$both\"") -> $(of pinn "f\"$both\"")" \
+      "$(python3 - <<'PY'
+import json
+a, b = (json.load(open(f"{name}.json"))["train"] for name in ("start", "pinn"))
+print(10 * b["loss"] < a["loss"] and 10 * b["interior"] < a["interior"])
+PY
+)" ;;
   *) echo "there is no program $one"; exit 2 ;;
 esac; done; done
 exit $failed
