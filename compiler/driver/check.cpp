@@ -1,7 +1,12 @@
 // `dlc check`: all modes against each other and against 200-bit arithmetic.
 #include "pipeline/check.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -36,6 +41,26 @@ std::vector<int> wrt_of(const Compilation& c, FuncId f) {
   return {};
 }
 
+/// On a terminal, a line that says what takes the time once a function has taken two seconds; it is gone when the result comes.
+class Watcher {
+ public:
+  void operator()(const std::string& what) {
+    if (!is_terminal_ || std::chrono::steady_clock::now() - start_ < std::chrono::seconds(2)) return;
+    fmt::print(stderr, "\r\033[K{}", what);
+    std::fflush(stderr);
+    is_drawn_ = true;
+  }
+  void finish() {
+    if (is_drawn_) fmt::print(stderr, "\r\033[K");
+    is_drawn_ = false, start_ = std::chrono::steady_clock::now();
+  }
+
+ private:
+  const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+  bool is_drawn_ = false;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 int run(const Options& o, const Common& common) {
   const auto c = new_compilation(common);
   if (const int status = load(*c, o.file, common)) return status;
@@ -44,11 +69,14 @@ int run(const Options& o, const Common& common) {
   if (o.functions.empty()) add_losses(*c, functions);
   CheckOptions options = o.check;
   options.opt_level = common.opt_level;
+  Watcher watcher;
+  options.progress = [&](const std::string& what) { watcher(what); };
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Diagnostics failures;
   for (FuncId f : functions) {
     options.wrt = wrt_of(*c, f);
     const auto result = check_function(*c, f, options);
+    watcher.finish();
     if (!result && !c->diagnostics.has_errors()) return report(*c, result.error(), common);
     if (!result) {  // one function's error is no reason to keep quiet about the others
       failures.take(std::move(c->diagnostics));
@@ -75,6 +103,7 @@ void add_check(CLI::App& app, Common& common) {
   command->add_option("--order", o->check.order, "1, or 2 for second derivatives too")->check(CLI::Range(1, 2));
   command->add_option("--seed", o->check.seed, "Of the sampled points, 0 or more")->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
   command->add_option("--samples", o->check.n_samples, "Points for each function")->check(CLI::Range(1, 100000))->capture_default_str();
+  command->add_option("--seconds", o->check.seconds, "For each function; its first sample is compared whatever time that takes")->check(CLI::Range(0.0, 1e6))->capture_default_str();
   add_common(*command, common, kExamples);
   command->callback([o, &common] { common.action = [o, &common] { return run(*o, common); }; });
 }

@@ -15,6 +15,7 @@
 #include "ops/table.h"
 #include "passes/passes.h"
 #include "pipeline/arguments.h"
+#include "pipeline/directions.h"
 #include "pipeline/error_scale.h"
 #include "pipeline/errors.h"
 #include "pipeline/native.h"
@@ -35,21 +36,13 @@ constexpr double kUlpLimit = 8;        // of Σ|terms|
 constexpr double kEstimateLimit = 8;   // numeric mode, in its own estimates: rounding noise is known to a small factor only
 /// Each difference takes the step whose estimate is least, so now and then one that is so by luck; of more of them, more.
 double estimate_limit(int64_t n_compared) { return kEstimateLimit * (1 + std::max(0.0, std::log10(static_cast<double>(n_compared) / 10)) / 2); }
-constexpr int64_t kMostNumbers = 5000;  // of a derivative: forward mode makes a pass for each
+constexpr int64_t kMostNumbers = 300'000;   // of a derivative: 200-bit arithmetic takes 48 bytes for each, many times over
+constexpr int64_t kMostElements = 40;   // of a derivative whose numbers are compared with differences one by one
+constexpr size_t kMostNumeric = 12;     // elements a sample: each takes 32 evaluations
+// Instructions of the gradient in forward mode, which holds the tangent function once for each array that it is by. LLVM takes
+// some milliseconds for each, and more for each the more there are; longer ones are compared along directions.
+constexpr int64_t kLongGradient = 600;
 constexpr int64_t kStep = -70;         // exponent of the step of 200-bit differences
-
-/// Everything floating in a value, leaf by leaf.
-template <class T>
-void flatten(const InterpValue<T>& v, std::vector<T>& out) {
-  for (const auto& field : v.fields) flatten(field, out);
-  out.insert(out.end(), v.floats.begin(), v.floats.end());
-}
-template <class T>
-std::vector<T> flat(const InterpValue<T>& v) {
-  std::vector<T> out;
-  flatten(v, out);
-  return out;
-}
 
 bool all_finite(const Bigs& values) {
   return std::all_of(values.begin(), values.end(), [](const Big& x) { return isfinite(x); });
@@ -105,13 +98,16 @@ class Checker {
     check_.span = f().loc.span;
     if (!prepare()) return check_;
     if (error_) return *error_;
+    check_.n_wanted = options_.n_samples;
     for (int n = 0; check_.n_samples < options_.n_samples && n < 4 * options_.n_samples; ++n) {
       if (elapsed() > options_.seconds && n > 0) {
         check_.is_cut_short = true;
         break;
       }
+      say(fmt::format("sample {} of {}", check_.n_samples + 1, options_.n_samples));
       sample(n);
     }
+    note_what_was_chosen();
     if (check_.n_samples == 0 && check_.skipped.empty()) {
       check_.skipped = fmt::format("at none of {} samples are value and derivative finite", check_.n_outside + check_.n_out_of_range);
       if (check_.n_out_of_range) check_.skipped += fmt::format(" and within the range of their type: {}", check_.out_of_range_at);
@@ -124,6 +120,9 @@ class Checker {
  private:
   const Func& f() const { return c_.module[func_]; }
   double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  void say(const std::string& what) const {
+    if (options_.progress) options_.progress(fmt::format("{}: {}", check_.function, what));
+  }
   bool skip(std::string why) { return check_.skipped = std::move(why), false; }
   bool fail(std::string why) { return error_ = Error{std::move(why)}, true; }
 
@@ -145,21 +144,25 @@ class Checker {
     has_derivative_ = floats && is_float(type.dtype);
     if (error_ || !has_derivative_) return true;
     wrt_ = options_.wrt.empty() ? *floats : options_.wrt;
-    if (const int64_t n = n_numbers(); n > kMostNumbers)
-      return skip(fmt::format("derivatives by {} numbers at once are too many for 200-bit arithmetic: let its sizes be size variables, which are shrunk here", n));
+    count_numbers();
+    if (n_numbers_ > kMostNumbers)
+      return skip(fmt::format("derivatives by {} numbers at once are too many for 200-bit arithmetic: let its sizes be size variables, which are shrunk here", n_numbers_));
     is_scalar_ = type.rank() == 0;
     if (type.dtype == DType::f32 || any_single(wrt_)) epsilon_ = std::numeric_limits<float>::epsilon();
+    if (lacks_derivative()) return true;
+    const FuncId jvp = c_.derivative({.kind = Kind::jvp, .mode = Mode::forward, .base = func_, .wrt = wrt_, .of = of_}, f().loc);
+    if (!jvp) return fail(render_all(c_.diagnostics, c_.sources));
+    const int64_t n_insts = static_cast<int64_t>(c_.module[jvp].insts.size());
+    is_forward_along_ = n_numbers_ > kMostElements * kMostElements || n_leaves_ * n_insts > kLongGradient;
     for (const Mode mode : {Mode::reverse, Mode::forward, Mode::symbolic}) {
       if (mode == Mode::symbolic && !is_scalar_) continue;
-      if (mode == Mode::reverse && lacks_derivative()) return true;
       if (mode == Mode::symbolic && !(has_symbolic_ = has_closed_form())) continue;
-      add_derivative(mode_name(mode), gradient_request(mode));
+      if (mode == Mode::forward && is_forward_along_) forward_ = add_row("forward, along directions", "ulp", kUlpLimit);
+      else add_derivative(mode_name(mode), gradient_request(mode));
       if (error_) return true;
     }
     differences_ = add_row("differences in 200 bits", "ulp", kUlpLimit);
     numeric_ = add_row("numeric", "of its estimate", kEstimateLimit);
-    const FuncId jvp = c_.derivative({.kind = Kind::jvp, .mode = Mode::forward, .base = func_, .wrt = wrt_, .of = of_}, f().loc);
-    if (!jvp) return fail(render_all(c_.diagnostics, c_.sources));
     jvp_ = make_engine("⟨u, J v⟩ = ⟨Jᵀu, v⟩", jvp, "ulp", kUlpLimit);
     if (error_) return true;
     takes_differences_ = takes_differences(c_.module, func_);
@@ -182,16 +185,30 @@ class Checker {
     });
   }
 
-  /// How many there are in what the derivatives are by.
-  int64_t n_numbers() {
-    int64_t n = 0;
+  /// The arrays, and the numbers in them, that the derivatives are by.
+  void count_numbers() {
     for (int k : wrt_)
       for (TypeId leaf : leaf_types(c_.module.types, f()[f().body().params[static_cast<size_t>(k)]].type)) {
         int64_t elements = 1;
         for (DimId d : c_.module.types[leaf].dims) elements *= c_.module.types.dims.evaluate(d, sizes_).value_or(0);
-        n += elements;
+        n_numbers_ += elements;
+        ++n_leaves_;
       }
-    return n;
+  }
+
+  /// Says where not every number of the derivative was compared.
+  void note_what_was_chosen() {
+    if (!has_derivative_ || !check_.skipped.empty()) return;
+    if (2 * n_lost_ > check_.n_samples)  // else the others tell enough
+      check_.notes.push_back(fmt::format("at {} of {} samples rounding may add up to more than the derivative: there compiled code must have the bits of interpreted code",
+                                         n_lost_, check_.n_samples));
+    if (is_forward_along_)
+      check_.notes.push_back(fmt::format("forward mode is compared along a random direction a sample: its gradient is made of a pass for each of {} numbers", n_numbers_));
+    if (n_numbers_ > kMostElements && check_.rows[differences_].n > 0)
+      check_.notes.push_back(fmt::format("differences in 200 bits are taken along a random direction a sample, not by each of {} numbers", n_numbers_));
+    const CheckRow& numeric = check_.rows[numeric_];
+    if (n_numbers_ * check_.n_samples > numeric.n && numeric.n > 0)
+      check_.notes.push_back(fmt::format("numeric mode is compared {} times: by at most {} of {} numbers a sample", numeric.n, std::min(static_cast<int64_t>(kMostNumeric), n_numbers_), n_numbers_));
   }
 
   /// Whether the function has none, which is no mistake: it is said, and the value is checked all the same.
@@ -259,6 +276,7 @@ class Checker {
     const FuncId special = c_.recurs(f) ? c_.at_sizes(f, sizes_) : f;
     Engine e{name, special, std::nullopt, add_row(std::move(name), unit, limit)};
     if (!special) return fail(render_all(c_.diagnostics, c_.sources)), e;
+    say("compiling " + e.name);
     auto native = Native::compile(c_, special, {.opt_level = options_.opt_level});
     if (native) e.native = std::move(*native);
     else fail(native.error().message);
@@ -294,10 +312,15 @@ class Checker {
     }
     compare_value(args);
     const Bigs gradient = flat(*reference);
+    std::vector<InterpValue<double>> direction;
+    for (int p : wrt_) direction.push_back(sampler_.direction(args[static_cast<size_t>(p)]));
+    const Numbers s = scales(engines_[0], with_bar);
+    is_lost_ = gradient_along(gradient, s, direction).is_lost(epsilon_, kUlpLimit);
     for (const Engine& e : engines_) compare(e, with_bar, gradient);
-    const bool on_kink = stops_gradient_ || compare_differences(args, bar, gradient, with_bar);
-    if (!on_kink && !takes_differences_) compare_numeric(args, bar, gradient);
-    compare_products(args, bar, with_bar, gradient);
+    const Differences seen = stops_gradient_ ? Differences::kink : compare_differences(args, bar, gradient, s, direction);
+    const bool on_kink = seen == Differences::kink;
+    if (seen == Differences::compared && !takes_differences_) compare_numeric(args, bar, gradient);
+    compare_products(args, bar, with_bar, gradient, s, direction);
     const bool has_second = second_.empty() || compare_second_order(args, on_kink);
     evaluated_.emplace_back(func_, args);
     if (!accept_pending()) {
@@ -306,6 +329,8 @@ class Checker {
     }
     ++check_.n_samples;
     check_.n_kinks += on_kink && !stops_gradient_;
+    n_lost_ += is_lost_;
+    check_.n_without_differences += seen == Differences::no_time;
     check_.n_without_second += !has_second;
   }
 
@@ -351,12 +376,17 @@ class Checker {
     return of_ < 0 ? result : result.fields[static_cast<size_t>(of_)];
   }
 
-  void record(size_t row, double error, const Args& args, const std::string& at, FuncId func) {
+  /// `at` is called for the worst only: of tens of thousands of numbers each has a place.
+  template <class At>
+  void record(size_t row, double error, const Args& args, const At& at, FuncId func) {
     Pending& p = pending_[row];
     ++p.n;
     if (std::isnan(error)) error = HUGE_VAL;
     if (p.n > 1 && error <= p.worst) return;
-    p = {p.n, error, args, at, func};
+    p = {p.n, error, args, at(), func};
+  }
+  void record_failed(size_t row, const Args& args, const std::string& why, FuncId func) {
+    record(row, HUGE_VAL, args, [&] { return why; }, func);
   }
 
   /// "d/dW[3] at W = …, x = …" for the k-th float of the derivative.
@@ -382,10 +412,14 @@ class Checker {
   void compare_value(const Args& args) {
     const auto native = value_.native->call(args, sizes_), interpreted = interpret<double>(c_.module, func_, args, sizes_);
     const bool is_same = native && interpreted ? same_bits(*native, *interpreted) : static_cast<bool>(native) == static_cast<bool>(interpreted);
+    ++check_.rows[value_.row].n;
+    if (!is_same) count_other_bits("the first", func_, args);
+  }
+
+  /// That is no matter of rounding or of range.
+  void count_other_bits(const std::string& what, FuncId func, const Args& args) {
     CheckRow& row = check_.rows[value_.row];
-    ++row.n;
-    if (is_same) return;
-    if (row.worst == 0) row.at = "the first" + point(args), worst_args_[value_.row] = args, worst_func_[value_.row] = func_;
+    if (row.worst == 0) row.at = what + point(args), worst_args_[value_.row] = args, worst_func_[value_.row] = func;
     ++row.worst;
   }
 
@@ -407,10 +441,18 @@ class Checker {
   void compare(const Engine& e, const Args& args, const Bigs& exact) {
     evaluated_.emplace_back(e.func, args);
     const auto result = e.native->call(args, sizes_);
-    if (!result) return record(e.row, HUGE_VAL, args, result.error().message, e.func);
+    if (!result) return record_failed(e.row, args, result.error().message, e.func);
+    compare_bits(e, args, *result);
     const Numbers values = flat(*result), s = scales(e, args);
     for (size_t k = 0; k < exact.size(); ++k)
-      record(e.row, k < values.size() ? in_ulp(values[k], exact[k], k < s.size() ? s[k] : 0) : HUGE_VAL, args, place(k, args), e.func);
+      record(e.row, k < values.size() ? in_ulp(values[k], exact[k], k < s.size() ? s[k] : 0) : HUGE_VAL, args, [&] { return place(k, args); }, e.func);
+  }
+
+  /// Where rounding may hide a wrong number, compiled code must still do what the interpreter does.
+  void compare_bits(const Engine& e, const Args& args, const InterpValue<double>& result) {
+    if (!is_lost_) return;
+    const auto interpreted = interpret<double>(c_.module, e.func, args, sizes_);
+    if (!interpreted || !same_bits(result, *interpreted)) count_other_bits(e.name + ", where rounding hides its numbers,", e.func, args);
   }
 
   // ---- differences
@@ -442,76 +484,124 @@ class Checker {
     return v.floats[element];
   }
 
+  /// A line through the point: moves the arguments by t along it.
+  using Line = std::function<void(std::vector<InterpValue<Big>>& x, const Big& t)>;
+
   /// Slopes of Σ bar·y to the left and to the right, at distance h.
-  std::optional<std::pair<Big, Big>> one_sided(std::vector<InterpValue<Big>> x, int p, size_t element, const Big& h,
+  std::optional<std::pair<Big, Big>> one_sided(const std::vector<InterpValue<Big>>& x, const Line& move, const Big& h,
                                                const std::optional<Big>& middle, const Bigs& bars) const {
-    Big& at = big_at(x[static_cast<size_t>(p)], element);
-    const Big origin = at;
-    at = origin + h;
-    const auto above = contracted(x, bars);
-    at = origin - h;
-    const auto below = contracted(x, bars);
+    std::vector<InterpValue<Big>> moved = x;
+    move(moved, h);
+    const auto above = contracted(moved, bars);
+    moved = x;
+    move(moved, -h);
+    const auto below = contracted(moved, bars);
     if (!above || !below || !middle || !isfinite(*above) || !isfinite(*below)) return std::nullopt;
     return std::pair((*middle - *below) / h, (*above - *middle) / h);
   }
 
-  /// Past the time a function has; what is left out is said.
+  /// Past the time a function has. Its first sample is compared whatever time that takes; what is left out is said.
   bool is_late() {
-    if (elapsed() <= options_.seconds) return false;
+    if (check_.n_samples == 0 || elapsed() <= options_.seconds) return false;
     return check_.is_cut_short = true;
   }
 
-  /// Central differences at h = 2⁻⁷⁰ in 200 bits. True when the point is on a kink of some element.
-  bool compare_differences(const Args& args, const InterpValue<double>& bar, const Bigs& gradient, const Args& with_bar) {
-    constexpr size_t kMost = 40;  // elements per sample
+  enum class Differences : uint8_t { compared, kink, no_time };
+
+  /// The central difference along a line at h = 2⁻⁷⁰ in 200 bits.
+  struct Difference {
+    Big value;
+    bool on_kink = false;
+  };
+  Difference difference(const std::vector<InterpValue<Big>>& x, const Line& move, const std::optional<Big>& middle, const Bigs& bars, double scale) const {
+    const Big h = ldexp(Big(1), kStep);
+    const auto slopes = one_sided(x, move, h, middle, bars);
+    if (!slopes) return {.on_kink = true};  // the edge of the domain
+    const auto& [left, right] = *slopes;
+    Difference d{.value = (right + left) / 2};
+    const Big size = abs(right) + abs(left) + Big(scale), gap = abs(right - left);
+    if (gap > size * Big(1e-9)) {
+      // Of a smooth function, whose slope is zero here, the gap shrinks with the step.
+      const auto nearer = one_sided(x, move, ldexp(h, -20), middle, bars);
+      d.on_kink = !nearer || abs(nearer->second - nearer->first) > gap * Big(1e-3);
+    }
+    return d;
+  }
+
+  /// Where f has no second derivative a difference is only as good as its step is short: what a shorter one mends is no fault.
+  bool is_mended(const Difference& d, const Big& exact, const std::vector<InterpValue<Big>>& x, const Line& move, const std::optional<Big>& middle, const Bigs& bars) const {
+    const auto nearer = one_sided(x, move, ldexp(Big(1), kStep - 20), middle, bars);
+    return nearer && abs(d.value - exact) <= 2 * abs(d.value - (nearer->first + nearer->second) / 2);
+  }
+
+  /// Differences by each number, or where these are many along one direction, in which every number takes part.
+  Differences compare_differences(const Args& args, const InterpValue<double>& bar, const Bigs& gradient, const Numbers& s,
+                                  const std::vector<InterpValue<double>>& direction) {
     const Bigs bars = flat(converted<Big>(bar));
     const std::vector<InterpValue<Big>> x = converted<Big>(args);
     const auto middle = contracted(x, bars);
-    const Numbers s = scales(engines_[0], with_bar);
-    const Big h = ldexp(Big(1), kStep);
+    if (gradient.size() > static_cast<size_t>(kMostElements)) return compare_along(args, x, middle, bars, gradient, s, direction);
     bool on_kink = false;
     std::vector<std::pair<size_t, double>> errors;
     size_t k = 0;
     for (int p : wrt_)
       for (size_t e = 0; e < count_floats(args[static_cast<size_t>(p)]); ++e, ++k) {
-        if (gradient.size() > kMost && (k * 7919 + static_cast<size_t>(check_.n_samples)) % gradient.size() >= kMost) continue;
-        if (is_late()) return true;
-        const auto slopes = one_sided(x, p, e, h, middle, bars);
-        if (!slopes) {
-          on_kink = true;  // the edge of the domain
-          continue;
-        }
-        const auto& [left, right] = *slopes;
-        const Big size = abs(right) + abs(left) + Big(k < s.size() && std::isfinite(s[k]) ? s[k] : 0), gap = abs(right - left);
-        if (gap > size * Big(1e-9)) {
-          // Of a smooth function, whose slope is zero here, the gap shrinks with the step.
-          const auto nearer = one_sided(x, p, e, ldexp(h, -20), middle, bars);
-          if (!nearer || abs(nearer->second - nearer->first) > gap * Big(1e-3)) on_kink = true;
-        }
-        const Big both = (right + left) / 2;
-        double error = difference_in_ulp(both, gradient[k], k, s);
+        if (is_late()) return on_kink ? Differences::kink : Differences::no_time;
+        const Line move = [&](std::vector<InterpValue<Big>>& at, const Big& t) {
+          size_t element = e;
+          big_at(at[static_cast<size_t>(p)], element) += t;
+        };
+        const Difference d = difference(x, move, middle, bars, k < s.size() && std::isfinite(s[k]) ? s[k] : 0);
+        on_kink |= d.on_kink;
+        double error = difference_in_ulp(d.value, gradient[k], k, s);
         if (error > kUlpLimit && s.size() > k && s[k] == 0) {
           // A gradient of constants only was rounded while compiling: its terms are those of f, per unit of x.
           const Numbers terms = scales(value_, args);
           InterpValue<double> copy = args[static_cast<size_t>(p)];
           const double unit = std::abs(float_at(copy, e));
-          if (!terms.empty() && unit > 0) error = in_ulp(static_cast<double>(both), gradient[k], terms[0] / unit);
+          if (!terms.empty() && unit > 0) error = in_ulp(static_cast<double>(d.value), gradient[k], terms[0] / unit);
         }
-        if (error > kUlpLimit) {
-          // Where f has no second derivative a difference is only as good as its step is short: what a shorter one mends is no fault.
-          const auto nearer = one_sided(x, p, e, ldexp(h, -20), middle, bars);
-          const Big mended = nearer ? 2 * abs(both - (nearer->first + nearer->second) / 2) : Big(0), off = abs(both - gradient[k]);
-          if (off <= mended) error = 0;
-        }
+        if (error > kUlpLimit && is_mended(d, gradient[k], x, move, middle, bars)) error = 0;
         errors.emplace_back(k, error);
       }
-    if (!on_kink)
-      for (const auto& [at, error] : errors) record(differences_, error, args, place(at, args), engines_[0].func);
-    return on_kink;
+    if (on_kink) return Differences::kink;
+    for (const auto& [at, error] : errors) record(differences_, error, args, [&, k = at] { return place(k, args); }, engines_[0].func);
+    return Differences::compared;
+  }
+
+  Differences compare_along(const Args& args, const std::vector<InterpValue<Big>>& x, const std::optional<Big>& middle, const Bigs& bars,
+                            const Bigs& gradient, const Numbers& s, const std::vector<InterpValue<double>>& direction) {
+    if (is_late()) return Differences::no_time;
+    const Line move = [&](std::vector<InterpValue<Big>>& at, const Big& t) {
+      for (size_t k = 0; k < wrt_.size(); ++k) add_scaled(at[static_cast<size_t>(wrt_[k])], direction[k], t);
+    };
+    Along along = gradient_along(gradient, s, direction);
+    const Difference d = difference(x, move, middle, bars, along.values);
+    if (d.on_kink) return Differences::kink;
+    double error = along.exact_error(d.value, epsilon_, kUlpLimit);
+    if (error > kUlpLimit) {
+      along.values += constant_terms(args, s, direction);
+      error = along.exact_error(d.value, epsilon_, kUlpLimit);
+    }
+    if (error > kUlpLimit && is_mended(d, along.slope, x, move, middle, bars)) error = 0;
+    record(differences_, error, args, [&] { return "one direction" + point(args); }, engines_[0].func);
+    return Differences::compared;
+  }
+
+  /// What rounding of constants, folded while compiling, may be along a direction: the terms of f per unit of each number
+  /// whose derivative is made of constants only.
+  double constant_terms(const Args& args, const Numbers& s, const std::vector<InterpValue<double>>& direction) const {
+    const Numbers terms = scales(value_, args);
+    Numbers v, x;
+    for (const auto& part : direction) flatten(part, v);
+    for (int p : wrt_) flatten(args[static_cast<size_t>(p)], x);
+    double sum = 0;
+    for (size_t k = 0; k < v.size(); ++k)
+      if (!terms.empty() && k < s.size() && s[k] == 0 && x[k] != 0) sum += std::abs(v[k] / x[k]) * terms[0];
+    return sum;
   }
 
   void compare_numeric(const Args& args, const InterpValue<double>& bar, const Bigs& gradient) {
-    constexpr size_t kMost = 12;  // elements per sample: each takes 32 evaluations
     const Numbers bars = flat(bar);
     const ScalarFunction scalar = [&](const Args& at) -> std::optional<double> {
       const auto y = interpret<double>(c_.module, func_, at, sizes_);
@@ -531,42 +621,52 @@ class Checker {
       for (size_t k = 0; k < bars.size(); ++k) sum += std::abs(bars[k]) * std::max(k < s.size() ? s[k] : 0, std::abs(values[k]));
       return std::isfinite(sum) ? std::optional(sum) : std::nullopt;
     };
+    const double begin = elapsed();
+    int n_compared = 0;
     size_t k = 0;
     for (int p : wrt_)
       for (size_t e = 0; e < count_floats(args[static_cast<size_t>(p)]); ++e, ++k) {
-        if (gradient.size() > kMost && (k * 7919 + static_cast<size_t>(check_.n_samples)) % gradient.size() >= kMost) continue;
-        if (is_late()) return;
+        if (gradient.size() > kMostNumeric && (k * 7919 + static_cast<size_t>(check_.n_samples)) % gradient.size() >= kMostNumeric) continue;
+        if (is_late() || (n_compared++ > 0 && elapsed() - begin > options_.seconds / 10)) return;
         const NumericEstimate d = central_difference(scalar, scale, args, p, e, epsilon_);
         const double exact = static_cast<double>(gradient[k]);
         const double allowed = d.total_error() + epsilon_ * std::abs(exact) + std::numeric_limits<double>::min();
-        if (std::isfinite(d.error)) record(numeric_, std::abs(d.value - exact) / allowed, args, place(k, args), func_);
+        if (std::isfinite(d.error)) record(numeric_, std::abs(d.value - exact) / allowed, args, [&] { return place(k, args); }, func_);
       }
   }
 
-  void compare_products(const Args& args, const InterpValue<double>& bar, const Args& with_bar, const Bigs& gradient) {
+  void compare_products(const Args& args, const InterpValue<double>& bar, const Args& with_bar, const Bigs& gradient, const Numbers& s_reverse,
+                        const std::vector<InterpValue<double>>& direction) {
     Args directed = args;
     Numbers v;
-    for (int p : wrt_) {
-      directed.push_back(sampler_.direction(args[static_cast<size_t>(p)]));
-      flatten(directed.back(), v);
+    for (const auto& part : direction) {
+      directed.push_back(part);
+      flatten(part, v);
     }
     evaluated_.emplace_back(jvp_->func, directed);
     const auto forward = jvp_->native->call(directed, sizes_), reverse = engines_[0].native->call(with_bar, sizes_);
-    if (!forward || !reverse) return record(jvp_->row, HUGE_VAL, args, (forward ? reverse : forward).error().message, jvp_->func);
+    if (!forward || !reverse) return record_failed(jvp_->row, args, (forward ? reverse : forward).error().message, jvp_->func);
     const Numbers u = flat(bar), jv = flat(*forward), ju = flat(*reverse);
-    const Numbers s_forward = scales(*jvp_, directed), s_reverse = scales(engines_[0], with_bar);
+    const Numbers s_forward = scales(*jvp_, directed);
     Big left = 0, right = 0;
     double terms = 0;
     for (size_t k = 0; k < u.size(); ++k) {
       left += Big(u[k]) * Big(jv[k]);
       terms += std::abs(u[k]) * std::max(std::abs(jv[k]), k < s_forward.size() ? s_forward[k] : 0);
     }
+    compare_bits(*jvp_, directed, *forward);
+    const auto here = [&] { return "one direction" + point(args); };
+    if (is_forward_along_) {
+      const double unit = epsilon_ * std::max(terms, std::numeric_limits<double>::min() / epsilon_);
+      const Big exact = gradient_along(gradient, {}, direction).slope;
+      record(forward_, isfinite(left) ? static_cast<double>(abs(left - exact)) / unit : HUGE_VAL, directed, here, jvp_->func);
+    }
     for (size_t k = 0; k < v.size(); ++k) {
       right += Big(ju[k]) * Big(v[k]);
       terms += std::abs(v[k]) * std::max(std::abs(static_cast<double>(gradient[k])), k < s_reverse.size() ? s_reverse[k] : 0);
     }
     const double error = static_cast<double>(abs(left - right)) / std::max(epsilon_ * terms, std::numeric_limits<double>::min());
-    record(jvp_->row, isfinite(left) && isfinite(right) ? error : HUGE_VAL, directed, "one direction" + point(args), jvp_->func);
+    record(jvp_->row, isfinite(left) && isfinite(right) ? error : HUGE_VAL, directed, here, jvp_->func);
   }
 
   // ---- second order: the Hessian times a direction
@@ -601,13 +701,8 @@ class Checker {
     }
     const Numbers s = scales(second_[0], directed);
     for (size_t k = 0; k < exact.size(); ++k)
-      record(second_differences_, difference_in_ulp((a[k] - b[k]) / (2 * h), exact[k], k, s), directed, place(k, args), second_[0].func);
+      record(second_differences_, difference_in_ulp((a[k] - b[k]) / (2 * h), exact[k], k, s), directed, [&] { return place(k, args); }, second_[0].func);
     return true;
-  }
-
-  static void add_scaled(InterpValue<Big>& x, const InterpValue<double>& v, const Big& h) {
-    for (size_t k = 0; k < x.fields.size(); ++k) add_scaled(x.fields[k], v.fields[k], h);
-    for (size_t k = 0; k < x.floats.size(); ++k) x.floats[k] += h * Big(v.floats[k]);
   }
 
   // ---- where an error comes from
@@ -665,12 +760,14 @@ class Checker {
   std::map<StrId, int64_t> sizes_;
   std::vector<int> wrt_;
   int of_ = -1;
-  bool has_derivative_ = false, is_scalar_ = false, takes_differences_ = false, has_symbolic_ = true, stops_gradient_ = false;
+  bool has_derivative_ = false, is_scalar_ = false, takes_differences_ = false, has_symbolic_ = true, stops_gradient_ = false, is_forward_along_ = false;
+  bool is_lost_ = false;  // in rounding, at the sample at hand: Along::is_lost
+  int64_t n_numbers_ = 0, n_leaves_ = 0, n_lost_ = 0;
   double epsilon_ = std::numeric_limits<double>::epsilon();
   Engine value_;
   std::vector<Engine> engines_, second_;  // engines_[0] is reverse mode, the reference
   std::optional<Engine> jvp_;
-  size_t differences_ = 0, numeric_ = 0, second_differences_ = 0;
+  size_t forward_ = 0, differences_ = 0, numeric_ = 0, second_differences_ = 0;
   std::vector<Args> worst_args_;
   std::vector<FuncId> worst_func_;
   std::vector<Pending> pending_;                      // by row

@@ -6,6 +6,11 @@
 // Besides, ⟨u, J v⟩ = ⟨Jᵀu, v⟩ with compiled forward and reverse mode, and the compiled value must have the very bits of
 // the interpreted one. With order 2 the same for the Hessian times a direction.
 //
+// A derivative by many numbers is compared with differences along one random direction a sample, in which each of them takes
+// part: a wrong one changes the slope whatever the direction, but for a set of measure zero. So is forward mode where its
+// gradient, with a tangent function for each array, would take LLVM seconds; `notes` says so, and how many numbers numeric mode
+// was tried by. The first sample is compared in full, later ones only within the time; what that left out is counted.
+//
 // Samples on a kink (where the one-sided 200-bit differences disagree) are counted; there differences prove nothing, but
 // the modes must still agree on the convention. Left out, and counted, are samples
 //   – outside the domain: the value or derivative is not finite;
@@ -17,6 +22,7 @@
 // differences lose to rounding is a multiple of ε/h, and their step depends on x with a kink at |x| = 1.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -34,6 +40,7 @@ struct CheckOptions {
   double seconds = 10;      // a function, compiling included
   int opt_level = 2;
   std::vector<int> wrt;     // parameters; empty: all float ones
+  std::function<void(const std::string& what)> progress;  // called before each piece of work: "f: sample 3 of 40"
 };
 
 struct CheckRow {
@@ -52,7 +59,9 @@ struct FunctionCheck {
   Span span;
   std::string skipped;      // why there is nothing to check; then the rest is empty
   std::string sizes;        // "n = 3, D = 2"
-  int n_samples = 0, n_kinks = 0, n_outside = 0, n_out_of_range = 0, n_without_second = 0;
+  int n_samples = 0, n_wanted = 0;  // fewer than wanted: left out, or out of time
+  int n_without_differences = 0;    // out of time: the modes are compared there with each other and with 200 bits only
+  int n_kinks = 0, n_outside = 0, n_out_of_range = 0, n_without_second = 0;
   std::string out_of_range_at;  // the first number too large or small: "`exp(x * x)` = 1e400 at x = 30"
   std::vector<std::string> notes;
   bool is_cut_short = false;  // by the time limit

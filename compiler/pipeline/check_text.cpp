@@ -37,8 +37,9 @@ std::string check_text(const FunctionCheck& check, const Sources& sources) {
   if (check.n_outside) text += fmt::format(", {} more outside the domain", check.n_outside);
   if (check.n_out_of_range) text += fmt::format(", {} more left out of range", check.n_out_of_range);
   if (check.n_without_second) text += fmt::format(", {} without a second derivative", check.n_without_second);
+  if (check.n_without_differences) text += fmt::format(", {} without differences for want of time", check.n_without_differences);
   if (!check.sizes.empty()) text += fmt::format("; sizes shrunk to {}", check.sizes);
-  if (check.is_cut_short) text += fmt::format("; stopped after {:.0f} s", check.seconds);
+  if (check.is_cut_short) text += fmt::format("; stopped after {:.0f} s, of {} samples", check.seconds, check.n_wanted);
   text += "\n";
   size_t width = 0;
   const auto cells = [](const std::string& s) { return static_cast<size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; })); };
@@ -62,6 +63,7 @@ nlohmann::ordered_json check_json(const FunctionCheck& check, const Sources& sou
   if (!check.skipped.empty()) return json["skipped"] = check.skipped, json;
   json["samples"] = check.n_samples, json["on_kinks"] = check.n_kinks, json["outside_domain"] = check.n_outside;
   json["out_of_range"] = check.n_out_of_range, json["without_second_derivative"] = check.n_without_second, json["notes"] = check.notes;
+  json["samples_wanted"] = check.n_wanted, json["without_differences"] = check.n_without_differences;
   json["sizes"] = check.sizes, json["cut_short"] = check.is_cut_short, json["seconds"] = check.seconds;
   json["rows"] = Json::array();
   for (const CheckRow& row : check.rows)

@@ -7,7 +7,10 @@
 namespace dlc {
 namespace {
 constexpr int kStyles = 5;
+constexpr uint64_t kInts[kStyles] = {2, 4, 3, 4, 2};  // ints are below this: often subscripts, of arrays that may be short
+constexpr int kWhole = 4;  // the style of whole numbers
 constexpr int64_t kLargestSize = 5;
+constexpr int64_t kLongRow = 16;
 }  // namespace
 
 bool Sampler::fits(TypeId id, const std::map<StrId, int64_t>& sizes) const {
@@ -59,11 +62,15 @@ InterpValue<double> Sampler::value(TypeId id, int style, const std::map<StrId, i
   if (type.is_tuple()) return v;
   for (DimId d : type.dims) v.dims.push_back(m_.types.dims.evaluate(d, sizes).value_or(0));
   const int64_t n = v.count();
+  // Of long rows, as the weights of a layer of fixed size are, smaller numbers: else sums of products grow with each layer, and
+  // a softmax over them is flat. Whole numbers stay whole.
+  const int64_t row = v.dims.empty() ? 1 : n / std::max<int64_t>(v.dims[0], 1);
+  const double scale = row > kLongRow && style != kWhole ? 1 / std::sqrt(static_cast<double>(row)) : 1;
   for (int64_t k = 0; k < n; ++k) {
-    if (type.dtype == DType::f64) v.floats.push_back(number(style));
-    else if (type.dtype == DType::f32) v.floats.push_back(static_cast<float>(number(style)));
+    if (type.dtype == DType::f64) v.floats.push_back(scale * number(style));
+    else if (type.dtype == DType::f32) v.floats.push_back(static_cast<float>(scale * number(style)));
     else if (type.dtype == DType::b1) v.ints.push_back(static_cast<int64_t>(random_() % 2));
-    else v.ints.push_back(static_cast<int64_t>(random_() % 4));
+    else v.ints.push_back(static_cast<int64_t>(random_() % kInts[style]));
   }
   return v;
 }

@@ -44,6 +44,30 @@ TEST(Check, AWrongSlopeShows) {
   EXPECT_STREQ(diagnostics.all()[0].kind->slug, "modes-disagree");
 }
 
+// A derivative by many numbers is compared along directions. One wrong number among them shows, also where layers amplify
+// rounding so much that compiled code could not be told apart from it.
+TEST(Check, OneWrongNumberOfManyShows) {
+  const std::string rule = "fn id(x: real) = x\nderivative id(x) { jvp(dx) = 1.01 * dx }\n";
+  const std::string layer = "fn layer[n](W: real[n, n], x: real[n]) -> real[n] {\n  let y = W @ x\n  let m = mean(y)\n  return 1000 * (y - m) * 1000\n}\n";
+  const std::string body = "(W: real[6, 7, 7], x: real[7]) -> real {\n  var y = x\n  for l in 0..6 { y = layer(W[l], y) }\n  return log(1 + dot(y, y)) + ";
+  const auto c = loaded(rule + layer + "fn right" + body + "W[3, 4, 5] * x[0] }\nfn wrong" + body + "id(W[3, 4, 5]) * x[0] }\n");
+  const FunctionCheck right = checked(*c, "right", {.n_samples = 6}), wrong = checked(*c, "wrong", {.n_samples = 6});
+  EXPECT_FALSE(right.failed()) << check_text(right, c->sources);
+  EXPECT_NE(check_text(right, c->sources).find("along a random direction a sample, not by each of 301 numbers"), std::string::npos);
+  EXPECT_TRUE(wrong.failed()) << check_text(wrong, c->sources);
+}
+
+// The first sample is compared in full; what there was no time for is not taken for a kink.
+TEST(Check, WhatThereIsNoTimeForIsSaid) {
+  const auto c = loaded("fn f[n](x: real[n]) = sum(sin(x))\n");
+  const FunctionCheck check = checked(*c, "f", {.n_samples = 40, .seconds = 0});
+  EXPECT_TRUE(check.is_cut_short);
+  EXPECT_EQ(check.n_samples, 1);
+  EXPECT_EQ(check.n_kinks, 0);
+  for (const CheckRow& row : check.rows) EXPECT_GT(row.n, 0) << row.what;
+  EXPECT_NE(check_text(check, c->sources).find("of 40 samples"), std::string::npos);
+}
+
 // Kinks of the derivative, cancellation, steps that alias with periods or jumps, constants folded while compiling: none of
 // it is a wrong derivative.
 TEST(Check, WhatIsHardToMeasureIsNoFailure) {
