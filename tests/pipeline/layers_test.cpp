@@ -52,7 +52,7 @@ TEST(Layers, AreTheModelWrittenOut) {
 TEST(Layers, AreDifferentiatedInEveryMode) {
   const auto c = loaded(kHeld);
   for (const char* name : {"Net.hidden", "Net.value", "Net.tied", "Net.slope", "Net.each", "Net.by"}) {
-    const auto check = check_function(*c, c->find(name), {.order = 2, .n_samples = 6});
+    const auto check = check_function(*c, c->find(name), {.order = 2, .n_samples = 2});
     ASSERT_TRUE(check) << check.error().message;
     EXPECT_FALSE(check->failed()) << name << "\n" << check_text(*check, c->sources);
   }
