@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "ops/builder.h"
+#include "ops/size_check.h"
 #include "ops/table.h"
 #include "pipeline/native.h"
 #include "pipeline/rendering.h"
@@ -388,6 +389,7 @@ struct TrainBuilder {
     auto code = jit(m(), entries, with_step);
     if (!code) return code.error();
     out.code_ = std::make_shared<JitModule>(std::move(*code));
+    out.sources_ = &c.sources;
     return std::move(out);
   }
 };
@@ -478,8 +480,15 @@ Result<TrainProgram::Losses> TrainProgram::step(const Window& window, const std:
   if (pool) context.ctx.parallel_for = runtime::ThreadPool::parallel_for, context.ctx.user = pool;
   const int32_t code = f(&context.ctx, n, window.rows, window.tables.data(), static_cast<int64_t>(window.key), window.scales.data(),
                          window.hyper.data(), state, next, losses, memory);
-  if (code != DLC_OK) return context.error.code = code, Error{run_time_error_text(context.error)};
+  if (code != DLC_OK) return context.error.code = code, failure(context.error);
   return Losses{losses[0], losses[1]};
+}
+
+/// What the program's text says of a call that failed: which subscript left which axis, and where.
+Error TrainProgram::failure(const dlc_error& error) const {
+  const auto sites = code_->sites();
+  if (error.site < 0 || static_cast<size_t>(error.site) >= sites.size()) return Error{run_time_error_text(error)};
+  return as_error(failed_check(sites[static_cast<size_t>(error.site)].check, error.value, error.extent), sources_);
 }
 
 void TrainProgram::add_state(const std::byte* state, std::vector<void*>& cells) const {
@@ -496,7 +505,7 @@ Result<int> TrainProgram::run(const std::string& entry, std::vector<void*> cells
   cells.push_back(workspace);
   CallContext context;
   const int32_t code = reinterpret_cast<int32_t (*)(const dlc_ctx*, void* const*)>(code_->packed(entry))(&context.ctx, cells.data());
-  if (code != DLC_OK) return context.error.code = code, Error{run_time_error_text(context.error)};
+  if (code != DLC_OK) return context.error.code = code, failure(context.error);
   return 0;
 }
 

@@ -83,7 +83,9 @@ class TrainProgram {
     size_t first_leaf = 0, n_leaves = 0;
     int64_t copies = 1;  // of a layer in an array, each of which begins so
   };
+  Error failure(const dlc_error& error) const;
   std::shared_ptr<JitModule> code_;
+  const Sources* sources_ = nullptr;  // of the Compilation that this was made from
   TrainStep step_;
   std::vector<Initial> initials_;  // of the parameters, then of the states
   std::vector<size_t> predict_fields_;

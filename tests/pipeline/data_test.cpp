@@ -115,6 +115,17 @@ struct Corpus {
   }
 };
 
+TEST(Data, ALabelOutsideOfThePredictionIsNamed) {
+  const std::string folder = own_path("labels");
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/table.csv") << "p,kind\n1,0\n2,1\n3,2\n";
+  TestRun run("model Kinds {\n  param w: f32[2] = 0\n  loss(x: f32, y: int) = -log(softmax(w * x)[y])\n}\n"
+              "train Kinds {\n  data csv(\"table.csv\") { x = column(\"p\")  y = column(\"kind\") }\n  objective mean(loss)  optimizer sgd(lr = 1)\n  batch 3\n}\n", {}, folder);
+  const auto stepped = run.training->step();
+  ASSERT_FALSE(stepped);
+  EXPECT_EQ(stepped.error().message, "net.dl:3:31: subscript 2 leaves an axis of size 2");
+}
+
 TEST(Data, ATextTrainsAsTheTableOfItsWindows) {
   const Corpus corpus;
   for (const int stride : {1, 3}) {
