@@ -372,11 +372,10 @@ void TrainReader::lower_terms() {
 /// The optimizer's formula, a function of the prelude.
 void TrainReader::find_update() {
   if (!info.params_type) return static_cast<void>(fail(sema_error("bad-entry"), d.name.span, "the model has no parameters to train"));
-  DType dtype = DType::tuple;
+  const DType dtype = first_leaf(a.m.types, info.params_type).dtype;
   for (const std::vector<ModelParam>* all : {&info.params, &info.states})
     for (const ModelParam& p : *all) {
-      const bool differs = !has_only(a.m.types, p.type, dtype == DType::tuple ? dtype = first_leaf(a.m.types, p.type).dtype : dtype);
-      if (differs)
+      if (!has_only(a.m.types, p.type, dtype))
         return static_cast<void>(fail(sema_error("mixed-floats"), p.span, "the parameters and states of a model that is trained are of one precision")
                                      .label(info.params[0].span, "declared here"));
     }
