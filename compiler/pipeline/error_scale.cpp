@@ -1,6 +1,9 @@
 // Running the interpreter over Scaled, see error_scale.h.
 #include "pipeline/error_scale.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "interp/interp.h"
 
 namespace dlc {
@@ -13,8 +16,13 @@ InterpValue<Scaled> exact(const InterpValue<double>& v) {
   return out;
 }
 
+/// In 200 bits a bound may be far beyond f64, of a result well within: chaos. It is a bound all the same, not an unknown one.
+double in_double(const Big& scale) {
+  return isfinite(scale) ? std::min(static_cast<double>(scale), std::numeric_limits<double>::max()) : static_cast<double>(scale);
+}
+
 void add_scales(const InterpValue<Scaled>& v, std::vector<double>& out) {
-  for (const Scaled& x : v.floats) out.push_back(static_cast<double>(x.scale));
+  for (const Scaled& x : v.floats) out.push_back(in_double(x.scale));
   for (const auto& field : v.fields) add_scales(field, out);
 }
 

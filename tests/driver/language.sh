@@ -47,7 +47,7 @@ for block in blocks:
         for saved in re.findall(r'save +\w+ "(.*)"', block):
             if not os.path.exists(f"{tmp}/{saved}"): sys.exit(f"{saved} is not there")
         continue
-    run(block, "check")
+    run(block, "check", "--samples", "20", "--seconds", "1000")   # as many on a slow machine as on a fast one
     n_checked += 1
     for f, sizes, given, want in re.findall(r"^// ([^\W\d]\w*)(?:\[([^]]*)\])?\((.*)\) = (.*)$", block, flags=re.M):
         sizes = ["--size", sizes.replace(" ", "")] if sizes else []
