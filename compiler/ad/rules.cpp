@@ -38,8 +38,10 @@ bool has_directions(Module& m, FuncId f, const Wrt& wrt, const std::vector<int>&
   for (size_t k = 0; k < positions.size(); ++k) {
     const Inst p = m[f][m[f].body().params[k]];
     if (!wrt.active[k] || positions[k] >= 0 || !has_float(m.types, p.type)) continue;
+    const std::string_view name = m.strings[m[p.attr].name], written = written_name(name);
     diagnostics.error(find_kind<kAdErrors>("no-derivative"), m[m[f].rule].loc.span,
-                      fmt::format("no derivative of `{}` by `{}`: the one that is declared has no `{}`", m[f].name, m.strings[m[p.attr].name], m.strings[direction_name(m, m[f], k)]))
+                      fmt::format("no derivative of `{}` by {}`{}`{}: the one that is declared has no `d{}`", written_name(m[f].name), written != name ? "what " : "",
+                                  written, written != name ? " captured" : "", written))
         .label(m[f].loc.span, "the function is declared here");
     return false;
   }
@@ -47,6 +49,8 @@ bool has_directions(Module& m, FuncId f, const Wrt& wrt, const std::vector<int>&
 }
 
 }  // namespace
+
+std::string_view written_name(std::string_view name) { return name.substr(0, name.find('.')); }
 
 FuncId forward_by_rule(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
   const std::vector<int> positions = direction_positions(m, f);

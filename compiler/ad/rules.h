@@ -5,6 +5,8 @@
 //   forward    (x…, dx…) → (f(x…), rule(x…, dx…))
 //   reverse    (x…, y_bar) → (f(x…), x_bar…),   x_bar of the direction dx of rule, at any direction, for rule is linear
 #pragma once
+#include <string_view>
+
 #include "ad/activity.h"
 
 namespace dlc {
@@ -13,5 +15,8 @@ namespace dlc {
 /// parameter is active and the rule has no direction for it.
 [[nodiscard]] FuncId forward_by_rule(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics);
 [[nodiscard]] FuncId reverse_by_rule(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, Diagnostics& diagnostics);
+
+/// How the program names what has a declared derivative, or a parameter of it: instances add to a name behind a dot.
+std::string_view written_name(std::string_view name);
 
 }  // namespace dlc

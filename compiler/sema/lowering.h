@@ -223,7 +223,7 @@ class Analysis {
   FuncId made(FnEntry& entry, FnEntry::Instance& slot, DType float_type, const Choice* choice, Span use);
   std::string called_in_source(const FnEntry& entry) const;
   FuncId lower_instance(const FnEntry& entry, DType float_type, const Choice* choice, FuncId* early);
-  bool add_rule(FuncId f, const Decl& d, DType float_type);  // rules.cpp
+  bool add_rule(FuncId f, const Decl& d, const FnEntry& entry, DType float_type, const Choice* choice);  // rules.cpp
   void check_rules();
   FuncId kept(FuncId f);                              // closures.cpp
   FuncId request(const Callable& spec, FuncId base);  // derivative_call.cpp
@@ -355,7 +355,7 @@ class Lowering {
   bool lower_signature_only(const Fn& fn, Signature& out);
 
   // ---- rules.cpp
-  bool lower_rule(const Decl& d, FuncId f);
+  bool lower_rule(const Decl& d, FuncId f, const Fn& fn, const Choice* choice);
 
   // ---- structs.cpp
   bool lower_struct(const Decl& d);
@@ -544,6 +544,14 @@ class Lowering {
   Val resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context);
   bool accepts(const Func& f, const Callable& c, const std::vector<TypeId>& params, TypeId result);
   Val call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
+
+  // ---- rules.cpp
+  struct RuleParam;
+  std::vector<RuleParam> rule_params(const Fn& fn, const Choice* choice);
+  void bind_rule_sizes(const Fn& fn, const Func& f, const Choice* choice);
+  bool find_directions(const Decl& d, FuncId f, std::vector<RuleParam>& params);
+  Val direction_of(int32_t function, std::vector<Val> captured, const std::vector<ValueId>& directions, Span span);
+  bool lower_rule_value(const Decl& d, FuncId f, std::span<const ValueId> own, const std::function<bool()>& is_linear);
 
   // ---- structs.cpp
   TypeId struct_type(const TypeExpr& t, int32_t index);

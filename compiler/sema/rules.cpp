@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/request.h"
 #include "ops/table.h"
 #include "sema/lowering.h"
 
@@ -73,6 +74,7 @@ class Linearity {
     if (in.op == "tuple"_op) return concatenated(args);
     if (in.op == "get"_op) return field_of(f[f.operand(v, 0)].type, static_cast<size_t>(m_[in.attr].ints[0]), args[0]);
     if (in.n_blocks > 0 && depth_ < kDeepest) return of_region(f, v, args, known);
+    if (is_flat && in.op == "call"_op) return of_constants(m_[in.attr].func, n);
     const bool keeps_zero = row.kind == OpKind::linear || row.kind == OpKind::bilinear || row.kind == OpKind::elementwise;
     if (is_flat && !keeps_zero) return std::vector<Dep>(n, Dep::independent);
     if (in.op == "call"_op) return depth_ < kDeepest ? of_call(in, args, n) : std::vector<Dep>(n, Dep::other);
@@ -156,6 +158,16 @@ class Linearity {
     return std::vector<Dep>(n, callee.request->with_value && result != Dep::independent ? Dep::other : result);
   }
 
+  /// Of a function of nothing that varies: what is zero of it. Each is looked into once, for functions recur on sizes.
+  std::vector<Dep> of_constants(FuncId id, size_t n) {
+    const auto [known, is_new] = constant_.try_emplace(id, n, Dep::independent);
+    const Func& f = m_[id];
+    if (!is_new || !f.body().result || depth_ >= kDeepest) return known->second;
+    std::vector<std::vector<Dep>> args;
+    for (ValueId p : f.body().params) args.emplace_back(n_leaves(f[p].type), Dep::independent);
+    return constant_[id] = of_function(f, args);
+  }
+
   Dep of_op(OpId op, const Op& row, const std::vector<std::vector<Dep>>& args, bool is_flat) const {
     const auto arg = [&](size_t k) { return args[k].empty() ? Dep::other : args[k][0]; };
     if (op == "add"_op || op == "sub"_op) return joined(arg(0), arg(1));
@@ -170,13 +182,14 @@ class Linearity {
   }
 
   const Module& m_;
+  std::map<FuncId, std::vector<Dep>> constant_;
   int depth_ = 0;
 };
 
 }  // namespace
 
-/// Gives `f`, an instance of the function that `d` is about, its rule.
-bool Analysis::add_rule(FuncId f, const Decl& d, DType float_type) {
+/// Gives `f`, an instance of the function that `d` is about, its rule; `choice`: the functions that the instance is for.
+bool Analysis::add_rule(FuncId f, const Decl& d, const FnEntry& entry, DType float_type, const Choice* choice) {
   Func rule;
   rule.name = m.unique_name(m[f].name + ".rule");
   rule.size_vars = m[f].size_vars;
@@ -184,56 +197,141 @@ bool Analysis::add_rule(FuncId f, const Decl& d, DType float_type) {
   rule.blocks.emplace_back();
   const FuncId id = m.add(std::move(rule));
   Lowering lowering(*this, main, id, float_type);
-  if (!lowering.lower_rule(d, f)) return m.discard(id), false;
+  if (!lowering.lower_rule(d, f, (*entry.ast)[entry.fn], choice)) return m.discard(id), false;
   m[f].rule = id;
   return true;
 }
 
-bool Lowering::lower_rule(const Decl& d, FuncId f) {
+/// A parameter of the function that a rule is for: where the instance has its value; or, of a function, what that captured.
+struct Lowering::RuleParam {
+  Name direction;                // absent: the rule has none
+  int32_t function = -1;         // of `callables`
+  std::vector<size_t> positions;
+};
+
+std::vector<Lowering::RuleParam> Lowering::rule_params(const Fn& fn, const Choice* choice) {
+  std::vector<RuleParam> params;
+  size_t next = 0, next_function = 0;
+  for (const Param& p : ast_[fn.params]) {
+    params.emplace_back();
+    if (p.type && ast_[p.type].kind == TypeKind::function) params.back().function = choice->functions[next_function++];
+    else params.back().positions = {next++};
+  }
+  for (RuleParam& p : params)
+    for (size_t k = 0; p.function >= 0 && k < a_.captured(p.function).size(); ++k) p.positions.push_back(next++);
+  return params;
+}
+
+void Lowering::bind_rule_sizes(const Fn& fn, const Func& f, const Choice* choice) {
+  const auto add = [&](StrId name, DimId size) {
+    Binding binding;
+    binding.name = name, binding.kind = Binding::Kind::size, binding.span = f.loc.span;
+    binding.val.kind = Val::Kind::size, binding.val.dim = size;
+    bind(std::move(binding));
+  };
+  if (choice && choice->is_local)
+    for (const Name& name : ast_[fn.sizes]) add(name.id, choice->sizes.at(name.id));
+  else
+    for (StrId name : f.size_vars) add(name, dims().variable(name));
+}
+
+/// Which directions the rule uses; false after an error.
+bool Lowering::find_directions(const Decl& d, FuncId f, std::vector<RuleParam>& params) {
+  const std::span<const Param> names = ast_[d.params];
+  const auto is_float_at = [&](size_t at) { return types().all_float(a_.m[f][a_.m[f].body().params[at]].type); };
+  for (const Param& p : ast_[d.jvp_params]) {
+    size_t k = 0;
+    while (k < names.size() && str(p.name.id) != fmt::format("d{}", str(names[k].name.id))) ++k;
+    const char* what = k == names.size()                                                ? "`{}` is not `d` and the name of a parameter"
+                       : params[k].direction                                            ? "`{}` is given twice"
+                       : params[k].function < 0 && !is_float_at(params[k].positions[0]) ? "`{}` would be the direction of a parameter that is no float"
+                                                                                        : nullptr;
+    if (what) return fail(sema_error("bad-rule"), p.name.span, fmt::format(fmt::runtime(what), str(p.name.id))), false;
+    params[k].direction = p.name;
+  }
+  return true;
+}
+
+/// The direction of a function: its derivative along the directions of what it captured, a function of its arguments.
+/// Zero where it captured nothing that varies.
+Val Lowering::direction_of(int32_t function, std::vector<Val> captured, const std::vector<ValueId>& directions, Span span) {
+  Callable c = a_.callables[static_cast<size_t>(function)];
+  const FuncId base = c.func;
+  if (!types().all_float(a_.m[base].result_type())) {
+    fail(request_error("not-differentiable"), span, fmt::format("the function returns {}, and only floats have a derivative", types().text(a_.m[base].result_type())))
+        .label(a_.m[base].loc.span, "declared here");
+    return {};
+  }
+  DerivativeRequest request{.kind = DerivativeRequest::Kind::jvp, .mode = Mode::forward, .base = base, .wrt = {}};
+  const std::vector<ValueId> params = a_.m[base].body().params;
+  for (size_t k = 0; k < params.size(); ++k)
+    if (is_hidden_name(str(a_.m[a_.m[base][params[k]].attr].name)) && types().all_float(a_.m[base][params[k]].type)) request.wrt.push_back(static_cast<int>(k));
+  if (!request.wrt.empty()) {
+    c.func = request_function(a_.m, request, loc(span));
+    for (ValueId d : directions) captured.push_back(own_parameter(d));
+  } else {
+    c.func = start_function(a_.m, a_.m[base].name + ".direction", a_.m[base]);
+    Builder zero(a_.m, c.func, BlockId{0});
+    zero.set_result(zero.zeros(a_.m[base].result_type(), loc(span)));
+  }
+  c.captured = std::move(captured);
+  return a_.function_value(std::move(c));
+}
+
+bool Lowering::lower_rule(const Decl& d, FuncId f, const Fn& fn, const Choice* choice) {
   const std::vector<ValueId> of = a_.m[f].body().params;
-  const std::span<const Param> params = ast_[d.params];
-  const auto type_at = [&](size_t k) { return a_.m[f][of[k]].type; };
-  const auto name_at = [&](size_t k) { return str(a_.m[a_.m[f][of[k]].attr].name); };
-  if (params.size() != of.size()) {
-    fail(sema_error("bad-rule"), d.name.span, fmt::format("`{}` has {} parameter{}, and its derivative names {}", str(d.name.id), of.size(), of.size() == 1 ? "" : "s", params.size()))
+  const std::span<const Param> names = ast_[d.params];
+  std::vector<RuleParam> params = rule_params(fn, choice);
+  if (names.size() != params.size()) {
+    fail(sema_error("bad-rule"), d.name.span, fmt::format("`{}` has {} parameter{}, and its derivative names {}", str(d.name.id), params.size(), params.size() == 1 ? "" : "s", names.size()))
         .label(a_.m[f].loc.span, "declared here");
     return false;
   }
-  for (StrId size : a_.m[f].size_vars) {
-    Binding binding;
-    binding.name = size, binding.kind = Binding::Kind::size, binding.span = a_.m[f].loc.span;
-    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(size);
-    bind(std::move(binding));
-  }
+  bind_rule_sizes(fn, a_.m[f], choice);
   std::vector<ValueId> own;
-  const auto add = [&](Name name, std::string_view as, TypeId type) {
-    Binding binding;
-    binding.name = name.id, binding.kind = Binding::Kind::param, binding.span = name.span;
-    own.push_back(append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, type, a_.m.strings.intern(as), loc(name.span)));
-    binding.val = own_parameter(own.back());
-    bind(std::move(binding));
-  };
-  for (size_t k = 0; k < params.size(); ++k) add(params[k].name, name_at(k), type_at(k));
-  std::vector<Name> directions(params.size());
-  for (const Param& p : ast_[d.jvp_params]) {
-    size_t k = 0;
-    while (k < params.size() && str(p.name.id) != fmt::format("d{}", str(params[k].name.id))) ++k;
-    if (k < params.size() && !directions[k] && types().all_float(type_at(k))) {
-      directions[k] = p.name;
-      continue;
-    }
-    const char* what = k == params.size() ? "`{}` is not `d` and the name of a parameter" : directions[k] ? "`{}` is given twice" : "`{}` would be the direction of a parameter that is no float";
-    fail(sema_error("bad-rule"), p.name.span, fmt::format(fmt::runtime(what), str(p.name.id)));
-    return false;
-  }
   std::vector<std::vector<Dep>> deps;
   Linearity linearity(a_.m);
-  for (size_t k = 0; k < params.size(); ++k) deps.emplace_back(linearity.n_leaves(type_at(k)), Dep::independent);
-  for (size_t k = 0; k < params.size(); ++k) {
-    if (!directions[k]) continue;
-    add(directions[k], fmt::format("d{}", name_at(k)), type_at(k));
-    deps.emplace_back(linearity.n_leaves(type_at(k)), Dep::linear);
+  const auto add = [&](size_t position, bool is_direction, Span span) {
+    const Inst param = a_.m[f][of[position]];
+    const std::string name = fmt::format("{}{}", is_direction ? "d" : "", str(a_.m[param.attr].name));
+    deps.emplace_back(linearity.n_leaves(param.type), is_direction ? Dep::linear : Dep::independent);
+    own.push_back(append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, param.type, a_.m.strings.intern(name), loc(span)));
+    return own.back();
+  };
+  const auto bind_as = [&](Name name, Val v) {
+    Binding binding;
+    binding.name = name.id, binding.kind = Binding::Kind::param, binding.span = name.span, binding.val = std::move(v);
+    bind(std::move(binding));
+  };
+  std::vector<Span> spans(of.size());
+  for (size_t k = 0; k < params.size(); ++k)
+    for (size_t at : params[k].positions) spans[at] = names[k].name.span;
+  for (size_t at = 0; at < of.size(); ++at) add(at, false, spans[at]);
+  const auto captured_by = [&](const RuleParam& p) {
+    std::vector<Val> all;
+    for (size_t at : p.positions) all.push_back(own_parameter(own[at]));
+    return all;
+  };
+  for (size_t k = 0; k < params.size(); ++k)
+    bind_as(names[k].name, params[k].function < 0 ? own_parameter(own[params[k].positions[0]]) : a_.with_captured(params[k].function, captured_by(params[k])));
+  if (!find_directions(d, f, params)) return false;
+  for (const RuleParam& p : params) {
+    if (!p.direction) continue;
+    std::vector<ValueId> directions;
+    for (size_t at : p.positions)
+      if (types().all_float(a_.m[f][of[at]].type)) directions.push_back(add(at, true, p.direction.span));
+    const Val v = p.function < 0 ? own_parameter(directions[0]) : direction_of(p.function, captured_by(p), directions, p.direction.span);
+    if (!v) return false;
+    bind_as(p.direction, v);
   }
+  return lower_rule_value(d, f, std::span(own).first(of.size()), [&] {
+    const std::vector<Dep> found = linearity.of_function(a_.m[func_], deps);
+    return std::all_of(found.begin(), found.end(), [](Dep x) { return x == Dep::linear || x == Dep::zero; });
+  });
+}
+
+/// The body of a rule, whose parameters stand: `own` are those of the function.
+bool Lowering::lower_rule_value(const Decl& d, FuncId f, std::span<const ValueId> own, const std::function<bool()>& is_linear) {
   const TypeId result = a_.m[f].result_type();
   if (!types().all_float(result)) {
     fail(request_error("not-differentiable"), d.name.span, fmt::format("`{}` returns {}, and only floats have a derivative", str(d.name.id), types().text(result)))
@@ -245,16 +343,14 @@ bool Lowering::lower_rule(const Decl& d, FuncId f) {
     for (StrId v : a_.m[f].size_vars) sizes.push_back(dims().variable(v));
     Binding binding;
     binding.name = d.result.id, binding.span = d.result.span;
-    binding.val = value(b().call(f, std::move(sizes), std::span(own).first(params.size()), loc(d.result.span)));
+    binding.val = value(b().call(f, std::move(sizes), own, loc(d.result.span)));
     bind(std::move(binding));
   }
   const Val v = lower(d.value, result);
   const ValueId e = v ? coerce(v, result, ast_[d.value].span, fmt::format("the derivative of `{}`", str(d.name.id)), true) : ValueId{};
   if (!e || failed_) return false;
   b().set_result(e);
-  const std::vector<Dep> found = linearity.of_function(a_.m[func_], deps);
-  const bool is_linear = std::all_of(found.begin(), found.end(), [](Dep x) { return x == Dep::linear || x == Dep::zero; });
-  if (is_linear) return true;
+  if (is_linear()) return true;
   fail(sema_error("rule-not-linear"), ast_[d.value].span, fmt::format("the derivative of `{}` is not linear in its directions", str(d.name.id)))
       .rule("a `jvp` is a sum of terms, each a direction times what does not depend on directions");
   return false;

@@ -316,10 +316,8 @@ FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type,
   slot.state = slot.func ? FnEntry::Instance::State::done : FnEntry::Instance::State::failed;
   if (!slot.func && diagnostics != own_diagnostics_) slot.state = FnEntry::Instance::State::none;  // nobody heard why
   const bool is_top_level = !entry.env && !entry.is_prelude && entry.model < 0;
-  if (auto rule = rules_.find(name.id); is_top_level && slot.func && rule != rules_.end()) {
-    if (choice) diagnostics->error(sema_error("not-supported-yet"), rule->second->name.span, "derivatives of functions that take functions are not supported yet");
-    else add_rule(slot.func, *rule->second, float_type);
-  }
+  if (auto rule = rules_.find(name.id); is_top_level && slot.func && rule != rules_.end())
+    add_rule(slot.func, *rule->second, entry, float_type, choice);
   return slot.func;
 }
 

@@ -7,6 +7,7 @@
 
 #include "ad/carry.h"
 #include "ad/reverse.h"
+#include "ad/rules.h"
 #include "base/check.h"
 #include "ops/table.h"
 #include "symbolic/errors.h"
@@ -111,7 +112,7 @@ FuncId symbolic(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics) {
   const std::string name = m[f].name;
   if (const FuncId ruled = declares_its_derivative(m, f)) {
     diagnostics.error(find_kind<kSymbolicErrors>("no-closed-form"), m[m[ruled].rule].loc.span,
-                      fmt::format("`{}` has no closed-form derivative: that of `{}` is declared", m[f].name, m[ruled].name))
+                      fmt::format("`{}` has no closed-form derivative: that of `{}` is declared", m[f].name, written_name(m[ruled].name)))
         .help("use mode = reverse or forward");
     return {};
   }
