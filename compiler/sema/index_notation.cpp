@@ -69,6 +69,7 @@ void Lowering::collect_uses(ExprId id, StrId name, std::vector<std::pair<DimId, 
         collect_uses(e.a, name, uses, seen), collect_uses(e.b, name, uses, seen), collect_uses(e.c, name, uses, seen);
         break;
       case ExprKind::block: collect_uses_in_block(e, name, uses, seen); break;
+      case ExprKind::function: collect_uses_in_function(e.fn, name, uses, seen); break;
       case ExprKind::tuple:
       case ExprKind::array:
         for (const Arg& a : ast_[e.args]) collect_uses(a.value, name, uses, seen);
@@ -110,8 +111,15 @@ void Lowering::collect_uses_in_block(const Expr& block, StrId name, std::vector<
     collect_uses(s.value, name, uses, seen);
     collect_uses(s.target, name, uses, seen);
     for (const Binder& binder : ast_[s.binders]) collect_uses(binder.range, name, uses, seen);
+    if (s.fn) collect_uses_in_function(s.fn, name, uses, seen);
   }
   collect_uses(block.a, name, uses, seen);
+}
+
+/// What captures the index, unless a parameter has its name.
+void Lowering::collect_uses_in_function(FnId id, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen) {
+  const std::span<const Param> params = ast_[ast_[id].params];
+  if (std::none_of(params.begin(), params.end(), [&](const Param& p) { return p.name.id == name; })) collect_uses(ast_[id].body, name, uses, seen);
 }
 
 bool Lowering::range_from_uses(BinderSpec& binder, ExprId body) {

@@ -596,6 +596,7 @@ class Lowering {
   bool infer_ranges(std::vector<BinderSpec>& binders, ExprId body, Span span);
   bool range_from_uses(BinderSpec& binder, ExprId body);
   void collect_uses(ExprId e, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
+  void collect_uses_in_function(FnId fn, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
   void collect_uses_in_block(const Expr& block, StrId name, std::vector<std::pair<DimId, ExprId>>& uses, bool& seen);
   std::optional<std::vector<DimId>> dims_of(ExprId e);
   void bind_index(const BinderSpec& binder, ValueId step, BlockId block);

@@ -79,5 +79,46 @@ TEST(Functions, PerturbationsAreNotConfused) {
     }
 }
 
+// The implicit function theorem once for all equations (Christianson 1998): what moves a root is how the function changes with
+// what it captured, here numbers, arrays, structs, sizes, other functions, and roots of other equations.
+std::string roots(const std::string& rule) {
+  return "struct Line { slope: real  at: real }\n"
+         "fn root(g: fn(real) -> real, x0: real) -> real {\n  var x = x0\n  for _ in 0..8 { x -= g(x) / grad(g)(x) }\n  return x\n}\n"
+         "derivative root(g, x0) -> x { jvp(dg, dx0) = " + rule + " }\n" + R"(
+fn number(a: real) = root(fn(x) = x^3 + x - a, 0.5)
+fn array[n](c: real[n]) = root(fn(x) = x + sum[i](c[i]^2 * x^(2 * i + 1)) / 20 - 0.25 * n, 0.1)
+fn line(p: Line) = root(fn(x) = exp(x) + (1 + p.slope^2) * (x - p.at), p.at)
+fn nested(a: real, b: real) = root(fn(x) = x^3 + x - b * root(fn(y) = y + sin(y) / 2 - a * x, 0), 0)
+fn looped(a: real) {
+  var s = a
+  for k in 0..3 {
+    let t = s
+    s = root(fn(x) = x^3 + (k + 1) * x - t, 0)
+  }
+  return s
+}
+fn passed(f: fn(real) -> real, a: real) = root(fn(x) = x + f(x) / 3 - a, 0)
+fn through(a: real, w: real) = passed(sin, a) + passed(fn(x) = sin(w * x), a)
+fn constant(a: real) = a * root(cos, 1.5)
+fn mapped[n](a: real[n]) {
+  let y[i] = root(fn(x) = x^3 + x - a[i], 0)
+  return y
+}
+fn slope(a: real) = grad(number)(a)
+)";
+}
+
+TEST(Functions, RulesOfFunctionsThatTakeFunctions) {
+  for (DType real : {DType::f64, DType::f32}) {
+    const auto c = loaded(roots("-dg(x) / grad(g)(x)"), real);
+    for (const char* name : {"number", "array", "line", "nested", "looped", "through", "constant", "mapped", "slope"}) expect_checked(*c, name);
+  }
+  const auto wrong = loaded(roots("dg(x) / grad(g)(x)"));
+  for (const char* name : {"number", "array", "line", "looped", "through", "mapped", "slope"}) {  // `nested` steps by a wrong slope
+    const auto result = check_function(*wrong, wrong->find(name), {.n_samples = 3});
+    EXPECT_TRUE(result && result->failed()) << name;
+  }
+}
+
 }  // namespace
 }  // namespace dlc
