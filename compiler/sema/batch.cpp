@@ -156,7 +156,7 @@ void Lowering::lower_update(const Stmt& s) {
     return;
   }
   if (!enter_collective(s.span, "this `update`")) return;
-  const TypeId type = types()[model->states_type].fields[static_cast<size_t>(position)].type;
+  const TypeId type = types()[in_sizes(model->states_type)].fields[static_cast<size_t>(position)].type;
   const Val v = lower(s.value, type);
   const ValueId id = v ? coerce(v, type, ast_[s.value].span, fmt::format("the state `{}`", str(s.name.id)), true) : ValueId{};
   if (!id || !add_update(slot, id, s.span) || !is_training_ || !varies(id)) return;

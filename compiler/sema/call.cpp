@@ -247,8 +247,6 @@ void Lowering::pair_sizes(TypeId param, TypeId arg, std::vector<std::pair<DimId,
 /// Sizes come from the brackets, from plain occurrences, then from linear ones; every other occurrence is checked.
 bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argument* const> of_param, const Expr& call,
                           std::map<StrId, DimId>& bound) {
-  if (!of_param.empty() && of_param[0]->is_hidden && !of_param[0]->is_captured)  // inside a model its sizes are what they are
-    for (const Name& name : (*a_.models[static_cast<size_t>(model_)].ast)[a_.models[static_cast<size_t>(model_)].decl->sizes]) bound[name.id] = dims().variable(name.id);
   if (sizes && !explicit_sizes(f, *sizes, bound)) return false;
   struct Pair {
     DimId want, have;
@@ -341,6 +339,8 @@ Val Lowering::call_func(FuncId func, const Val& function, const Expr* sizes, std
   for (size_t k = 0; k < of_param.size(); ++k) ok = fits_parameter(f, f.body().params[k], *of_param[k]) && ok;
   std::map<StrId, DimId> bound;
   for (StrId v : a_.base_of(function.function).world) bound[v] = dims().variable(v);
+  if (is_own(function))  // inside a model its sizes are what they are
+    for (const auto& [name, size] : model_sizes()) bound[name] = size;
   if (!ok || !bind_sizes(f, sizes, of_param, call, bound)) return {};
   std::vector<ValueId> operands;
   for (size_t k = 0; k < of_param.size(); ++k) {

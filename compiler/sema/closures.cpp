@@ -117,7 +117,7 @@ Val Lowering::close_over(FnId id) {
   Callable c;
   c.kind = Callable::Kind::declared;
   if (model_ >= 0) {
-    env->model = model_, env->is_training = is_training_;
+    env->model = model_, env->is_training = is_training_, env->model_sizes = model_sizes_;
     if (params_) c.captured.push_back(own_parameter(params_)), env->params = c.captured.back().type;
     if (states_) c.captured.push_back(own_parameter(states_)), env->states = c.captured.back().type;
     if (key_) {
@@ -187,7 +187,7 @@ void Lowering::enter_environment(const Environment& env) {
 void Lowering::add_hidden_parameters() {
   if (env_) {
     const Span here = a_.m[func_].loc.span;
-    model_ = env_->model, is_training_ = env_->is_training;
+    model_ = env_->model, is_training_ = env_->is_training, model_sizes_ = env_->model_sizes;
     if (env_->params) params_ = hidden_parameter("params", env_->params, here).id;
     if (env_->states) states_ = hidden_parameter("states", env_->states, here).id;
     if (env_->has_key) key_ = hidden_parameter("key", types().scalar(DType::i64), here).id;
@@ -353,8 +353,10 @@ const Signature* Analysis::signature(int32_t function, DType float_type) {
   f.loc.span = (*entry.ast)[entry.fn].head;
   f.blocks.emplace_back();
   const FuncId id = m.add(std::move(f));
+  if (entry.model >= 0) float_type = models[static_cast<size_t>(entry.model)].float_type;
   Lowering lowering(*this, *entry.ast, id, entry.env ? entry.env->float_type : float_type);
   if (entry.env) lowering.enter_environment(*entry.env);
+  else lowering.enter_model(entry.model, entry.is_training);
   slot->is_good = lowering.lower_signature_only((*entry.ast)[entry.fn], *slot);
   slot->func = m[id];
   m.discard(id);
@@ -468,8 +470,11 @@ bool Lowering::accepts(const Func& f, const Callable& c, const std::vector<TypeI
 
 Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want) {
   std::vector<Argument> args;
+  const Callable callee = a_.callables[static_cast<size_t>(f.function)];
+  const int32_t declared = callee.declared;
+  if (is_own(f)) add_hidden_arguments(args);
+  for (const Val& v : callee.is_layers ? callee.captured : std::vector<Val>{}) args.push_back({.val = v, .is_hidden = true});
   if (!lower_arguments(call, nullptr, args)) return {};
-  const int32_t declared = a_.callables[static_cast<size_t>(f.function)].declared;
   const DType float_type = float_type_for(f.function, args, want);
   const Signature* signature = a_.signature(declared, float_type);
   if (!signature) return failed_ = true, Val{};
@@ -482,11 +487,12 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
   for (size_t k = 0; k < of_param.size(); ++k)
     if (!function_at[k]) ok = fits_parameter(head, head.body().params[k], *of_param[k]) && ok;
   std::map<StrId, DimId> bound;
-  for (StrId v : a_.base_of(f.function).world) bound[v] = dims().variable(v);
+  for (StrId v : callee.world) bound[v] = dims().variable(v);
+  for (const auto& [name, size] : is_own(f) ? model_sizes() : callee.sizes) bound[name] = size;
   if (!ok || !bind_sizes(head, sizes, of_param, call, bound)) return {};
 
   Choice choice;
-  std::vector<Val> captured = a_.captured(f.function);
+  std::vector<Val> captured = callee.is_layers ? std::vector<Val>{} : callee.captured;
   for (size_t k = 0; k < of_param.size(); ++k) {
     if (!function_at[k]) continue;
     const std::string context = fmt::format("`{}` of {}", str(a_.m[head[head.body().params[k]].attr].name), called(head));
@@ -511,7 +517,7 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
   for (const Val& v : captured) operands.push_back(make(v, call.span));
   std::vector<DimId> given;
   for (StrId v : a_.m[func].size_vars) given.push_back(choice.is_local ? dims().variable(v) : bound[v]);
-  return value(b().call(func, std::move(given), operands, loc(call.span)));
+  return after_call(func, callee, value(b().call(func, std::move(given), operands, loc(call.span))), call.span);
 }
 
 /// A function that takes functions and that nobody calls is lowered for functions of the types it takes, so that it is

@@ -217,6 +217,7 @@ int Lowering::field_position(const Val& v, const Expr& field) {
 
 Val Lowering::lower_field(const Expr& e) {
   if (find_layer(e.a)) return layer_field(e);
+  if (outside_model(e.a)) return outside_value(e);
   const Val v = lower(e.a);
   const int position = v ? field_position(v, e) : -1;
   return position < 0 ? Val{} : value(b().get(make(v, e.span), position, loc(e.span)));

@@ -61,7 +61,7 @@ bool Lowering::lower_signature(const Fn& fn) {
       if (!signature_) {
         function_params_.push_back(bindings_.size());
       } else {
-        ok = lower_function_type(ast_[p.type], k) && ok;
+        ok = lower_function_type(ast_[p.type], a_.m[func_].body().params.size()) && ok;
         type = types().tuple({});
       }
     } else if (!p.type) {

@@ -241,10 +241,11 @@ std::string Analysis::state_name(const ModelEntry& model, int32_t slot) const {
   return {};
 }
 
-/// `f`, of the model of a layer, for the model that holds the layer: its sizes are given, and its hidden parameters stand behind
-/// the others, as what it captured.
-FuncId Analysis::held(FuncId f, size_t n_hidden, const ModelEntry& holder, const ModelEntry& layer, const std::map<StrId, DimId>& sizes) {
-  std::string key = fmt::format("layer {} {}", f.i, holder.decl->name.id.i);
+/// `f`, a function of a model, with the model's sizes given, in the size variables `world` of whoever names it: a model that
+/// holds it as a layer, or `M[sizes].f` outside. Its first `n_hidden` parameters stand behind the others, as what it captured.
+FuncId Analysis::held(FuncId f, size_t n_hidden, const std::vector<StrId>& world, const std::map<StrId, DimId>& sizes) {
+  std::string key = fmt::format("layer {} {}", f.i, n_hidden);
+  for (StrId v : world) key += fmt::format(" {}", v.i);
   for (const auto& [name, size] : sizes) key += fmt::format(" {}={}", name.i, size.i);
   if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
   const std::vector<ValueId> params = m[f].body().params;
@@ -252,10 +253,10 @@ FuncId Analysis::held(FuncId f, size_t n_hidden, const ModelEntry& holder, const
   Func outer;
   outer.name = m.unique_name(m[f].name), outer.loc = loc;
   std::map<StrId, DimId> at = sizes;
-  for (const Name& size : (*holder.ast)[holder.decl->sizes]) outer.size_vars.push_back(size.id);
-  const size_t n_of_model = static_cast<size_t>(layer.decl->sizes.count);
-  for (size_t k = n_of_model; k < m[f].size_vars.size(); ++k) {  // the function's own
-    const StrId own = m[f].size_vars[k];
+  outer.size_vars = world;
+  const std::vector<StrId> all_sizes = m[f].size_vars;
+  for (StrId own : all_sizes) {  // the function's own, and of the model those that follow from arguments
+    if (sizes.contains(own)) continue;
     StrId name = own;
     for (int n = 2; std::find(outer.size_vars.begin(), outer.size_vars.end(), name) != outer.size_vars.end(); ++n) name = m.strings.intern(fmt::format("{}.{}", m.strings[own], n));
     outer.size_vars.push_back(name), at[own] = m.types.dims.variable(name);
@@ -309,8 +310,7 @@ Lowering::LayerRef Lowering::layer(ExprId id) {
   } else {
     if (params_) params = own_parameter(params_);
     if (states_) states = own_parameter(states_);
-    for (const Name& size : (*a_.models[static_cast<size_t>(model_)].ast)[a_.models[static_cast<size_t>(model_)].decl->sizes])
-      out.sizes[size.id] = dims().variable(size.id);
+    out.sizes = model_sizes();
   }
   const auto part = [&](const Val& of, int position) { return of && position >= 0 ? value(b().get(make(of, e.span), position, loc(e.span))) : Val{}; };
   out.params = part(params, found.params_at), out.states = part(states, found.states_at);
@@ -386,16 +386,15 @@ Val Lowering::layer_field(const Expr& e) {
     fail(sema_error("array-of-layers"), ast_[e.a].span, fmt::format("`{}` is an array of layers", code(e.a))).help(fmt::format("say whose function is meant: `{}[i].{}`", code(e.a), str(e.name)));
     return {};
   }
-  const FuncId f = a_.instance(is_training_ ? forms->training : forms->plain, a_.options.real, e.span);
-  if (!f) return failed_ = true, Val{};
+  Callable c;
+  c.declared = is_training_ ? forms->training : forms->plain, c.is_layers = a_.functions[static_cast<size_t>(c.declared)].takes_functions;
+  const FuncId f = c.is_layers ? FuncId{} : a_.instance(c.declared, a_.options.real, e.span);
+  if (!f && !c.is_layers) return failed_ = true, Val{};
   if ((model.states_type && !l.states) || (model.key_in_predict && !key_)) {
     fail(sema_error("bad-entry"), e.span, fmt::format("`{}` needs the states or the key of a run, and a term of the objective in parameters has none", code(e.a)));
     return {};
   }
-  const ModelEntry& holder = a_.models[static_cast<size_t>(model_)];
-  Callable c;
-  c.kind = Callable::Kind::resolved, c.span = e.span, c.first_slot = l.first_slot;
-  for (const Name& size : (*holder.ast)[holder.decl->sizes]) c.world.push_back(size.id);
+  c.span = e.span, c.first_slot = l.first_slot;
   if (l.params) c.captured.push_back(l.params);
   if (l.states) c.captured.push_back(l.states);
   if (model.draws && (is_training_ || model.key_in_predict)) {
@@ -405,8 +404,21 @@ Val Lowering::layer_field(const Expr& e) {
     c.captured.push_back(value(key));
   }
   c.at = l.at;
-  c.func = a_.held(f, c.captured.size(), holder, model, l.sizes);
+  if (c.is_layers) {
+    c.sizes = l.sizes;
+  } else {
+    c.kind = Callable::Kind::resolved, c.world = layer_world();
+    c.func = a_.held(f, c.captured.size(), c.world, l.sizes);
+  }
   return a_.function_value(std::move(c));
+}
+
+/// The size variables that layers' sizes are written in.
+std::vector<StrId> Lowering::layer_world() {
+  if (!model_sizes_.empty()) return a_.m[func_].size_vars;
+  std::vector<StrId> world;
+  for (const auto& name : (*a_.models[static_cast<size_t>(model_)].ast)[a_.models[static_cast<size_t>(model_)].decl->sizes]) world.push_back(name.id);
+  return world;
 }
 
 /// A layer's parameters as one value.

@@ -182,8 +182,8 @@ class Analysis {
   /// The declared model of that name, or the prelude's; −1 if there is none. One of `float`s is that of `float_type`.
   int32_t find_model(StrId name, DType float_type);
   std::string state_name(const ModelEntry& model, int32_t slot) const;
-  /// A layer's function for whoever holds it: see layers.cpp.
-  FuncId held(FuncId f, size_t n_hidden, const ModelEntry& holder, const ModelEntry& layer, const std::map<StrId, DimId>& sizes);
+  /// A model's function for whoever holds it or names it: see layers.cpp.
+  FuncId held(FuncId f, size_t n_hidden, const std::vector<StrId>& world, const std::map<StrId, DimId>& sizes);
 
   const Ast& main;
   Sources& sources;
@@ -261,6 +261,7 @@ struct Environment {
   int32_t model = -1;             // and, within a model:
   bool is_training = false, has_key = false;
   TypeId params, states;
+  std::map<StrId, DimId> model_sizes;
 };
 
 /// A region being filled. Values of enclosing blocks come in as block parameters, on first use.
@@ -657,7 +658,13 @@ class Lowering {
 
   // ---- model.cpp
   Val model_function(StrId name);                      // of the model we are in
+  DimId model_size(StrId name);
+  std::map<StrId, DimId> model_sizes();
+  TypeId in_sizes(TypeId type);
+  std::vector<StrId> layer_world();
+  const TopLevel* outside_model(ExprId e);             // `Net2[30, 16]`
   Val outside_function(const Expr& field, const Expr*& sizes);  // `Net2[30, 16].predict`
+  Val outside_value(const Expr& field);                // the same, not called
   Val model_value(StrId name, Span span);              // `training`, `key`
   // ---- layers.cpp
   struct LayerRef {
@@ -712,6 +719,7 @@ class Lowering {
   bool failed_ = false;
   bool stopped_ = false;  // something unsupported was met: what follows it would only give follow-up errors
   TypeId result_type_;    // declared, or absent
+  std::map<StrId, DimId> model_sizes_;  // where we lower it in the sizes of a caller: what its sizes are in these
   int32_t model_ = -1;    // index into Analysis::models: what we lower belongs to it
   bool is_training_ = false, has_run_ = false;
   ValueId params_, states_, key_;  // the model's hidden parameters

@@ -70,17 +70,18 @@ void Analysis::declare_item(const ModelItem& item, int32_t model) {
     entry.layers.back().item = &item;
   }
   if (item.kind == ItemKind::layer || item.kind == ItemKind::param || item.kind == ItemKind::state) return static_cast<void>(entry.items.push_back(&item));
-  for (const Param& p : (*entry.ast)[(*entry.ast)[item.fn].params])
-    if (p.type && (*entry.ast)[p.type].kind == TypeKind::function) {
-      diagnostics->error(sema_error("not-supported-yet"), p.name.span, "a function of a model that takes functions is not supported yet")
-          .help("write it outside of the model, and hand it what it needs: functions that close over parameters may be passed to it");
-      entry.failed = true;
-    }
   const StrId name = item.name ? item.name.id : m.strings.intern("loss");
   ModelEntry::Forms forms{name, &item, static_cast<int32_t>(functions.size()), -1};
   FnEntry fn;
   fn.ast = entry.ast, fn.fn = item.fn, fn.doc = doc_text(*entry.ast, item.doc, sources), fn.model = model;
   fn.name = fmt::format("{}.{}", m.strings[entry.decl->name.id], m.strings[name]);
+  for (const Param& p : (*entry.ast)[(*entry.ast)[item.fn].params]) {
+    const bool is_function = p.type && (*entry.ast)[p.type].kind == TypeKind::function;
+    fn.takes_functions = fn.takes_functions || is_function;
+    if (!is_function || item.kind != ItemKind::loss) continue;
+    diagnostics->error(sema_error("type-mismatch"), p.name.span, "a loss takes what the columns of a data file hold, and this is a function");
+    entry.failed = true;
+  }
   functions.push_back(fn);
   forms.training = static_cast<int32_t>(functions.size());
   fn.name += ".training", fn.is_training = true;
@@ -103,6 +104,7 @@ void Analysis::hand_over_model(int32_t index) {
   }
   for (const ModelEntry::Forms& forms : entry.functions) {
     const FnEntry& plain = functions[static_cast<size_t>(forms.plain)];
+    if (plain.takes_functions) continue;
     info.functions.push_back({forms.name, forms.item->kind == ItemKind::loss, plain.instances[0].func, {}, {}, main[plain.fn].head});
     entry.failed = entry.failed || !info.functions.back().func;
   }
@@ -110,8 +112,10 @@ void Analysis::hand_over_model(int32_t index) {
   const bool differs = mentions(main, entry.decl->span, m.strings.intern("training")) || entry.states_type;
   const bool is_good = differs && !entry.failed;
   size_t n_failed = 0;
-  for (size_t k = 0; k < entry.functions.size() && is_good; ++k)
-    if (!instance(entry.functions[k].training, options.real, info.functions[k].span)) ++n_failed;
+  for (const ModelEntry::Forms& forms : entry.functions) {
+    const FnEntry& training = functions[static_cast<size_t>(forms.training)];
+    if (is_good && !training.takes_functions && !instance(forms.training, options.real, main[training.fn].head)) ++n_failed;
+  }
   entry.failed = entry.failed || n_failed > 0;
   file_models.models.push_back(std::move(info));
 }
@@ -226,10 +230,26 @@ std::optional<Distribution> Lowering::lower_distribution(ExprId id) {
 
 // ------------------------------------------------------------------------------------- names inside a model
 
+/// A size of the model we are in.
+DimId Lowering::model_size(StrId name) {
+  const auto it = model_sizes_.find(name);
+  return it != model_sizes_.end() ? it->second : dims().variable(name);
+}
+std::map<StrId, DimId> Lowering::model_sizes() {
+  std::map<StrId, DimId> sizes;
+  const ModelEntry& model = a_.models[static_cast<size_t>(model_)];
+  for (const Name& size : (*model.ast)[model.decl->sizes]) sizes[size.id] = model_size(size.id);
+  return sizes;
+}
+/// A type in the sizes of the model we are in, in those of the function that we lower.
+TypeId Lowering::in_sizes(TypeId type) { return model_sizes_.empty() || !type ? type : types().substitute(type, model_sizes_); }
+
 /// Sizes, then the hidden parameters; every parameter and state of the model becomes a name.
 bool Lowering::declare_model_names() {
   const ModelEntry& model = a_.models[static_cast<size_t>(model_)];
-  if (!declare_sizes(model.decl->sizes) || model.failed) return failed_ = true, false;
+  const bool is_placed = choice_ && choice_->is_local;
+  if (!(is_placed ? bind_chosen_sizes(model.decl->sizes) : declare_sizes(model.decl->sizes)) || model.failed) return failed_ = true, false;
+  for (const Name& size : (*model.ast)[is_placed ? model.decl->sizes : Slice<Name>{}]) model_sizes_[size.id] = choice_->sizes.at(size.id);
   const auto declare = [&](TypeId type, const std::vector<ModelEntry::Member>& members, std::string_view tuple_name) {
     if (!type) return ValueId{};
     const ValueId tuple = append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, type, a_.m.strings.intern(tuple_name), loc(model.decl->name.span));
@@ -243,8 +263,8 @@ bool Lowering::declare_model_names() {
     }
     return tuple;
   };
-  params_ = declare(model.params_type, model.params, "params");
-  if (has_run_) states_ = declare(model.states_type, model.states, "states");
+  params_ = declare(in_sizes(model.params_type), model.params, "params");
+  if (has_run_) states_ = declare(in_sizes(model.states_type), model.states, "states");
   if (has_run_ && model.draws && (is_training_ || model.key_in_predict))
     key_ = append_param(a_.m, a_.m[func_], BlockId{0}, "param"_op, types().scalar(DType::i64), a_.m.strings.intern("key"), loc(model.decl->name.span));
   declare_stacked_states();
@@ -259,13 +279,20 @@ Val Lowering::model_function(StrId name) {
   return a_.function_value(std::move(c));
 }
 
+/// The declared model that `Net2` or `Net2[30, 16]` names; null: it is another expression.
+const TopLevel* Lowering::outside_model(ExprId e) {
+  const Expr& base = ast_[ast_.strip_parens(e)];
+  const Expr& name = base.kind == ExprKind::index ? ast_[ast_.strip_parens(base.a)] : base;
+  const TopLevel* top = name.kind == ExprKind::name && !find(name.name) ? top_level(name.name) : nullptr;
+  return top && top->kind == TopLevel::Kind::model ? top : nullptr;
+}
+
 /// `Net2[30, 16].predict`, which takes the parameters first. `sizes`: the brackets.
 Val Lowering::outside_function(const Expr& field, const Expr*& sizes) {
   const Expr& base = ast_[ast_.strip_parens(field.a)];
   if (base.kind == ExprKind::index) sizes = &base;
-  const Expr& name = base.kind == ExprKind::index ? ast_[ast_.strip_parens(base.a)] : base;
-  const TopLevel* top = name.kind == ExprKind::name && !find(name.name) ? top_level(name.name) : nullptr;
-  if (!top || top->kind != TopLevel::Kind::model) {
+  const TopLevel* top = outside_model(field.a);
+  if (!top) {
     const Val v = lower_field(field);  // a field is no function, and what has none says so itself
     if (v) fail(sema_error("not-a-function"), field.span, fmt::format("`{}.{}` is {}, not a function", code(field.a), str(field.name), type_text(v)));
     return {};
@@ -278,10 +305,24 @@ Val Lowering::outside_function(const Expr& field, const Expr*& sizes) {
   }
   std::vector<std::string_view> names;
   for (const ModelEntry::Forms& forms : model.functions) names.push_back(str(forms.name));
-  Diagnostic& d = fail(sema_error("unknown-function"), field.mark, fmt::format("the model `{}` has no function `{}`", str(name.name), str(field.name)));
+  Diagnostic& d = fail(sema_error("unknown-function"), field.mark, fmt::format("the model `{}` has no function `{}`", str(model.decl->name.id), str(field.name)));
   if (const std::string_view near = nearest_name(str(field.name), names); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
   d.label(top->span, "declared here");
   return {};
+}
+
+Val Lowering::outside_value(const Expr& field) {
+  const Expr* sizes = nullptr;
+  const Val f = outside_function(field, sizes);
+  if (!f || !sizes) return f;
+  const FuncId func = a_.func_of(f.function, a_.options.real, field.span);
+  std::map<StrId, DimId> given;
+  if (!func || !explicit_sizes(a_.m[func], *sizes, given)) return failed_ = true, Val{};
+  Callable c;
+  c.kind = Callable::Kind::resolved, c.span = field.span;
+  if (func_) c.world = a_.m[func_].size_vars;
+  c.func = a_.held(func, 0, c.world, given);
+  return a_.function_value(std::move(c));
 }
 
 /// `training` and `key`, which a model's functions may use without declaring them.

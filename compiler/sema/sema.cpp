@@ -408,7 +408,7 @@ void Analysis::lower_all() {
   for (int32_t k : order) {
     const FnEntry& f = functions[static_cast<size_t>(k)];
     const auto is_decided = [](const auto& one) { return one.second.state != FnEntry::Instance::State::none; };
-    if (f.takes_functions && std::none_of(f.chosen.begin(), f.chosen.end(), is_decided)) check_uncalled(k);
+    if (f.takes_functions && !f.is_training && std::none_of(f.chosen.begin(), f.chosen.end(), is_decided)) check_uncalled(k);
   }
 }
 

@@ -5,6 +5,7 @@
 //   size      an int that is a polynomial in sizes and binders: `n - 1`, `i + 1`. Slices and subscripts need it.
 //   function  `f`, `grad(f)`, `exp`.
 #pragma once
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -67,6 +68,8 @@ struct Callable {
   // a layer's function
   int32_t first_slot = 0;         // of its layer's states, among those of the model that holds it
   std::vector<Val> at;            // which of an array of layers
+  bool is_layers = false;         // declared: one that takes functions. It is called with `captured` first, and in
+  std::map<StrId, DimId> sizes;   // these sizes of its model
 };
 
 }  // namespace dlc::sema
