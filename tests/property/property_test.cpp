@@ -71,10 +71,11 @@ double distance(const std::vector<InterpValue<double>>& values, const std::vecto
   for (const auto& v : values) flatten(v, all);
   double most = 0, largest = 1;
   for (size_t k = 0; k < all.size() && k < exact.size(); ++k) {
-    most = std::max(most, static_cast<double>(abs(Big(all[k]) - exact[k])));
+    const Big difference = abs(Big(all[k]) - exact[k]);
+    most = std::max(most, isfinite(difference) ? static_cast<double>(difference) : HUGE_VAL);  // inf − inf of doubles, say
     largest = std::max(largest, std::abs(static_cast<double>(exact[k])));
   }
-  return most / largest;
+  return std::isfinite(largest) ? most / largest : HUGE_VAL;  // 10^1000 is beyond what doubles tell
 }
 
 /// What one text is after the passes.
