@@ -57,15 +57,44 @@ Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span spa
   }
   std::vector<DimId> rest(array.dims.begin() + static_cast<ptrdiff_t>(subs->size()), array.dims.end());
   shape.insert(shape.end(), rest.begin(), rest.end());
+  if (op != "put"_op && !is_float(array.dtype) && array.dtype != DType::i64) {
+    fail(sema_error("type-mismatch"), target.span, fmt::format("numbers are changed so, and `{}` is {}", code(target.a), type_text(base)));
+    return {};
+  }
   Val given = v;
-  if (op == "add_at"_op && is_float(array.dtype) && shape_of(v).dtype == DType::i64)
+  if (op != "put"_op && is_float(array.dtype) && shape_of(v).dtype == DType::i64)
     if (const ValueId id = make(v, span, array.dtype)) given = value(id);  // an int beside a float, as by `+`
+  const std::vector<DimId> own = shape_of(given).dims;
+  const bool is_row = op != "put"_op && !own.empty() && own.size() < shape.size() && std::equal(own.rbegin(), own.rend(), shape.rbegin());
+  if (is_row)  // as between two arrays
+    if (const ValueId id = make(given, span, array.dtype)) given = value(b().broadcast(id, shape, l));
   const ValueId stored_value = coerce(given, types().array(array.dtype, shape), span, fmt::format("`{}`", a_.sources.text(target.span)), true);
   const ValueId x = make(base, target.span);
   if (!stored_value || !x) return {};
   if (op == "add_at"_op) return value(b().add_at(x, stored_value, positions, bounds, l));
+  if (op != "put"_op) return scaled_one_by_one(x, stored_value, std::move(positions), op, l);
   if (arrays_at) keep_last(base.type, positions, l), bounds = Bounds::guarded;
   return value(b().put(x, stored_value, positions, bounds, l));
+}
+
+/// `v[at] *= e`: a loop over the positions, for one may be there more than once.
+Val Lowering::scaled_one_by_one(ValueId x, ValueId factors, std::vector<ValueId> positions, OpId op, Loc l) {
+  const size_t n_axes = b().type(positions[0]).dims.size();
+  std::vector<ValueId> captures;
+  for (ValueId p : positions) captures.push_back(flatten(p, n_axes, l.span));
+  captures.push_back(flatten(factors, n_axes, l.span));
+  if (std::find(captures.begin(), captures.end(), ValueId{}) != captures.end()) return {};
+  LoopOptions options;
+  options.bound = b().type(captures[0]).dims[0];
+  const BlockId body = b().begin_for(std::span(&x, 1), captures, l);
+  Builder step = b().in(body);
+  const std::vector<ValueId> params = step.func()[body].params;  // the step, x, the captures
+  std::vector<ValueId> at;
+  for (size_t k = 2; k + 1 < params.size(); ++k) at.push_back(step.index(params[k], std::span(params).first(1), Bounds::inside, l));
+  const ValueId factor = step.index(params.back(), std::span(params).first(1), Bounds::inside, l);
+  const ValueId changed = step.op(op, {step.index(params[1], at, Bounds::checked, l), factor}, l);
+  step.set_result(step.put(params[1], changed, at, Bounds::checked, l));
+  return value(b().end_for(body, b().size(options.bound, l), std::span(&x, 1), captures, options, l));
 }
 
 /// A `put` has different positions (ops/array_adjoint.cpp relies on that), and arrays of subscripts may name one twice: the last
@@ -95,6 +124,12 @@ bool Lowering::has_array_subscript(const Expr& target) {
   a_.diagnostics = real;
   failed_ = failed, stopped_ = stopped;
   return found;
+}
+
+/// What `v[at]` has elements of.
+DType Lowering::type_of_element(ExprId target) {
+  const Val v = lower(ast_[ast_.strip_parens(target)].a);
+  return v ? shape_of(v).dtype : DType::tuple;
 }
 
 /// `base` with another field.
@@ -186,12 +221,13 @@ void Lowering::lower_assign(const Stmt& s) {
   Val v = lower(s.value, want);
   // What is named twice by an array of subscripts is added to twice.
   const bool repeats = s.op != SyntaxOp::none && ast_[target].kind == ExprKind::index && has_array_subscript(ast_[target]);
-  const bool adds = repeats && (s.op == SyntaxOp::add || s.op == SyntaxOp::sub);
-  if (repeats && !adds) return static_cast<void>(unsupported(s.span, "`*=` and `/=` through an array of subscripts are"));
-  if (adds && s.op == SyntaxOp::sub) {
+  if (repeats && s.op == SyntaxOp::sub) {
     const Val args[] = {v};
     v = elementwise("neg"_op, args, std::span(&s.value, 1), s.span);
-  } else if (s.op != SyntaxOp::none && !adds) {
+  } else if (repeats && s.op == SyntaxOp::div && type_of_element(s.target) == DType::i64) {
+    fail(sema_error("int-division"), s.span, "`/=` between ints").help(fmt::format("write `{} = div({}, {})`, if no subscript is there twice", code(s.target), code(s.target), code(s.value)));
+    return;
+  } else if (s.op != SyntaxOp::none && !repeats) {
     Expr e;
     e.kind = ExprKind::binary, e.op = s.op, e.a = s.target, e.b = s.value, e.span = s.span, e.mark = s.mark;
     v = binary(e, lower(s.target), v);
@@ -201,7 +237,8 @@ void Lowering::lower_assign(const Stmt& s) {
     const ValueId id = make(v, s.span);
     v = id ? value(id) : Val{};
   }
-  assign_to(s.target, v, ast_[s.value].span, adds ? "add_at"_op : "put"_op);
+  const bool scales = s.op == SyntaxOp::mul || s.op == SyntaxOp::div;
+  assign_to(s.target, v, ast_[s.value].span, !repeats ? "put"_op : !scales ? "add_at"_op : s.op == SyntaxOp::mul ? "mul"_op : "div"_op);
 }
 
 }  // namespace dlc::sema

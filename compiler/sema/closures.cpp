@@ -399,19 +399,16 @@ bool Lowering::lower_function_type(const TypeExpr& t, size_t position) {
   return ok && type.result;
 }
 
-/// The function that is given for a parameter of type `want`, resolved; absent after an error.
-Val Lowering::resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context) {
+/// The function that is given for a parameter, for arguments of these types; it and its Func are absent after an error.
+std::pair<Val, FuncId> Lowering::function_for(const Argument& arg, const std::vector<TypeId>& params, std::string_view context) {
   if (arg.val.kind != Val::Kind::function) {
     fail(sema_error("type-mismatch"), arg.span, fmt::format("{} is a function, and `{}` is {}", context, code(arg.expr), type_text(arg.val)));
     return {};
   }
-  std::vector<TypeId> params;
-  for (TypeId p : want.params) params.push_back(types().substitute(p, bound));
-  const TypeId result = types().substitute(want.result, bound);
   Val f = arg.val;
   if (const Callable& c = a_.callables[static_cast<size_t>(f.function)]; c.kind == Callable::Kind::array) {
     f = a_.declared_builtin(*c.row, params.size());
-    if (!f) return fail(sema_error("type-mismatch"), arg.span, fmt::format("{} takes {} argument{}, and `{}` does not", context, params.size(), params.size() == 1 ? "" : "s", code(arg.expr))), Val{};
+    if (!f) return fail(sema_error("type-mismatch"), arg.span, fmt::format("{} takes {} argument{}, and `{}` does not", context, params.size(), params.size() == 1 ? "" : "s", code(arg.expr))), std::pair<Val, FuncId>();
     f = a_.with_types(f.function, params);
   } else if (c.kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(c.declared)].is_untyped) {
     const FnEntry& entry = a_.functions[static_cast<size_t>(c.declared)];
@@ -425,8 +422,63 @@ Val Lowering::resolve_function(const Argument& arg, const FunctionType& want, co
   DType float_type = a_.options.real;
   for (size_t k = params.size(); k-- > 0;)
     if (is_float(types()[params[k]].dtype)) float_type = types()[params[k]].dtype;
-  FuncId func = a_.func_of(f.function, float_type, arg.span);
-  if (!func) return failed_ = true, Val{};
+  const FuncId func = a_.func_of(f.function, float_type, arg.span);
+  if (!func) failed_ = true;
+  return {func ? f : Val{}, func};
+}
+
+/// Sizes that no argument tells, but the result of a function that is given: `fn each[n, k](f: fn(real[n]) -> real[k], x: real[n])`.
+void Lowering::infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound) {
+  const Func& head = signature.func;
+  std::map<StrId, DimId> known = bound;
+  const auto add = [&](TypeId want, TypeId have, std::map<StrId, DimId>& to) {
+    std::vector<std::pair<DimId, DimId>> pairs;
+    pair_sizes(want, have, pairs);
+    for (auto [size, value] : pairs)
+      if (const StrId v = dims().as_variable(size); v && std::find(head.size_vars.begin(), head.size_vars.end(), v) != head.size_vars.end()) to.emplace(v, value);
+  };
+  for (size_t k = 0; k < of_param.size(); ++k)
+    if (of_param[k]->val.kind != Val::Kind::function) add(head[head.body().params[k]].type, type_of(of_param[k]->val), known);
+  const auto is_known = [&](TypeId type) {
+    std::vector<std::pair<DimId, DimId>> sizes;
+    pair_sizes(type, type, sizes);
+    return std::all_of(sizes.begin(), sizes.end(), [&](const auto& size) {
+      const std::vector<StrId> used = dims().variables(size.first);
+      return std::all_of(used.begin(), used.end(), [&](StrId v) { return known.contains(v); });
+    });
+  };
+  for (const FunctionType& want : signature.functions) {
+    const Argument& arg = *of_param[want.position];
+    if (arg.val.kind != Val::Kind::function || is_known(want.result) || !std::all_of(want.params.begin(), want.params.end(), is_known)) continue;
+    std::vector<TypeId> params, own;
+    for (TypeId p : want.params) params.push_back(types().substitute(p, known));
+    Diagnostics unsaid;  // whoever resolves the function says it
+    Diagnostics* const real = std::exchange(a_.diagnostics, &unsaid);
+    const bool failed = failed_;
+    const auto [f, func] = function_for(arg, params, "");
+    a_.diagnostics = real, failed_ = failed;
+    if (!func) continue;
+    std::map<StrId, DimId> sizes;
+    for (StrId v : a_.base_of(arg.val.function).world) sizes[v] = dims().variable(v);
+    std::vector<std::pair<DimId, DimId>> pairs;
+    int n_hidden = is_own(f) ? static_cast<bool>(params_) + static_cast<bool>(states_) + static_cast<bool>(key_) : 0;
+    for (ValueId p : a_.m[func].body().params)
+      if (n_hidden-- <= 0 && !is_hidden_name(str(a_.m[a_.m[func][p].attr].name))) own.push_back(a_.m[func][p].type);
+    for (size_t k = 0; k < std::min(own.size(), params.size()); ++k) pair_sizes(own[k], params[k], pairs);
+    for (auto [size, value] : pairs)
+      if (const StrId v = dims().as_variable(size)) sizes.emplace(v, value);
+    const TypeId result = types().substitute(a_.m[func].result_type(), sizes);
+    add(want.result, result, known), add(want.result, result, bound);
+  }
+}
+
+/// The function that is given for a parameter of type `want`, resolved; absent after an error.
+Val Lowering::resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context) {
+  std::vector<TypeId> params;
+  for (TypeId p : want.params) params.push_back(types().substitute(p, bound));
+  const TypeId result = types().substitute(want.result, bound);
+  const auto [f, func] = function_for(arg, params, context);
+  if (!func) return {};
   Callable c;
   c.kind = Callable::Kind::resolved, c.span = arg.span;
   std::vector<Argument> own;
@@ -489,6 +541,7 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
   std::map<StrId, DimId> bound;
   for (StrId v : callee.world) bound[v] = dims().variable(v);
   for (const auto& [name, size] : is_own(f) ? model_sizes() : callee.sizes) bound[name] = size;
+  if (ok && !sizes) infer_from_functions(*signature, of_param, bound);
   if (!ok || !bind_sizes(head, sizes, of_param, call, bound)) return {};
 
   Choice choice;

@@ -112,7 +112,8 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   if (is_own(f)) add_parameter_paths(a_.base_of(f.function), spec);
   if ((is_own(f) || is_layers) && !a_.is_generic(f.function)) {
     const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
-    if (base && a_.collectives.contains(base)) {
+    if (!base) return failed_ = true, Val{};
+    if (a_.collectives.contains(base)) {
       fail(sema_error("collective-in-derivative"), call.span, fmt::format("`{}` inside the model would be that of one example, and the function looks at its whole batch", word))
           .label(a_.m[base].loc.span, "it reaches `batch_mean`, `batch_sum` or `update`");
       return {};

@@ -446,6 +446,8 @@ class Lowering {
   // ---- assignment.cpp
   Val stored(const Val& base, const Expr& target, const Val& v, Span span, OpId op);
   void keep_last(TypeId array, std::vector<ValueId>& positions, Loc l);
+  Val scaled_one_by_one(ValueId x, ValueId factors, std::vector<ValueId> positions, OpId op, Loc l);
+  DType type_of_element(ExprId target);
   bool has_array_subscript(const Expr& target);
   Val with_field(const Val& base, const Expr& target, const Val& v, Span span);
 
@@ -542,6 +544,8 @@ class Lowering {
   void add_captured_arguments(const Func& f, const Val& function, std::vector<Argument>& out);
   bool lower_function_type(const TypeExpr& t, size_t position);
   bool bind_chosen_sizes(Slice<Name> sizes);
+  std::pair<Val, FuncId> function_for(const Argument& arg, const std::vector<TypeId>& params, std::string_view context);
+  void infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound);
   Val resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context);
   bool accepts(const Func& f, const Callable& c, const std::vector<TypeId>& params, TypeId result);
   Val call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want);

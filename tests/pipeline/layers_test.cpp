@@ -115,8 +115,8 @@ const std::string kNorm =
          "    update mean = 0.5 * mean + 0.5 * m\n    update steps = steps + 1\n    return gain * (x - m)\n  }\n}\n";
 
 std::string in_float(std::string text, const std::string& word) {
-  for (size_t at = 0; (at = text.find(": T", at)) != std::string::npos;) text.replace(at, 3, ": " + word);
-  for (size_t at = 0; (at = text.find("-> T", at)) != std::string::npos;) text.replace(at, 4, "-> " + word);
+  for (const std::string before : {": ", "-> ", "fn("})
+    for (size_t at = 0; (at = text.find(before + "T", at)) != std::string::npos;) text.replace(at, before.size() + 1, before + word);
   return text;
 }
 
@@ -192,6 +192,74 @@ TEST(Layers, DropsOutElsewhereInEachOfAnArray) {
   int differ = 0;
   for (size_t k = 0; k < 64; ++k) differ += x[2 + k] != x[2 + 64 + k];
   EXPECT_GT(differ, 10);
+}
+
+// Functions of models, and of their layers, that take functions: built-in ones, local ones that captured what they are called
+// beside, other functions of the model; sizes, keys and states of the model are seen inside.
+const std::string kTakes = kNorm +
+    "model Dense[n, m] {\n  param W: T[m, n] ~ glorot_uniform()\n  param b: T[m] = 0.25\n  layer norm = Norm[m]\n"
+    "  fn with(g: fn(T) -> T, x: T[n]) -> T[m] {\n    let z = norm.apply(W @ x)\n    let y[i] = g(z[i] + m) * b[i]\n    return y\n  }\n}\n"
+    "model Net[D, H] {\n  layer fc[2] = Dense[D, D]\n  layer out = Dense[D, H]\n  param w: T[H] = 0.5\n"
+    "  fn sum_of[k](f: fn(T[H]) -> T[k], g: fn(T) -> T, x: T[H]) -> T {\n"
+    "    fn again(t: T) -> T = g(w[0] * t)\n    let y[i] = again(f(x)[i]) + H\n    return sum(y)\n  }\n"
+    "  fn pair(x: T[H]) -> T[2] = [w[0] * x[0], sum(x)]\n"
+    "  fn predict(x: T[D]) -> T {\n    let s = x[1]\n    var h = x\n    for l in 0..2 { h = fc[l].with(fn(t: T) = tanh(s * t) + w[1], h) }\n"
+    "    let y = out.with(sin, h)\n    return sum_of(pair, cos, y) + sum_of(fn(q: T[H]) = s * q, tanh, y)\n  }\n"
+    "  loss(x: T[D], y: T) = (predict(x) - y)^2\n}\n";
+const std::string kTakesOut = kNorm +
+    "model Net[D, H] {\n  param W0: T[D, D] ~ glorot_uniform()\n  param b0: T[D] = 0.25\n  layer n0 = Norm[D]\n"
+    "  param W1: T[D, D] ~ glorot_uniform()\n  param b1: T[D] = 0.25\n  layer n1 = Norm[D]\n"
+    "  param W2: T[H, D] ~ glorot_uniform()\n  param b2: T[H] = 0.25\n  layer n2 = Norm[H]\n  param w: T[H] = 0.5\n"
+    "  fn predict(x: T[D]) -> T {\n    let s = x[1]\n    let z0 = n0.apply(W0 @ x)\n    let h0[i] = (tanh(s * (z0[i] + D)) + w[1]) * b0[i]\n"
+    "    let z1 = n1.apply(W1 @ h0)\n    let h1[i] = (tanh(s * (z1[i] + D)) + w[1]) * b1[i]\n"
+    "    let z2 = n2.apply(W2 @ h1)\n    let y[i] = sin(z2[i] + H) * b2[i]\n    let p = [w[0] * y[0], sum(y)]\n"
+    "    let a[i] = cos(w[0] * p[i]) + H\n    let c[i] = tanh(w[0] * (s * y)[i]) + H\n    return sum(a) + sum(c)\n  }\n"
+    "  loss(x: T[D], y: T) = (predict(x) - y)^2\n}\n";
+
+TEST(Layers, TakeFunctions) {
+  for (const char* word : {"f32", "f64"}) {
+    const std::string x = "x=[0.3, -0.7]", states = "{\"mean\": [0.1, 0.2], \"steps\": 3}";
+    const std::string W0 = "[[0.1, -0.2], [0.4, 0.5]]", W1 = "[[0.7, 0.6], [-0.3, 0.2]]", b = "[1.5, -0.5]", gain = "[1, 2]";
+    const auto held = loaded(in_float(kTakes, word)), flat = loaded(in_float(kTakesOut, word));
+    const std::string of_held = "params={\"fc\": {\"W\": [" + W0 + ", " + W1 + "], \"b\": [" + b + ", " + b + "], \"norm\": {\"gain\": [" + gain + ", " + gain + "]}}, \"out\": {\"W\": " + W1 +
+                                ", \"b\": " + b + ", \"norm\": {\"gain\": " + gain + "}}, \"w\": " + b + "},states={\"fc\": {\"norm\": {\"mean\": [[0.1, 0.2], [0.1, 0.2]], \"steps\": [3, 3]}}, \"out\": {\"norm\": " +
+                                states + "}}," + x;
+    const std::string of_flat = "params={\"W0\": " + W0 + ", \"b0\": " + b + ", \"n0\": {\"gain\": " + gain + "}, \"W1\": " + W1 + ", \"b1\": " + b + ", \"n1\": {\"gain\": " + gain + "}, \"W2\": " + W1 +
+                                ", \"b2\": " + b + ", \"n2\": {\"gain\": " + gain + "}, \"w\": " + b + "},states={\"n0\": " + states + ", \"n1\": " + states + ", \"n2\": " + states + "}," + x;
+    EXPECT_EQ(numbers_of(*held, "Net.predict", of_held), numbers_of(*flat, "Net.predict", of_flat)) << word;
+    const auto check = check_function(*held, held->find("Net.predict"), {.order = std::string(word) == "f64" ? 2 : 1, .n_samples = 1});
+    ASSERT_TRUE(check) << check.error().message;
+    EXPECT_FALSE(check->failed()) << check_text(*check, held->sources);
+    // Trained, their states too.
+    const Table table;
+    const auto in_table = [&](std::string text) {
+      text = Table::with(in_float(text, word));
+      return text.replace(text.find("train Net {"), 11, "train Net[D = 2, H = 2] {");
+    };
+    TestRun first(in_table(kTakes), {}, table.folder), second(in_table(kTakesOut), {}, table.folder);
+    first.all(), second.all();
+    std::vector<double> a = all_of(first), c = all_of(second);
+    ASSERT_EQ(a.size(), c.size());
+    EXPECT_EQ(std::count(a.begin(), a.end(), 12), 3) << word;  // steps
+  }
+}
+
+// `Net[sizes].f`, as a value.
+TEST(Layers, FunctionsAtSizesAreValues) {
+  const auto c = loaded(
+      "model Net[D, H] {\n  param W: real[H, D] ~ glorot_uniform()\n  fn f(x: real[D]) -> real[H] = tanh(W @ x)\n"
+      "  fn by[k](g: fn(real) -> real, x: real[k]) -> real = sum(W) * sum(map(g, x))\n  fn g(x: real[D]) -> real = by(sin, f(x))\n}\n"
+      "fn of(h: fn(params: (W: real[2, 3]), x: real[3]) -> real[2], x: real[3]) -> real[2] = h((W = [[1, 2, 3], [4, 5, x[0]]]), x)\n"
+      "fn passed(x: real[3]) -> real[2] = of(Net[3, 2].f, x) + of(Net[D = 3].f, x) + of(Net.f, x)\n"
+      "fn plain(x: real[3]) -> real[2] = 3 * tanh([[1, 2, 3], [4, 5, x[0]]] @ x)\n"
+      "fn sized[n](W: real[n, n], x: real[n]) {\n  let f = Net[n, n].g\n  return f((W = W), x) + sum(grad(Net[n, n].g, wrt = params)((W = W), x).W)\n}\n"
+      "fn outside(params: (W: real[2, 3]), x: real[3]) = Net[3, 2].by(params, cos, x) + Net.by(params, cos, x)\n"
+      "fn inside(params: (W: real[2, 3]), x: real[3]) = 2 * sum(params.W) * sum(cos(x))\n"
+      "export f = Net[3, 2].f\nexport df = grad(Net[3, 2].g, wrt = x)\n");
+  const std::string x = "x=[0.1, 0.2, -0.3]", both = "params={\"W\": [[0.5, 0.25, 2], [3, -1, 0.75]]}," + x;
+  EXPECT_EQ(numbers_of(*c, "passed", x), numbers_of(*c, "plain", x));
+  EXPECT_EQ(numbers_of(*c, "outside", both), numbers_of(*c, "inside", both));
+  for (const char* name : {"passed", "sized", "outside", "f", "df"}) expect_checked(*c, name);
 }
 
 }  // namespace
