@@ -302,10 +302,7 @@ Lowering::LayerRef Lowering::layer(ExprId id) {
   if (e.kind == ExprKind::field) {
     out = layer(e.a);
     if (out.model < 0) return out;
-    if (out.copies && found.copies) {
-      fail(sema_error("array-of-layers"), ast_[e.a].span, fmt::format("`{}` is an array of layers", code(e.a))).help(fmt::format("say which one is meant: `{}[i]`", code(e.a)));
-      return {};
-    }
+    if (out.copies && found.copies) out.array = e.a;  // all of them, whose parameters have an axis for each
     params = out.params, states = out.states;
   } else {
     if (params_) params = own_parameter(params_);
@@ -316,14 +313,20 @@ Lowering::LayerRef Lowering::layer(ExprId id) {
   out.params = part(params, found.params_at), out.states = part(states, found.states_at);
   std::map<StrId, DimId> sizes;
   for (const auto& [name, size] : found.sizes) sizes[name] = dims().substitute(size, out.sizes);
-  if (found.copies) out.copies = dims().substitute(found.copies, out.sizes);
+  if (found.copies && !out.array) out.copies = dims().substitute(found.copies, out.sizes);
   out.sizes = std::move(sizes), out.model = found.model, out.first_slot += found.first_slot;
   return out;
+}
+
+void Lowering::array_of_layers(ExprId e, const std::string& function) {
+  fail(sema_error("array-of-layers"), ast_[e].span, fmt::format("`{}` is an array of layers", code(e)))
+      .help(fmt::format("say {} is meant: `{}[i]{}`", function.empty() ? "which one" : "whose function", code(e), function));
 }
 
 /// `blocks[l]`.
 Lowering::LayerRef Lowering::one_of(LayerRef all, const Expr& e) {
   if (all.model < 0) return all;
+  if (all.array) return array_of_layers(all.array), LayerRef{};
   const std::span<const Arg> args = ast_[e.args];
   if (!all.copies || args.size() != 1) {
     fail(sema_error("too-many-subscripts"), e.mark, fmt::format("`{}` is {}, and here {} {} subscript{}", code(e.a), all.copies ? "an array of layers" : "one layer",
@@ -382,10 +385,7 @@ Val Lowering::layer_field(const Expr& e) {
     d.label(model.decl->name.span, "declared here");
     return {};
   }
-  if (l.copies) {
-    fail(sema_error("array-of-layers"), ast_[e.a].span, fmt::format("`{}` is an array of layers", code(e.a))).help(fmt::format("say whose function is meant: `{}[i].{}`", code(e.a), str(e.name)));
-    return {};
-  }
+  if (l.copies) return array_of_layers(e.a, fmt::format(".{}", str(e.name))), Val{};
   Callable c;
   c.declared = is_training_ ? forms->training : forms->plain, c.is_layers = a_.functions[static_cast<size_t>(c.declared)].takes_functions;
   const FuncId f = c.is_layers ? FuncId{} : a_.instance(c.declared, a_.options.real, e.span);

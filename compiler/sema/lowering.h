@@ -676,10 +676,12 @@ class Lowering {
     Val params, states;               // what the layer has of them
     std::map<StrId, DimId> sizes;     // of its model, in those of the one we are in
     DimId copies;                     // of an array of layers that is not subscripted yet
+    ExprId array;                     // the outer of two such arrays: then only parameters can be read
     std::vector<Val> at;              // the subscripts there were: sizes, or ints known only at run time
     int32_t first_slot = 0;
   };
   const ModelEntry::Layer* find_layer(ExprId e);       // what `fc`, `blocks[l]`, `block.fc` name; null: no layer
+  void array_of_layers(ExprId e, const std::string& function = {});  // reports that one has to be picked
   LayerRef layer(ExprId e);
   LayerRef one_of(LayerRef all, const Expr& e);
   Val row_of_layers(const Val& all, TypeId type, const Subscript& s, Span span);

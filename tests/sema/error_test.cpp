@@ -187,7 +187,6 @@ constexpr Case kCases[] = {
     {"size-count", "model A { param w: real  fn f(x: real) = x }\nmodel B { layer <<a>>[2, 3] = A[]\n fn g(x: real) = x }"},
     {"array-of-layers", "model A { param w: real  fn f(x: real) = w * x }\nmodel B { layer a[3] = A[]\n fn g(x: real) = <<a>>.f(x) }"},
     {"array-of-layers", "model A { param w: real  fn f(x: real) = w * x }\nmodel B { layer a[3] = A[]\n fn g(x: real) = a[<<0..2>>].f(x) }"},
-    {"array-of-layers", "model A { param w: real }\nmodel B { layer a[3] = A[] }\nmodel C { layer b[2] = B[]\n fn g(x: real) = x * sum(<<b>>.a.w) }"},
     {"too-many-subscripts", "model A { param w: real  fn f(x: real) = w * x }\nmodel B { layer a = A[]\n fn g(x: real) = a<<[0]>>.f(x) }"},
     {"index-out-of-range", "model A { param w: real  fn f(x: real) = w * x }\nmodel B { layer a[3] = A[]\n fn g(x: real) = a[<<3>>].f(x) }"},
     {"no-such-field", "model A { param w: real  fn f(x: real) = w * x }\nmodel B { layer a = A[]\n fn g(x: real) = a.<<v>> * x }"},
@@ -200,7 +199,9 @@ constexpr Case kCases[] = {
     {"misplaced-update", "model A { state s: real = 0  fn f(x: real) -> real { update s = 1\n return x } }\nmodel B { layer a[2] = A[]\n fn g(x: real[2]) = sum[i](<<a[i].f(x[i])>>) }"},
     {"misplaced-update", "model A { state s: real = 0  fn f(x: real) -> real { update s = 1\n return x } }\n"
                          "model B { layer a = A[]\n fn g(x: real) -> real { var y = x  for i in 0..3 { y = <<a.f(y)>> }  return y } }"},
-    {"not-supported-yet", "model A { param w: real  fn f(<<g>>: fn(real) -> real, x: real) = w * g(x) }"},
+    {"type-mismatch", "model A { param w: real  loss(<<g>>: fn(real) -> real, x: real) = w * g(x) }"},
+    {"array-of-layers", "model A { param w: real  fn f(x: real) = w * x }\nmodel B { layer a[3] = A[] }\nmodel C { layer b[2] = B[]\n fn g(x: real) = <<b>>.a[0].f(x) }"},
+    {"array-of-layers", "model A { param w: real  fn f(x: real) = w * x }\nmodel B { layer a[3] = A[] }\nmodel C { layer b[2] = B[]\n fn g(x: real) = <<b.a>>.f(x) }"},
     {"pattern-arity", "fn f(x: real) { var <<(a, b)>>: (real, real, real)\n (a, b) = (x, x)\n return a + b }"},
     {"unset-variable", "fn f(x: real) { var (a, b): (real, real)\n a = x\n return a + <<b>> }"},
     {"not-a-function", "fn f(s: (a: real, b: real)) = <<s.a>>(1)"},
