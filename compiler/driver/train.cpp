@@ -32,7 +32,7 @@ constexpr const char* kExamples =
     "  dlc train examples/net2.dl\n"
     "  dlc train examples/net2.dl --set optimizer.lr=0.001 --set epochs=100 --log csv:run.csv,jsonl:-\n"
     "  dlc train examples/net2.dl --checkpoint run.ckpt        then, after Ctrl-C or a crash:  --resume run.ckpt\n"
-    "Entries for --set: batch accumulate epochs seed patience clip.norm optimizer.{lr,momentum,beta1,beta2,eps,weight_decay,rho,history,tolerance}\n"
+    "Entries for --set: batch accumulate epochs seed patience clip.norm optimizer.{lr,momentum,nesterov,beta1,beta2,eps,weight_decay,rho,history,tolerance}\n"
     "schedule.{warmup,every,factor,floor} split.{train,valid,test} data, and data.NAME of an idx source. A relative path of the data is looked for beside the source.";
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -50,20 +50,56 @@ bool override_data(TrainSpec& spec, const std::string& name, const std::string& 
   return false;
 }
 
+/// `--set optimizer.lr=0.01`, of those that the optimizer has.
+bool override_optimizer(OptimizerSpec& o, const std::string& name, const std::string& value, std::string& problem) {
+  const auto kind = static_cast<size_t>(o.kind);
+  std::string known;
+  for (const OptimizerArgument& a : kOptimizerArguments) {
+    if (!a.of[kind]) continue;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", a.name);
+    if (name.substr(name.find('.') + 1) != a.name) continue;
+    if (a.flag) {
+      o.*a.flag = value == "true";
+      if (value != "true" && value != "false") problem = fmt::format("--set {}: `{}` is neither true nor false", name, value);
+      return problem.empty();
+    }
+    double x = 0;
+    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), x);
+    const bool is_number = code == std::errc() && end == value.data() + value.size() && std::isfinite(x);
+    if (!is_number || x < a.least || x > a.most || (a.whole && x != std::floor(x)))
+      return problem = fmt::format("--set {}: `{}` is not a {}number {}", name, value, a.whole ? "whole " : "",
+                                   std::isinf(a.most) ? fmt::format("of at least {}", a.least) : fmt::format("from {} to {}", a.least, a.most)), false;
+    if (a.number) o.*a.number = x;
+    else o.*a.whole = static_cast<int64_t>(x);
+    return true;
+  }
+  return problem = fmt::format("--set {}: `{}` has no such argument; it has {}", name, kOptimizerNames[kind], known), false;
+}
+
+/// Whether this block has the entry, so that another value for it means something.
+bool has_entry(const TrainSpec& spec, const std::string& name) {
+  const ScheduleSpec::Kind schedule = spec.schedule.kind;
+  if (name == "clip.norm") return spec.clip_norm > 0;
+  if (name == "schedule.warmup") return spec.optimizer.kind != OptimizerSpec::Kind::lbfgs;
+  if (name == "schedule.every" || name == "schedule.factor") return schedule == ScheduleSpec::Kind::step;
+  if (name == "schedule.floor") return schedule == ScheduleSpec::Kind::cosine;
+  return true;
+}
+
 /// One `--set name=value`.
 bool override_entry(TrainSpec& spec, const std::string& text, std::string& problem) {
   const size_t equals = text.find('=');
   const std::string name = text.substr(0, equals), value = equals == std::string::npos ? "" : text.substr(equals + 1);
   const struct { const char* name; double* number; double least; } kNumbers[] = {
-      {"optimizer.lr", &spec.optimizer.lr, 0}, {"optimizer.momentum", &spec.optimizer.momentum, 0}, {"optimizer.beta1", &spec.optimizer.beta1, 0},
-      {"optimizer.beta2", &spec.optimizer.beta2, 0}, {"optimizer.eps", &spec.optimizer.eps, 0}, {"optimizer.weight_decay", &spec.optimizer.weight_decay, 0}, {"optimizer.tolerance", &spec.optimizer.tolerance, 0},
-      {"optimizer.rho", &spec.optimizer.rho, 0}, {"schedule.warmup", &spec.schedule.warmup, 0}, {"schedule.every", &spec.schedule.every, 1e-9},
-      {"schedule.factor", &spec.schedule.factor, 0}, {"schedule.floor", &spec.schedule.floor, 0},
+      {"schedule.warmup", &spec.schedule.warmup, 0}, {"schedule.every", &spec.schedule.every, 1e-9},
+      {"schedule.factor", &spec.schedule.factor, 0}, {"schedule.floor", &spec.schedule.floor, 0}, {"clip.norm", &spec.clip_norm, 1e-30},
       {"split.train", &spec.train_part, 0}, {"split.valid", &spec.valid_part, 0}, {"split.test", &spec.test_part, 0}};
   const struct { const char* name; int64_t* number; int64_t least; } kWholes[] = {
-      {"batch", &spec.batch, 0}, {"accumulate", &spec.accumulate, 1}, {"epochs", &spec.epochs, 0}, {"seed", &spec.seed, 0}, {"patience", &spec.patience, 0},
-      {"optimizer.history", &spec.optimizer.history, 1}};
+      {"batch", &spec.batch, 0}, {"accumulate", &spec.accumulate, 1}, {"epochs", &spec.epochs, 0}, {"seed", &spec.seed, 0}, {"patience", &spec.patience, 0}};
+  if (!has_entry(spec, name)) return problem = fmt::format("--set {}: this `train` block has no such entry to change", name), false;
+  if (!has_entry(spec, name)) return problem = fmt::format("--set {}: this `train` block has no such entry to change", name), false;
   if (name == "data" || name.starts_with("data.")) return override_data(spec, name, value, problem);
+  if (name.starts_with("optimizer.")) return override_optimizer(spec.optimizer, name, value, problem);
   for (const auto& row : kNumbers) {
     if (name != row.name) continue;
     const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), *row.number);

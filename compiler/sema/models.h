@@ -1,9 +1,12 @@
 // What sema hands over of a file's models and of how they are trained, besides their functions: what `dlc train` needs
 // and the IR has no place for. Types and sizes are those of the module that `analyse` filled.
 #pragma once
+#include <cmath>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -152,6 +155,32 @@ struct OptimizerSpec {
   bool nesterov = false;
   int64_t history = 10;           // lbfgs: see runtime/train/lbfgs.h
   double tolerance = 1e-7;
+};
+
+/// By OptimizerSpec::Kind.
+inline constexpr std::string_view kOptimizerNames[] = {"sgd", "adam", "adamw", "rmsprop", "lbfgs"};
+
+/// An argument of optimizers, in a `train` block and after `--set optimizer.`: one of three members, its range, and who has it.
+struct OptimizerArgument {
+  std::string_view name;
+  double OptimizerSpec::*number;
+  int64_t OptimizerSpec::*whole;
+  bool OptimizerSpec::*flag;
+  double least, most;
+  bool of[std::size(kOptimizerNames)];
+};
+inline constexpr OptimizerArgument kOptimizerArguments[] = {
+    //                                                                                     sgd adam adamw rmsprop lbfgs
+    {"lr", &OptimizerSpec::lr, nullptr, nullptr, 0, HUGE_VAL,                              {1, 1, 1, 1, 0}},
+    {"momentum", &OptimizerSpec::momentum, nullptr, nullptr, 0, 1,                         {1, 0, 0, 1, 0}},
+    {"nesterov", nullptr, nullptr, &OptimizerSpec::nesterov, 0, 1,                         {1, 0, 0, 0, 0}},
+    {"beta1", &OptimizerSpec::beta1, nullptr, nullptr, 0, 1,                               {0, 1, 1, 0, 0}},
+    {"beta2", &OptimizerSpec::beta2, nullptr, nullptr, 0, 1,                               {0, 1, 1, 0, 0}},
+    {"rho", &OptimizerSpec::rho, nullptr, nullptr, 0, 1,                                   {0, 0, 0, 1, 0}},
+    {"eps", &OptimizerSpec::eps, nullptr, nullptr, 0, HUGE_VAL,                            {0, 1, 1, 1, 0}},
+    {"weight_decay", &OptimizerSpec::weight_decay, nullptr, nullptr, 0, HUGE_VAL,          {1, 1, 1, 1, 0}},
+    {"history", nullptr, &OptimizerSpec::history, nullptr, 1, 1000,                        {0, 0, 0, 0, 1}},
+    {"tolerance", &OptimizerSpec::tolerance, nullptr, nullptr, 0, HUGE_VAL,                {0, 0, 0, 0, 1}},
 };
 
 struct ScheduleSpec {

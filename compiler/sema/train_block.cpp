@@ -2,6 +2,7 @@
 // read and nothing compiled here, but for the objective's terms in parameters, which become a function of them.
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -38,8 +39,10 @@ struct TrainReader : EntryReader {
     double* number = nullptr;
     bool* flag = nullptr;
     double least = -HUGE_VAL, most = HUGE_VAL;
+    int64_t* whole = nullptr;
   };
-  void read_arguments(ExprId id, std::initializer_list<Slot> slots) {
+  void read_arguments(ExprId id, std::initializer_list<Slot> slots) { read_arguments(id, std::span(slots.begin(), slots.size())); }
+  void read_arguments(ExprId id, std::span<const Slot> slots) {
     const Expr& e = expr(id);
     if (e.kind != ExprKind::call) return;
     for (const Arg& arg : ast()[e.args]) {
@@ -59,7 +62,12 @@ struct TrainReader : EntryReader {
       }
       const auto x = number(arg.value);
       if (!x) continue;
-      *slot->number = *x;
+      if (slot->whole && *x != std::floor(*x)) {
+        fail(sema_error("bad-entry"), arg.span, fmt::format("`{}` is a whole number", slot->name));
+        continue;
+      }
+      if (slot->number) *slot->number = *x;
+      if (slot->whole && *x >= slot->least && *x <= slot->most) *slot->whole = static_cast<int64_t>(*x);
       if (*x < slot->least || *x > slot->most)
         fail(sema_error("bad-entry"), arg.span,
              std::isinf(slot->most) ? fmt::format("`{}` is at least {}", slot->name, slot->least)
@@ -141,29 +149,20 @@ struct TrainReader : EntryReader {
   void read_optimizer(const TrainEntry& entry) {
     OptimizerSpec& o = spec.optimizer;
     Span span;
-    const std::string_view kind = call_name(entry.value, span);
-    const Slot lr{"lr", &o.lr, nullptr, 0}, decay{"weight_decay", &o.weight_decay, nullptr, 0};
-    const Slot beta1{"beta1", &o.beta1, nullptr, 0, 1}, beta2{"beta2", &o.beta2, nullptr, 0, 1}, eps{"eps", &o.eps, nullptr, 0};
-    if (kind == "sgd") {
-      o.kind = OptimizerSpec::Kind::sgd;
-      read_arguments(entry.value, {lr, {"momentum", &o.momentum, nullptr, 0, 1}, {"nesterov", nullptr, &o.nesterov}, decay});
-    } else if (kind == "adam" || kind == "adamw") {
-      o.kind = kind == "adam" ? OptimizerSpec::Kind::adam : OptimizerSpec::Kind::adamw;
-      if (kind == "adamw") o.weight_decay = 0.01;
-      read_arguments(entry.value, {lr, beta1, beta2, eps, decay});
-    } else if (kind == "rmsprop") {
-      o.kind = OptimizerSpec::Kind::rmsprop;
-      o.lr = 1e-2;
-      read_arguments(entry.value, {lr, {"rho", &o.rho, nullptr, 0, 1}, eps, {"momentum", &o.momentum, nullptr, 0, 1}, decay});
-    } else if (kind == "lbfgs") {
-      o.kind = OptimizerSpec::Kind::lbfgs;
-      double history = static_cast<double>(o.history);
-      read_arguments(entry.value, {{"history", &history, nullptr, 1, 1000}, {"tolerance", &o.tolerance, nullptr, 0}});
-      o.history = static_cast<int64_t>(history);
-      if (static_cast<double>(o.history) != history) fail(sema_error("bad-entry"), expr(entry.value).span, "`history` is a whole number");
-    } else if (!kind.empty()) {
-      unknown(span, "the optimizer", kind, std::initializer_list<std::string_view>{"sgd", "adam", "adamw", "rmsprop", "lbfgs"});
+    const std::string_view name = call_name(entry.value, span);
+    const auto* known = std::find(std::begin(kOptimizerNames), std::end(kOptimizerNames), name);
+    if (known == std::end(kOptimizerNames)) {
+      if (!name.empty()) unknown(span, "the optimizer", name, kOptimizerNames);
+      return;
     }
+    o.kind = static_cast<OptimizerSpec::Kind>(known - std::begin(kOptimizerNames));
+    if (o.kind == OptimizerSpec::Kind::adamw) o.weight_decay = 0.01;
+    if (o.kind == OptimizerSpec::Kind::rmsprop) o.lr = 1e-2;
+    std::vector<Slot> slots;
+    for (const OptimizerArgument& a : kOptimizerArguments)
+      if (a.of[static_cast<size_t>(o.kind)])
+        slots.push_back({a.name, a.number ? &(o.*a.number) : nullptr, a.flag ? &(o.*a.flag) : nullptr, a.least, a.most, a.whole ? &(o.*a.whole) : nullptr});
+    read_arguments(entry.value, slots);
   }
 
   void read_schedule(const TrainEntry& entry) {

@@ -36,6 +36,11 @@ expect 0 '"test"' "$dlc" train net.dl --set epochs=1 --json
 python3 -m json.tool out >/dev/null || fail 'the result is not JSON'
 expect 2 'there is no such entry' "$dlc" train net.dl --set learning=3
 expect 2 'is not a whole number' "$dlc" train net.dl --set epochs=x
+expect 2 'has no such argument; it has lr, beta1' "$dlc" train net.dl --set optimizer.momentum=0.5
+expect 2 'is not a number from 0 to 1' "$dlc" train net.dl --set optimizer.beta1=2
+for entry in clip.norm schedule.every schedule.floor; do
+  expect 2 'has no such entry to change' "$dlc" train net.dl --set $entry=1
+done
 for threads in 0 -1 257 x; do expect 2 'threads' "$dlc" train net.dl --threads $threads; done
 expect 1 'has no `train` block' "$dlc" train "$root/examples/slides.dl"
 expect 0 '' "$dlc" train net.dl --set epochs=3 --set optimizer.lr=0.02 --log csv:faster.csv
