@@ -358,7 +358,11 @@ class ReverseSweep : public Sweep {
     const ValueId inst = store.update.inst;
     if (source[inst].n_blocks == 0) {
       const bool is_guarded = !store.is_certain || bounds_of(m, source[inst]) == Bounds::guarded;
-      return b.put(x, kept[0], kept.subspan(1), is_guarded ? Bounds::guarded : Bounds::inside, loc);
+      const Bounds bounds = is_guarded ? Bounds::guarded : Bounds::inside;
+      const bool may_repeat = source[inst].op == "add_at"_op && m.types[b.func()[kept[1]].type].rank() > 0;
+      if (!may_repeat) return b.put(x, kept[0], kept.subspan(1), bounds, loc);
+      const auto store = [&](Builder& at_place, ValueId array, ValueId before, std::span<const ValueId> at) { return at_place.put(array, before, at, bounds, loc); };
+      return b.for_each_place(x, kept[0], kept.subspan(1), store, loc);
     }
     const std::vector<ValueId> captures(kept.begin(), kept.end());
     const BlockId block = b.begin_for(std::span(&x, 1), captures, loc);

@@ -6,6 +6,7 @@
 //   ValueId z = b.op("add"_op, {b.op("mul"_op, {w, x}, loc), bias}, loc);   // scalars broadcast to arrays
 //   ValueId s = b.sum(z, {0}, loc);
 #pragma once
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -63,6 +64,10 @@ class Builder {
   /// x with `v` stored at, or added at, the subscripts: see ops/array.h.
   ValueId put(ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc);
   ValueId add_at(ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc);
+  /// A loop over the places that arrays of subscripts name, in their order, for one may be there more than once:
+  /// x = step(x, value, subscripts) for each. Absent where the number of places is no size.
+  using PlaceStep = std::function<ValueId(Builder& b, ValueId x, ValueId value, std::span<const ValueId> at)>;
+  ValueId for_each_place(ValueId x, ValueId values, std::span<const ValueId> subscripts, const PlaceStep& step, Loc loc);
   /// Adjoint of a view: scatters `y_bar` (of the view's shape) back to the source shape; again views and sums
   /// where every subscript solves with coefficient ±1, else a `view_adjoint` instruction.
   ValueId view_adjoint(ValueId y_bar, const ViewMap& map, TypeId source, Loc loc);

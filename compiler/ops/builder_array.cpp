@@ -310,6 +310,31 @@ ValueId Builder::put(ValueId x, ValueId v, std::span<const ValueId> subscripts, 
   return subscripts.empty() ? v : store("put"_op, x, v, subscripts, bounds, loc);
 }
 
+ValueId Builder::for_each_place(ValueId x, ValueId values, std::span<const ValueId> subscripts, const PlaceStep& step, Loc loc) {
+  const std::vector<DimId> shape = type(subscripts[0]).dims;
+  LoopOptions options;
+  options.bound = dims().constant(1);
+  for (DimId d : shape) options.bound = options.bound ? dims().mul(options.bound, d) : d;
+  if (!options.bound) return {};
+  const auto flat = [&](ValueId v) {
+    std::vector<DimId> to = type(v).dims;
+    to.erase(to.begin(), to.begin() + static_cast<ptrdiff_t>(shape.size()));
+    to.insert(to.begin(), options.bound);
+    return shape.size() == 1 ? v : reshape(v, std::move(to), loc);
+  };
+  std::vector<ValueId> captures;
+  for (ValueId s : subscripts) captures.push_back(flat(s));
+  captures.push_back(flat(values));
+  const BlockId body = begin_for(std::span(&x, 1), captures, loc);
+  Builder nested = in(body);
+  const std::vector<ValueId> params = func()[body].params;  // the step, x, the captures
+  const auto row = [&](ValueId v) { return nested.index(v, std::span(params).first(1), Bounds::inside, loc); };
+  std::vector<ValueId> at;
+  for (size_t k = 2; k + 1 < params.size(); ++k) at.push_back(row(params[k]));
+  nested.set_result(step(nested, params[1], row(params.back()), at));
+  return end_for(body, size(options.bound, loc), std::span(&x, 1), captures, options, loc);
+}
+
 ValueId Builder::add_at(ValueId x, ValueId v, std::span<const ValueId> subscripts, Bounds bounds, Loc loc) {
   return subscripts.empty() ? op("add"_op, {x, v}, loc) : store("add_at"_op, x, v, subscripts, bounds, loc);
 }

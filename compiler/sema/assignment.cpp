@@ -72,29 +72,18 @@ Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span spa
   const ValueId x = make(base, target.span);
   if (!stored_value || !x) return {};
   if (op == "add_at"_op) return value(b().add_at(x, stored_value, positions, bounds, l));
-  if (op != "put"_op) return scaled_one_by_one(x, stored_value, std::move(positions), op, l);
+  if (op != "put"_op) return scaled_one_by_one(x, stored_value, positions, op, l);
   if (arrays_at) keep_last(base.type, positions, l), bounds = Bounds::guarded;
   return value(b().put(x, stored_value, positions, bounds, l));
 }
 
-/// `v[at] *= e`: a loop over the positions, for one may be there more than once.
-Val Lowering::scaled_one_by_one(ValueId x, ValueId factors, std::vector<ValueId> positions, OpId op, Loc l) {
-  const size_t n_axes = b().type(positions[0]).dims.size();
-  std::vector<ValueId> captures;
-  for (ValueId p : positions) captures.push_back(flatten(p, n_axes, l.span));
-  captures.push_back(flatten(factors, n_axes, l.span));
-  if (std::find(captures.begin(), captures.end(), ValueId{}) != captures.end()) return {};
-  LoopOptions options;
-  options.bound = b().type(captures[0]).dims[0];
-  const BlockId body = b().begin_for(std::span(&x, 1), captures, l);
-  Builder step = b().in(body);
-  const std::vector<ValueId> params = step.func()[body].params;  // the step, x, the captures
-  std::vector<ValueId> at;
-  for (size_t k = 2; k + 1 < params.size(); ++k) at.push_back(step.index(params[k], std::span(params).first(1), Bounds::inside, l));
-  const ValueId factor = step.index(params.back(), std::span(params).first(1), Bounds::inside, l);
-  const ValueId changed = step.op(op, {step.index(params[1], at, Bounds::checked, l), factor}, l);
-  step.set_result(step.put(params[1], changed, at, Bounds::checked, l));
-  return value(b().end_for(body, b().size(options.bound, l), std::span(&x, 1), captures, options, l));
+/// `v[at] *= e`: one place after the other, for one may be there more than once.
+Val Lowering::scaled_one_by_one(ValueId x, ValueId factors, const std::vector<ValueId>& positions, OpId op, Loc l) {
+  if (!size_too_large(product_of(b().type(positions[0]).dims), l.span)) return {};
+  const auto scale = [&](Builder& step, ValueId array, ValueId factor, std::span<const ValueId> at) {
+    return step.put(array, step.op(op, {step.index(array, at, Bounds::checked, l), factor}, l), at, Bounds::checked, l);
+  };
+  return value(b().for_each_place(x, factors, positions, scale, l));
 }
 
 /// A `put` has different positions (ops/array_adjoint.cpp relies on that), and arrays of subscripts may name one twice: the last

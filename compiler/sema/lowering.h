@@ -446,7 +446,7 @@ class Lowering {
   // ---- assignment.cpp
   Val stored(const Val& base, const Expr& target, const Val& v, Span span, OpId op);
   void keep_last(TypeId array, std::vector<ValueId>& positions, Loc l);
-  Val scaled_one_by_one(ValueId x, ValueId factors, std::vector<ValueId> positions, OpId op, Loc l);
+  Val scaled_one_by_one(ValueId x, ValueId factors, const std::vector<ValueId>& positions, OpId op, Loc l);
   DType type_of_element(ExprId target);
   bool has_array_subscript(const Expr& target);
   Val with_field(const Val& base, const Expr& target, const Val& v, Span span);

@@ -62,6 +62,9 @@ const Case kCases[] = {
      "X=[[1,2,3,4],[5,6,7,8]]", {-14, -62, 7, 4, 5, 30, 7, 7}},
     {"fn f[n](x: real[n], e: real[3]) -> real[n] {\n  var v = x * x\n  let at = [2, 0, 2]\n  v[at] = e * e\n  return v\n}", "x=[1,2,3],e=[1,2,5]", {4, 4, 25}},
     {"fn f[n](x: f32[n], e: f32[3]) -> f32[n] {\n  var v = x * x\n  let at = [2, 0, 2]\n  v[at] += e * e\n  v[at] -= 1\n  return v\n}", "x=[1,2,3],e=[1,2,5]", {4, 4, 33}},
+    // What stood at a subscript that is there twice is restored once: reverse over reverse of a store within a loop.
+    {"fn f(x: real[2], at: int[3]) -> real {\n  var v = x\n  for i in 0..2 { v[at] += v[0] * x[i] }\n  return sum(v)\n}", "x=[0.5,0.25],at=[0,0,1]", {2.25}},
+    {"fn f[n](X: real[n, 2]) -> real {\n  var V = X\n  for i in 0..n {\n    if X[i, 0] > 0.4 { V[[0, 0, n - 1]] += V[1] * V[0, 0] * X[i, 1] }\n    V[[1, 1], [0, 0]] -= V[0, 1]\n  }\n  return sum(V)\n}", "X=[[0.5,2],[1,3]]", {-373.5}},
     {"fn f[n](x: f32[n], e: f32[3]) -> f32[n] {\n  var v = x * x\n  let at = [2, 0, 2]\n  v[at] *= e * e\n  v[at] /= e + 1\n  return v\n}", "x=[1,2,3],e=[1,3,3]", {2.25, 4, 10.125}},
     {"fn f[n](X: real[n, 2], e: real[2, 2], c: real) -> real[n, 2] {\n  var V = X\n  let (r, k) = ([0, 2, 0], [1, 1])\n  V[r] *= c * X[0]\n  V[k, k] *= e[0]\n  V[0..2, k] /= e\n  V[:, [0, 0]] *= c\n  return V\n}",
      "X=[[1,2],[3,4],[5,6]],e=[[1,2],[2,4]],c=0.5", {0.0625, 1.0, 0.75, 1.0, 0.625, 6.0}},

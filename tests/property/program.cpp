@@ -31,7 +31,8 @@ class Generator {
     scope_ = {}, scope_.numbers = {"y"}, scope_.arrays = {"x"}, scope_.matrices = {"M"}, scope_.structs = {"p"};
     calls_.all = true, has_at_ = true;
     Piece f = function("fn f[n](x: real[n], y: real, M: real[n, n], at: int[n], p: P[n]) -> real {\n", 2 + below(4), 2, &Generator::value);
-    return {Kind::fixed, "struct P[n] { c: real  v: real[n] }\n$0$1$2$3fn twice(q: fn(real) -> real, z: real) -> real = q(0.5 * q(z))\n$4",
+    return {Kind::fixed, "struct P[n] { c: real  v: real[n] }\n$0$1$2$3fn twice(q: fn(real) -> real, z: real) -> real = q(0.5 * q(z))\n"
+                         "fn via(q: fn(t: real) -> real, z: real) -> real = q(z)\nderivative via(q, z) { jvp(dq, dz) = dq(z) + jvp(q)(z, dt = dz) }\n$4",
             {std::move(g), std::move(h), std::move(r), std::move(deep), std::move(f)}};
   }
 
@@ -182,11 +183,11 @@ class Generator {
     return body;
   }
   Piece with_lambda(int depth) {
-    static const Names kNumbers = {"twice(fn(Z: real) -> real = $0, $1)", "grad(fn(Z: real) -> real = $0)($1)", "hessian(fn(Z: real) -> real = $0)($1)", "jvp(fn(Z: real) -> real = $0, mode = reverse)($1, dZ = 0.5)"};
+    static const Names kNumbers = {"twice(fn(Z: real) -> real = $0, $1)", "via(fn(Z: real) -> real = $0, $1)", "grad(fn(Z: real) -> real = $0)($1)", "hessian(fn(Z: real) -> real = $0)($1)", "jvp(fn(Z: real) -> real = $0, mode = reverse)($1, dZ = 0.5)"};
     static const Names kArrays = {"sum(map(fn(Z) -> real = $0, $2))", "scan(fn(W: real, Z: real) -> real = tanh(W + $0), init = $1, over = $2)", "dot($2, grad(fn(Z: real[n]) -> real = sum(Z * Z) * $1)($2))"};
     const std::string z = fresh("z"), w = fresh("z");
     std::string form = one_of(has_arrays() && calls_.all && below(2) == 0 ? kArrays : kNumbers);
-    if (form.find("twice") != std::string::npos && !calls_.all) form = kNumbers[1];
+    if (!form.starts_with("grad") && !form.starts_with("hessian") && !form.starts_with("jvp") && !calls_.all) form = kNumbers[2];
     for (size_t at = 0; (at = form.find_first_of("ZW", at)) != std::string::npos;) form.replace(at, 1, form[at] == 'Z' ? z : w);
     std::vector<Piece> parts{body_of_function({z}, depth - 1)};
     // Only lets may stand in a lambda's place beside its own; the other parts are outside of it.
@@ -271,6 +272,10 @@ class Generator {
       static const Names kForms = {"] = $0\n", "] += $0\n", "] *= cos($0)\n"};
       const std::string i = one_of(scope_.indices);
       return {Kind::statement, indent + one_of(scope_.array_variables) + "[" + (has_at_ && below(4) == 0 ? "at[" + i + "]" : i) + one_of(kForms), {number(2)}};
+    }
+    if (!scope_.array_variables.empty() && has_at_ && below(4) == 0) {
+      static const Names kForms = {"[at] = $0\n", "[at] += $0\n", "[at] += $0\n", "[at] *= cos($0)\n", "[at] /= 2 + ($0)^2\n", "[[1, 0, 1]] += $1\n"};
+      return {Kind::statement, indent + one_of(scope_.array_variables) + one_of(kForms), {array(2), number(1)}};
     }
     if (!scope_.array_variables.empty() && below(3) == 0) {
       static const Names kForms = {" = $0\n", "[1..n] = ($0)[0..n - 1]\n", "[0..2] = $1\n", " += $0\n"};
