@@ -553,7 +553,9 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
     if (!given) return {};
     const Callable& c = a_.callables[static_cast<size_t>(given.function)];
     choice.functions.push_back(given.function);
-    choice.is_local = choice.is_local || !c.captured.empty() || !c.world.empty();
+    // For any sizes, unless the function that is given is for these.
+    const FunctionType& want_type = *function_at[k];
+    choice.is_local = choice.is_local || !c.captured.empty() || !c.world.empty() || !accepts(a_.m[c.func], c, want_type.params, want_type.result);
     captured.insert(captured.end(), c.captured.begin(), c.captured.end());
   }
   if (choice.is_local) choice.sizes = bound, choice.world = a_.m[func_].size_vars;

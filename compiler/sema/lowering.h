@@ -42,7 +42,7 @@ struct Signature {
 /// Which functions a function that takes functions is called with: it is lowered once for each choice.
 struct Choice {
   std::vector<int32_t> functions;  // resolved callables, for the `fn` parameters in their order
-  bool is_local = false;           // one captures, or has types in the caller's sizes; then the instance is in them:
+  bool is_local = false;           // one captures, or is for certain sizes; then the instance is in the caller's:
   std::vector<StrId> world;        // the caller's size variables
   std::map<StrId, DimId> sizes;    // what the function's own sizes are in these
 };
@@ -440,6 +440,8 @@ class Lowering {
   ValueId row_of(ValueId x, ValueId i, Loc l);
   std::vector<Argument> rows_of(std::span<const Argument> arrays, const std::vector<ValueId>& made, BlockId outer, ValueId i);
   Val lower_map_call(const Expr& call);
+  TypeId first_parameter(const Val& f);
+  ValueId first_state(const Val& f, Argument& init, std::span<const Argument> arrays);
   bool scan_arguments(const Expr& call, Argument& f, Argument& init, std::vector<Argument>& arrays);
   Val lower_scan_call(const Expr& call);
 

@@ -78,7 +78,21 @@ class Linearity {
     const bool keeps_zero = row.kind == OpKind::linear || row.kind == OpKind::bilinear || row.kind == OpKind::elementwise;
     if (is_flat && !keeps_zero) return std::vector<Dep>(n, Dep::independent);
     if (in.op == "call"_op) return depth_ < kDeepest ? of_call(in, args, n) : std::vector<Dep>(n, Dep::other);
+    if (row.kind == OpKind::linear && !drop_subscripts(f, v, args)) return std::vector<Dep>(n, Dep::other);
     return {n == 1 ? of_op(in.op, row, args, is_flat) : Dep::other};
+  }
+
+  /// What a linear op does to its operands that are floats, where others say: false if these depend on directions.
+  bool drop_subscripts(const Func& f, ValueId v, std::vector<std::vector<Dep>>& args) const {
+    size_t kept = 0;
+    for (size_t k = 0; k < args.size(); ++k) {
+      const bool is_subscript = !m_.types.all_float(f[f.operand(v, static_cast<int>(k))].type);
+      for (Dep d : args[k])
+        if (is_subscript && (d == Dep::linear || d == Dep::other)) return false;
+      if (!is_subscript) args[kept++] = args[k];
+    }
+    if (kept > 0) args.resize(kept);
+    return true;
   }
 
   static std::vector<Dep> concatenated(const std::vector<std::vector<Dep>>& parts) {
@@ -173,6 +187,7 @@ class Linearity {
     if (op == "add"_op || op == "sub"_op) return joined(arg(0), arg(1));
     if (op == "neg"_op || op == "to_f32"_op || op == "to_f64"_op) return arg(0);
     if (op == "mul"_op || op == "gated_mul"_op || row.kind == OpKind::bilinear) return product(arg(0), arg(1));
+    if (op == "fma"_op) return joined(product(arg(0), arg(1)), arg(2));
     if (op == "div"_op) return arg(1) == Dep::independent ? arg(0) : is_flat ? Dep::independent : Dep::other;
     if (op == "select"_op) return arg(0) == Dep::independent || arg(0) == Dep::zero ? joined(arg(1), arg(2)) : Dep::other;
     if (row.kind != OpKind::linear) return is_flat ? Dep::independent : Dep::other;

@@ -127,7 +127,7 @@ bool Lowering::scan_arguments(const Expr& call, Argument& f, Argument& init, std
     } else if (name == "over") {
       arrays.push_back({{}, lower(a.value), a.value, a.span});
     } else if (name == "init" || (name.empty() && f.expr)) {
-      init = {{}, lower(a.value), a.value, a.span}, has_init = true;
+      init = {{}, {}, a.value, a.span}, has_init = true;  // lowered once it is known for whom
     } else if (name.empty()) {
       f = {{}, lower(a.value), a.value, a.span};
     } else {
@@ -140,16 +140,45 @@ bool Lowering::scan_arguments(const Expr& call, Argument& f, Argument& init, std
   return false;
 }
 
+/// The type of a function's first parameter, where that is the same in every call.
+TypeId Lowering::first_parameter(const Val& f) {
+  const Callable& base = a_.base_of(f.function);
+  if (base.kind != Callable::Kind::declared && base.kind != Callable::Kind::resolved) return {};
+  if (base.kind == Callable::Kind::declared && (a_.functions[static_cast<size_t>(base.declared)].is_untyped || a_.is_generic(f.function))) return {};
+  const FuncId func = a_.func_of(f.function, a_.options.real, {});
+  int n_hidden = is_own(f) ? static_cast<bool>(params_) + static_cast<bool>(states_) + static_cast<bool>(key_) : 0;
+  for (ValueId p : func ? a_.m[func].body().params : std::vector<ValueId>{}) {
+    if (n_hidden-- > 0) continue;
+    const TypeId type = a_.m[func][p].type;
+    std::vector<std::pair<DimId, DimId>> sizes;
+    pair_sizes(type, type, sizes);
+    for (const auto& size : sizes)
+      for (StrId v : dims().variables(size.first))
+        if (std::find(base.world.begin(), base.world.end(), v) == base.world.end()) return {};
+    return type;
+  }
+  return {};
+}
+
+/// What a scan begins with, of the type that its function wants; a literal else takes the float type of what the scan runs over.
+ValueId Lowering::first_state(const Val& f, Argument& init, std::span<const Argument> arrays) {
+  const TypeId want = first_parameter(f);
+  init.val = lower(init.expr, want);
+  if (!init.val) return {};
+  if (want) return coerce(init.val, want, init.span, "the first state");
+  return make(init.val, init.span, shape_of(init.val).is_flexible ? std::optional(float_type_for(f.function, arrays, {})) : std::nullopt);
+}
+
 /// f(s, x, y) gives the next state, or that and an output.
 Val Lowering::lower_scan_call(const Expr& call) {
   Argument f, init;
   std::vector<Argument> arrays;
   const DimId extent = scan_arguments(call, f, init, arrays) ? leading_extent(arrays, call) : DimId{};
-  if (!extent || !init.val) return {};
+  if (!extent) return {};
   const Loc l = loc(call.span);
   std::vector<ValueId> made;
   for (const Argument& a : arrays) made.push_back(make(a.val, a.span));
-  ValueId state = make(init.val, init.span, shape_of(init.val).is_flexible ? std::optional(a_.options.real) : std::nullopt);
+  const ValueId state = first_state(f.val, init, arrays);
   if (!state) return {};
 
   // What a step gives tells how its outputs are stacked: it is lowered once for that.

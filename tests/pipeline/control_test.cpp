@@ -42,6 +42,12 @@ const Case kCases[] = {
     {"fn f[n](x: real[n], y: real[n]) -> real[n] {\n  let c = x[0]\n  return map(fn(a, b) = a * b + c, x, y)\n}", "x=[1,2],y=[3,4]", {4, 9}},
     {"fn f[n](x: real[n]) -> real[n] = map(sin, x)", "x=[0,0]", {0, 0}},
     {"fn f[n](x: real[n]) = scan(fn(s: real, v: real) = (s * v, s + v), init = 1, over = x)", "x=[2,3]", {6, 3, 5}},
+    // The first state is of the type that the function wants; a literal else of that of the arrays.
+    {"fn f(x: f32[3]) = scan(fn(s: f32, v: f32) = s * v + v, init = 1, over = x)", "x=[1,2,3]", {21}},
+    {"fn f(x: f32[3]) = scan(fn(s, v) = s * v + v, init = 1, over = x)", "x=[1,2,3]", {21}},
+    {"fn f(x: real[3]) = scan(fn(s: int, v: real) = (s + 1, s * v), init = 0, over = x)", "x=[1,2,3]", {3, 0, 2, 6}},
+    {"fn f(x: real[2]) = scan(fn(s: (real, real[2]), v: real) {\n  let (a, b) = s\n  return ((a * v, b + v), b)\n}, init = (2, [1, 0]), over = x)", "x=[3,4]", {24, 8, 7, 1, 0, 4, 3}},
+    {"fn f(x: f32[2]) = scan(step, init = [1, 2], over = x)\nfn step[k](s: f32[k], v: f32) = s * v", "x=[3,4]", {12, 24}},
     {"fn f[n](x: real[n], y: real[n]) -> real = scan(fn(s, v, w) = s * v + w, 1.0, over = (x, y))", "x=[2,3],y=[1,1]", {10}},
     {"struct S[h] { h: real[h]  n: real }\nfn f[n](X: real[n, 2]) -> real {\n  let (s, out) = scan(fn(s: S[2], x: real[2]) = (S(h = s.h + x, n = s.n + 1), s.h), init = S(h = zeros(2), n = 0), over = X)\n  return sum(out) + sum(s.h) * s.n\n}", "X=[[1,2],[3,4]]", {23}},
     {"fn f[n](x: real[n]) -> real = total(x[0], n)\nfn total(x: real, k: int) -> real = sum[j in 1..k + 1](x * j) + prod[j in 0..k](0.5 * x)", "x=[2,0,0]", {13}},

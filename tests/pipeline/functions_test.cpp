@@ -120,5 +120,35 @@ TEST(Functions, RulesOfFunctionsThatTakeFunctions) {
   }
 }
 
+// What is given may be for the sizes of its caller only: written in place, named, built in, of structs; or for any.
+constexpr const char* kAtSizes = R"(
+struct S[n] { v: real[n] }
+fn nrm[n](f: fn(real[n]) -> real, x: real[n]) -> real = f(x)
+fn g(x: real[2]) = nrm(fn(x) = sum(x), x)
+fn rosen(x: real[2]) = (1 - x[0])^2 + 100 * (x[1] - x[0]^2)^2
+fn h(x: real[2]) = nrm(rosen, x) + nrm(sum, x) + nrm[2](fn(y) = y[0], x)
+fn gs[n](x: real[n]) = dot(x, x)
+fn i(x: real[2], y: real[3]) = nrm(gs, x) + nrm(gs, y)
+fn st[n](f: fn(S[n]) -> real, s: S[n]) -> real = f(s)
+fn j(x: real[2]) = st(fn(s) = sum(s.v), S(v = x))
+fn minimise[n](f: fn(real[n]) -> real, x0: real[n], steps: int) -> real[n] {
+  var x = x0
+  for _ in 0..steps { x = x - 0.001 * grad(f)(x) }
+  return x
+}
+fn k(x: real[2]) = minimise(rosen, x, 3)
+fn out[n, k](f: fn(real[n]) -> real[k], x: real[n]) -> real[k] = f(x)
+fn l(x: real[2]) = out(fn(x) = [x[0], x[1], sum(x)], x)
+)";
+
+TEST(Functions, AreGivenForTheirCallersSizes) {
+  const auto c = loaded(kAtSizes);
+  for (const char* name : {"g", "h", "i", "j", "k", "l"}) expect_checked(*c, name);
+  EXPECT_EQ(numbers_of(*c, "h", "x=[1,2]"), (std::vector<double>{100 + 3 + 1}));
+  EXPECT_EQ(numbers_of(*c, "l", "x=[1,2]"), (std::vector<double>{1, 2, 3}));
+  // One that is for any sizes makes one instance for all of them.
+  EXPECT_TRUE(c->module.find("nrm.for"));
+}
+
 }  // namespace
 }  // namespace dlc

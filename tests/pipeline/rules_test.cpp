@@ -32,6 +32,58 @@ fn deep[n](x: real[n]) -> real {
 fn g(x: real) -> real = x * stop_gradient(x * sin(x)) + f64(int(stop_gradient(x)))
 )";
 
+// Every form in which a rule can be linear: sums, contractions, solves, views, gathers, regions, loops and calls.
+constexpr const char* kLinear = R"(
+fn a[n](x: real[n]) = sum(x^2)
+derivative a(x) { jvp(dx) = 2 * sum[i](x[i] * dx[i]) }
+fn b[n](x: real[n]) = mean(x)
+derivative b(x) { jvp(dx) = mean[i](dx[i]) }
+fn c[n](A: real[n, n], b: real[n]) = solve(A, b)
+derivative c(A, b) -> x { jvp(dA, db) = solve(A, db - dA @ x) }
+fn d[n](L: real[n, n], x: real[n]) = triangular_solve(L, x)
+derivative d(L, x) { jvp(dx) = triangular_solve(L, dx) }
+fn e[n](x: real[n]) = 2 * x
+derivative e(x) { jvp(dx) = map(fn(v: real) = 2 * v, dx) }
+fn f(x: real[3]) = [x[2], x[0]]
+derivative f(x) { jvp(dx) = dx[[2, 0]] }
+fn g(x: real[3, 2]) = x[1]
+derivative g(x) { jvp(dx) = embedding(dx, 1) }
+fn h(x: real[3]) = sum(x)
+derivative h(x) { jvp(dx) = scan(fn(s: real, v: real) = s + v, init = 0 * dx[0], over = dx) }
+fn i(x: real) = 2 * x
+derivative i(x) { jvp(dx) = fma(dx, 2, 0 * dx) }
+fn j(x: real) = 3 * x
+derivative j(x) { jvp(dx) = thrice(dx) }
+fn thrice(x: real) {
+  var s = 0 * x
+  for k in 0..3 { s += x }
+  return s
+}
+fn k(x: real[3]) = sum(x)
+derivative k(x) { jvp(dx) = folded(dx) }
+fn folded[n](x: real[n]) {
+  var v = x
+  for k in 1..n { v[k] += v[k - 1] }
+  return v[n - 1]
+}
+fn l(x: real[3]) = cumsum(x)
+derivative l(x) { jvp(dx) = cumsum(dx) }
+fn m(x: real[4]) = reshape(transpose(reshape(x, 2, 2)), 4)
+derivative m(x) { jvp(dx) = reshape(transpose(reshape(dx, 2, 2)), 4) }
+fn o(x: real[4]) = flip(concat(x, x))
+derivative o(x) { jvp(dx) = flip(concat(dx, dx)) }
+fn p(x: real[4]) = outer(x, x)
+derivative p(x) { jvp(dx) = outer(dx, x) + outer(x, dx) }
+fn q(x: real[4]) = [sum[i in 0..4, j in 0..i + 1](x[j]), 0, x[1]]
+derivative q(x) { jvp(dx) = [sum[i in 0..4, j in 0..i + 1](dx[j]), 0, stack(dx, dx)[0, 1]] }
+)";
+
+TEST(Rules, LinearInManyForms) {
+  const auto c = loaded(kLinear);
+  for (char name = 'a'; name <= 'q'; ++name)
+    if (name != 'n') expect_checked(*c, std::string(1, name), 1);
+}
+
 TEST(Rules, EveryModeAgrees) {
   const auto c = loaded(kText);
   for (const char* name : {"relu1", "cube", "scaled", "f", "shared", "used", "h", "deep", "g"}) expect_checked(*c, name);
