@@ -311,37 +311,42 @@ void Lowering::set_carried(const std::vector<size_t>& carried, std::span<const V
   for (size_t k : carried) bindings_[k].val = value(from_leaves(b(), bindings_[k].type, leaves, loc(bindings_[k].span)));
 }
 
-/// A variable that holds literals only, `var s = 0.0`, takes the type of what the loop assigns to it. That is found by
-/// lowering the body once for nothing.
+/// Lowers the body of a loop for nothing but its errors and the types of what it assigns.
+void Lowering::try_body(const Stmt& s, const LoopRange* range, const std::vector<size_t>& carried) {
+  const std::vector<Binding> before = bindings_;
+  const size_t n_regions = regions_.size(), n_indices = indices_.size(), n_checks = a_.m[func_].checks.size();
+  const int n_draws = n_draws_;
+  const std::vector<Update> updates = updates_;
+  const ValueId step = b().constant_int(0, loc(s.span));
+  Region region;
+  region.first = b().begin_for(std::span(&step, 1), {}, loc(s.span));
+  region.is_open_loop = !range || !range->is_static();
+  if (key_ && region.is_open_loop) region.counter = a_.m[func_][region.first].params[0];
+  regions_.push_back(std::move(region));
+  if (range) bind_loop_index(ast_[s.pattern].name, *range, a_.m[func_][regions_.back().block()].params[0]);
+  lower_statements(s.body, 0, nullptr, {.is_trial = true});
+  regions_.pop_back();
+  indices_.resize(n_indices);
+  DLC_CHECK(regions_.size() == n_regions && indices_.size() == n_indices, "a failed loop leaves no region open");
+  pop_scope(before.size());
+  for (size_t k = 0; k < before.size(); ++k) {
+    bindings_[k].val = before[k].val, bindings_[k].is_set = before[k].is_set;
+    if (std::find(carried.begin(), carried.end(), k) == carried.end()) bindings_[k].type = before[k].type;
+  }
+  a_.m[func_].checks.resize(n_checks);
+  n_draws_ = n_draws, updates_ = updates;
+}
+
+/// A variable that holds literals only, `var s = 0.0`, takes the type of what the loop assigns to it.
 void Lowering::learn_types(const std::vector<size_t>& carried, const Stmt& s, const LoopRange* range) {
   const auto has_no_type = [&](size_t k) { return !bindings_[k].type && bindings_[k].val; };
   if (std::any_of(carried.begin(), carried.end(), has_no_type)) {
     Diagnostics scratch;
     Diagnostics* const real = std::exchange(a_.diagnostics, &scratch);
     const bool failed = failed_, stopped = stopped_;
-    const std::vector<Binding> before = bindings_;
-    const size_t n_regions = regions_.size(), n_indices = indices_.size(), n_checks = a_.m[func_].checks.size();
-    const int n_draws = n_draws_;
-    const std::vector<Update> updates = updates_;
-    const ValueId step = b().constant_int(0, loc(s.span));
-    Region region;
-    region.first = b().begin_for(std::span(&step, 1), {}, loc(s.span));
-    region.is_open_loop = !range || !range->is_static();
-    if (key_ && region.is_open_loop) region.counter = a_.m[func_][region.first].params[0];
-    regions_.push_back(std::move(region));
-    if (range) bind_loop_index(ast_[s.pattern].name, *range, a_.m[func_][regions_.back().block()].params[0]);
-    lower_statements(s.body, 0, nullptr, {.is_trial = true});
-    regions_.pop_back();
-    indices_.resize(n_indices);
-    DLC_CHECK(regions_.size() == n_regions && indices_.size() == n_indices, "a failed loop leaves no region open");
-    pop_scope(before.size());
-    for (size_t k = 0; k < before.size(); ++k) {
-      bindings_[k].val = before[k].val, bindings_[k].is_set = before[k].is_set;
-      if (std::find(carried.begin(), carried.end(), k) == carried.end()) bindings_[k].type = before[k].type;
-    }
-    a_.m[func_].checks.resize(n_checks);
+    try_body(s, range, carried);
     a_.diagnostics = real;
-    failed_ = failed, stopped_ = stopped, n_draws_ = n_draws, updates_ = updates;
+    failed_ = failed, stopped_ = stopped;
   }
   for (size_t k : carried)
     if (has_no_type(k)) {
@@ -497,14 +502,14 @@ void Lowering::lower_loop(const Stmt& s, const LoopRange* range, const LoopOptio
   const bool can_break = has_exit(s.body), is_while = !range || can_break;
   const bool counts = is_while && (range || key_);  // its steps: `key` is another one in each
   if (carried.empty()) {
-    if (range && !can_break) return;  // nothing that can be seen
+    if (range) return try_body(s, range, carried);  // nothing that can be seen but errors
     const std::vector<size_t> assigned = assigned_in({s.body});
-    if (!range && !assigned.empty()) {  // what it assigns is not set yet: if the condition reads that, it is an error of its own
+    if (!assigned.empty()) {  // what it assigns is not set yet: if the condition reads that, it is an error of its own
       const bool is_read = !lower_condition(s.value);
       for (size_t k : assigned) bindings_[k].is_set = bindings_[k].is_set || is_read;
       if (is_read) return;
     }
-    if (!range) fail(sema_error("loop-assigns-nothing"), s.mark, "this loop assigns no `var` of the code around it, so it never ends or does nothing");
+    fail(sema_error("loop-assigns-nothing"), s.mark, "this loop assigns no `var` of the code around it, so it never ends or does nothing");
     return;
   }
   std::vector<ValueId> initial;

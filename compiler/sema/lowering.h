@@ -428,6 +428,7 @@ class Lowering {
   std::optional<LoopRange> lower_loop_range(ExprId range);
   ValueId steps_between(ValueId lo, ValueId hi, int64_t step, Loc l);
   std::optional<LoopOptions> lower_attributes(const Stmt& s);
+  void try_body(const Stmt& s, const LoopRange* range, const std::vector<size_t>& carried);
   void learn_types(const std::vector<size_t>& carried, const Stmt& s, const LoopRange* range);
   std::vector<ValueId> carried_leaves(const std::vector<size_t>& carried);
   void set_carried(const std::vector<size_t>& carried, std::span<const ValueId> leaves);

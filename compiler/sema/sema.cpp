@@ -421,6 +421,12 @@ void Analysis::lower_exports() {
       diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("`{}` is exported twice", m.strings[d.name.id])).label(it->second, "exported here");
       continue;
     }
+    const auto declared = top.find(d.name.id);
+    if (d.value && declared != top.end() && declared->second.kind != TopLevel::Kind::unsupported) {
+      diagnostics->error(sema_error("duplicate-name"), d.name.span, fmt::format("`{}` is declared already, and is not what this exports", m.strings[d.name.id]))
+          .label(declared->second.span, "declared here").help("export it under another name");
+      continue;
+    }
     Lowering lowering(*this, main, {}, options.real);
     const Val v = lowering.lower_export(d);
     const FuncId f = v.kind == Val::Kind::function ? func_of(v.function, options.real, d.span) : FuncId{};
