@@ -55,7 +55,7 @@ Val Lowering::lower_collective(const Expr& call, bool is_mean) {
   }
   if (!enter_collective(call.span, fmt::format("`{}`", name))) return {};
   const Val v = lower(args[0].value);
-  const ValueId x = v ? make(v, args[0].span, is_mean ? std::optional(a_.options.real) : std::nullopt) : ValueId{};
+  const ValueId x = v ? make(v, args[0].span, is_mean ? std::optional(default_float()) : std::nullopt) : ValueId{};
   const ValueId result = x ? over_batch(x, is_mean, args[0].span) : ValueId{};
   return result ? value(result) : Val{};
 }

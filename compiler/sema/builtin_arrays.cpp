@@ -64,7 +64,7 @@ ValueId Lowering::reduce_leaf(std::string_view name, ValueId x, const std::vecto
     return flat ? b().reduce(name == "argmax" ? "argmax"_op : "argmin"_op, flat, {axes[0]}, l) : flat;
   }
   // mean
-  if (dtype == DType::i64) dtype = a_.options.real;
+  if (dtype == DType::i64) dtype = default_float();
   std::vector<DimId> reduced;
   for (int axis : axes) reduced.push_back(b().type(x).dims[static_cast<size_t>(axis)]);
   const DimId count = size_too_large(product_of(reduced), span);
@@ -95,7 +95,7 @@ Val Lowering::reduce_value(std::string_view name, ValueId x, std::vector<int> ax
 
 ValueId Lowering::over_axis(std::string_view prelude, ValueId x, int axis, Span span) {
   const Loc l = loc(span);
-  if (b().type(x).dtype == DType::i64) x = b().convert(x, a_.options.real, l);
+  if (b().type(x).dtype == DType::i64) x = b().convert(x, default_float(), l);
   const Type t = b().type(x);
   if (!is_float(t.dtype)) {
     fail(sema_error("type-mismatch"), span, fmt::format("`{}` wants floats, and this is {}", prelude, types().text(b().type_id(x))));
@@ -146,7 +146,7 @@ Val Lowering::matmul(const Val& x, const Val& y, ExprId xe, ExprId ye, Span span
   }
   if (a.dims.size() + c.dims.size() - 2 > kMaxRank) return fail(sema_error("rank-too-large"), span, "an array has at most 32 axes"), Val{};
   DType dtype = a.is_flexible ? c.dtype : a.dtype;
-  if (dtype == DType::i64 && (is_float(c.dtype) || a.wants_float)) dtype = is_float(c.dtype) ? c.dtype : a_.options.real;
+  if (dtype == DType::i64 && (is_float(c.dtype) || a.wants_float)) dtype = is_float(c.dtype) ? c.dtype : default_float();
   const bool mixes = !a.is_flexible && !c.is_flexible && is_float(a.dtype) && is_float(c.dtype) && a.dtype != c.dtype;
   if (mixes) return labelled(fail(sema_error("mixed-floats"), span, "an f32 meets an f64")), Val{};
   if ((!is_float(a.dtype) && a.dtype != DType::i64) || (!is_float(c.dtype) && c.dtype != DType::i64))
@@ -489,7 +489,7 @@ struct Builtins {
     const Loc l = w.loc(c.call.span);
     ValueId total;
     for (const Argument& a : c.args) {
-      const ValueId x = w.make(a.val, a.span, w.shape_of(a.val).is_flexible ? std::optional(w.a_.options.real) : std::nullopt);
+      const ValueId x = w.make(a.val, a.span, w.shape_of(a.val).is_flexible ? std::optional(w.default_float()) : std::nullopt);
       if (!x) return {};
       if (!w.types().all_float(w.b().type_id(x))) {
         w.fail(sema_error("type-mismatch"), a.span, fmt::format("`l2` wants floats, and `{}` is {}", w.code(a.expr), w.type_text(a.val)));

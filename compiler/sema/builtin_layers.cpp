@@ -34,7 +34,7 @@ struct LayerRows {
   /// The first `n` arguments as arrays of one float type, that of the first that has one.
   static bool floats(Lowering& w, std::span<const Argument* const> args, std::span<const size_t> ranks, const BuiltinCall& c,
                      std::vector<ValueId>& out) {
-    DType dtype = w.a_.options.real;
+    DType dtype = w.default_float();
     for (const Argument* a : args) {
       const Shape s = w.shape_of(a->val);
       if (s.is_flexible || !is_float(s.dtype)) continue;

@@ -78,7 +78,7 @@ DType Lowering::float_type_for(int32_t, std::span<const Argument> args, TypeId w
     if (a.val.kind != Val::Kind::function && !s.is_flexible && is_float(s.dtype)) return s.dtype;
   }
   if (want && is_float(types()[want].dtype)) return types()[want].dtype;
-  return a_.options.real;
+  return default_float();
 }
 
 bool Lowering::lower_arguments(const Expr& call, const Func* callee, std::vector<Argument>& out) {

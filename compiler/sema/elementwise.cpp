@@ -129,7 +129,7 @@ Val Lowering::numeric(OpId op, std::span<const Val> args, std::span<const ExprId
       return {};
     }
     if (compares) {
-      floats = wants_float ? a_.options.real : DType::i64;
+      floats = wants_float ? default_float() : DType::i64;
     } else if (float_only || wants_float) {
       Flex node;  // the float type is the context's
       node.kind = Flex::Kind::op, node.op = op, node.wants_float = true, node.dims = std::move(shape), node.loc = loc(span);
@@ -202,9 +202,9 @@ Val Lowering::elementwise(OpId op, std::span<const Val> args, std::span<const Ex
       const Shape x = shape_of(args[1]), y = shape_of(args[2]);
       DType dtype = x.dtype;
       if (x.is_flexible || (x.dtype == DType::i64 && is_float(y.dtype))) dtype = y.dtype;
-      if (x.is_flexible && y.is_flexible && (x.wants_float || y.wants_float)) dtype = a_.options.real;
-      if (x.is_flexible && !y.is_flexible && x.wants_float && y.dtype == DType::i64) dtype = a_.options.real;
-      if (y.is_flexible && !x.is_flexible && y.wants_float && x.dtype == DType::i64) dtype = a_.options.real;
+      if (x.is_flexible && y.is_flexible && (x.wants_float || y.wants_float)) dtype = default_float();
+      if (x.is_flexible && !y.is_flexible && x.wants_float && y.dtype == DType::i64) dtype = default_float();
+      if (y.is_flexible && !x.is_flexible && y.wants_float && x.dtype == DType::i64) dtype = default_float();
       const bool fits = dtype != DType::tuple && (x.is_flexible || x.dtype == dtype || x.dtype == DType::i64) &&
                         (y.is_flexible || y.dtype == dtype || y.dtype == DType::i64) &&
                         ((x.dtype == DType::b1) == (y.dtype == DType::b1));
@@ -228,7 +228,7 @@ Val Lowering::elementwise(OpId op, std::span<const Val> args, std::span<const Ex
       if (!is_float(f.dtype) && f.dtype != DType::i64) return mismatch(float_at, "a float");
       if (!join_shapes(args, exprs, span, shape)) return {};
       std::optional<DType> wanted[2];
-      wanted[int_at] = DType::i64, wanted[float_at] = is_float(f.dtype) ? f.dtype : a_.options.real;
+      wanted[int_at] = DType::i64, wanted[float_at] = is_float(f.dtype) ? f.dtype : default_float();
       return emit(op, args, wanted, span);
     }
     default: break;

@@ -127,7 +127,7 @@ Val Lowering::lower_tuple(const Expr& e, TypeId want) {
     const TypeId field_type = has_want ? types()[want].fields[k].type : TypeId{};
     const Val v = lower(args[k].value, field_type);
     ValueId id;
-    if (field_type && v.kind == Val::Kind::flex && flex(v).dims.empty() && !types()[field_type].is_tuple() && is_float(types()[field_type].dtype))
+    if (field_type && v.kind == Val::Kind::flex && !types()[field_type].is_tuple() && is_float(types()[field_type].dtype))
       id = make(v, args[k].span, types()[field_type].dtype);
     else if (v) id = make(v, args[k].span);
     for (const Field& other : fields)
@@ -174,7 +174,7 @@ Val Lowering::stack_values(std::span<const Val> values, std::span<const ExprId> 
     if (!s.is_flexible && (!dtype || (*dtype == DType::i64 && is_float(s.dtype)))) dtype = s.dtype;
   }
   const std::vector<DimId> inner = shape_of(values[0]).dims;
-  if (dtype == DType::i64 && wants_float) dtype = a_.options.real;
+  if (dtype == DType::i64 && wants_float) dtype = default_float();
   for (size_t k = 0; k < values.size(); ++k) {
     const Shape s = shape_of(values[k]);
     const bool fits = s.dims == inner && s.dtype != DType::tuple &&
@@ -275,13 +275,13 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
   if (p.dims != q.dims) return differ();
   DType dtype = p.dtype;
   if (p.is_flexible && q.is_flexible) {
-    dtype = p.wants_float || q.wants_float ? a_.options.real : DType::i64;
+    dtype = p.wants_float || q.wants_float ? default_float() : DType::i64;
     if (want && is_float(types()[want].dtype)) dtype = types()[want].dtype;
   } else if (p.is_flexible || q.is_flexible) {
     const Shape& fixed = p.is_flexible ? q : p;
     const Shape& free = p.is_flexible ? p : q;
     dtype = fixed.dtype;
-    if (dtype == DType::i64 && free.wants_float) dtype = want && is_float(types()[want].dtype) ? types()[want].dtype : a_.options.real;
+    if (dtype == DType::i64 && free.wants_float) dtype = want && is_float(types()[want].dtype) ? types()[want].dtype : default_float();
     if (dtype != DType::i64 && !is_float(dtype)) return differ();
   } else if (is_float(p.dtype) && q.dtype == DType::i64) {
     dtype = p.dtype;

@@ -178,7 +178,7 @@ Val Lowering::lower_dropout(const Expr& call) {
   const ValueId given = key_argument ? key_of(*key_argument, "dropout") : ValueId{};
   if (key_argument && !given) return {};
   if (!v || (model_ >= 0 && !is_training_) || *rate == 0) return v;
-  const ValueId x = make(v, ast_[array].span, a_.options.real);
+  const ValueId x = make(v, ast_[array].span, default_float());
   const ValueId key = x && !given ? fresh_key(call.span) : given;
   if (!x || !key) return {};
   const Loc l = loc(call.span);

@@ -80,7 +80,7 @@ Val Lowering::ragged_mean(ValueId pairs, const std::vector<int>& axes, Span span
   ValueId x = b().get(pairs, 0, l);
   const Type t = b().type(x);
   if (t.dtype == DType::b1) return reduce_value("mean", x, axes, span);  // which is an error
-  if (t.dtype == DType::i64) x = b().convert(x, a_.options.real, l);
+  if (t.dtype == DType::i64) x = b().convert(x, default_float(), l);
   const ValueId total = b().sum(x, axes, l), count = b().sum(b().get(pairs, 1, l), axes, l);
   const Type result = b().type(total);
   return value(b().op("div"_op, {total, b().broadcast(b().convert(count, result.dtype, l), result.dims, l)}, l));
@@ -158,7 +158,7 @@ Val Lowering::lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std
   const Loc l = loc(span);
   Type t = b().type(sample[0]);
   const bool wants_float = word == "mean" || word == "logsumexp";
-  if (wants_float && !is_float(t.dtype)) t.dtype = a_.options.real;
+  if (wants_float && !is_float(t.dtype)) t.dtype = default_float();
   if (word == "argmax" || word == "argmin" || word == "logsumexp") return lower_position(r, types().array(t.dtype, t.dims));
   const OpId op = word == "prod" ? "mul"_op : word == "max" ? "max"_op : word == "min" ? "min"_op : word == "any" ? "or"_op : word == "all" ? "and"_op : "add"_op;
   const std::vector<ValueId> total = pass_over(r, {neutral(word, types().array(t.dtype, t.dims), l)}, [&](ValueId x, ValueId, std::span<const ValueId> before) {

@@ -52,7 +52,7 @@ Shape Lowering::shape_of(const Val& v) {
     const Flex& node = flex(v);
     s.is_flexible = !node.fixed;
     s.wants_float = node.wants_float, s.prefers_float = node.prefers_float;
-    s.dtype = node.fixed ? *node.fixed : node.wants_float || node.prefers_float ? a_.options.real : DType::i64;
+    s.dtype = node.fixed ? *node.fixed : node.wants_float || node.prefers_float ? default_float() : DType::i64;
     s.dims = node.dims;
   }
   return s;
