@@ -155,7 +155,7 @@ FuncId Compilation::at_sizes(FuncId f, const std::map<StrId, int64_t>& sizes) {
 }
 
 /// Calls at known sizes of functions that recur become calls of those functions at these sizes, which are returned. Sizes
-/// that the call itself computes when it runs stay open: no recursion is on them.
+/// that the call itself computes when it runs stay open: no recursion is on them. So are functions without sizes that call such.
 std::vector<FuncId> Compilation::redirect_calls(FuncId f) {
   struct Target {
     FuncId func;
@@ -168,7 +168,11 @@ std::vector<FuncId> Compilation::redirect_calls(FuncId f) {
   for (const Inst& in : insts) {
     if (in.op != "call"_op || at.contains(in.attr)) continue;
     const Attr call = module[in.attr];
-    if (module[call.func].size_vars.empty() || !recurs(call.func)) continue;
+    if (!recurs(call.func)) continue;
+    if (module[call.func].size_vars.empty()) {  // it is as it is, but what it calls has to be followed
+      if (std::find(made.begin(), made.end(), call.func) == made.end()) made.push_back(call.func);
+      continue;
+    }
     std::map<StrId, int64_t> sizes;
     Target target;
     for (size_t k = 0; k < call.dims.size(); ++k) {

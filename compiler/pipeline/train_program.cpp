@@ -247,6 +247,10 @@ struct TrainBuilder {
     if (has_key(training)) args.push_back(example.key ? example.key : in.constant_int(0, loc));
     const std::vector<ValueId> own = m()[callee].body().params;
     for (size_t k = args.size(); k < own.size(); ++k) args.push_back(example.fields[field_at(m()[m()[callee][own[k]].attr].name)]);
+    std::map<StrId, int64_t> known;
+    for (const auto& [name, size] : sizes) known[name] = types().dims.as_constant(size).value_or(0);
+    // What recurs on sizes ends at these.
+    if (const FuncId fixed = c.recurs(callee) ? c.at_sizes(callee, known) : callee) callee = fixed;
     std::vector<DimId> given;
     for (StrId s : m()[callee].size_vars) given.push_back(sizes[s]);
     return in.call(callee, std::move(given), args, loc);

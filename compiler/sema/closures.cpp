@@ -461,7 +461,7 @@ void Lowering::infer_from_functions(const Signature& signature, std::span<const 
     std::map<StrId, DimId> sizes;
     for (StrId v : a_.base_of(arg.val.function).world) sizes[v] = dims().variable(v);
     std::vector<std::pair<DimId, DimId>> pairs;
-    int n_hidden = is_own(f) ? static_cast<bool>(params_) + static_cast<bool>(states_) + static_cast<bool>(key_) : 0;
+    int n_hidden = is_own(f) ? n_hidden_arguments() : 0;
     for (ValueId p : a_.m[func].body().params)
       if (n_hidden-- <= 0 && !is_hidden_name(str(a_.m[a_.m[func][p].attr].name))) own.push_back(a_.m[func][p].type);
     for (size_t k = 0; k < std::min(own.size(), params.size()); ++k) pair_sizes(own[k], params[k], pairs);

@@ -109,6 +109,7 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   if (!has_function) return bad(call.mark, fmt::format("`{}` takes the function to differentiate", word));
   if (!f) return {};
   const bool is_layers = a_.base_of(f.function).kind == Callable::Kind::resolved;
+  if (is_own(f)) spec.n_hidden = n_hidden_arguments();
   if (is_own(f)) add_parameter_paths(a_.base_of(f.function), spec);
   if ((is_own(f) || is_layers) && !a_.is_generic(f.function)) {
     const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
@@ -161,7 +162,7 @@ struct Requester {
     std::vector<int> floats;
     std::string names;
     for (int k = 0; k < n_params(); ++k)
-      if (a.m.types.all_float(param_type(k)) && !is_hidden_name(str(param_name(k)))) {
+      if (k >= spec.n_hidden && a.m.types.all_float(param_type(k)) && !is_hidden_name(str(param_name(k)))) {
         floats.push_back(k);
         names += (names.empty() ? "`" : ", `") + std::string(str(param_name(k))) + "`";
       }

@@ -692,6 +692,7 @@ class Lowering {
   Val layer_field(const Expr& e);
   Val layer_value(StrId name, Span span);
   bool is_own(const Val& f) const;                     // of the model we are in, or derived from one of its functions
+  int n_hidden_arguments() const;
   void add_hidden_arguments(std::vector<Argument>& out);
   // ---- random.cpp: keys and what is drawn from them; keys are ints here, the bits of a value of type `key`
   ValueId fresh_key(Span span);

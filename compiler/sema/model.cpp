@@ -343,6 +343,8 @@ bool Lowering::is_own(const Val& f) const {
   return c->kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(c->declared)].model == model_;
 }
 
+int Lowering::n_hidden_arguments() const { return static_cast<bool>(params_) + static_cast<bool>(states_) + static_cast<bool>(key_); }
+
 void Lowering::add_hidden_arguments(std::vector<Argument>& out) {
   const auto add = [&](const Val& v) {
     Argument a;

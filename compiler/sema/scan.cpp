@@ -146,7 +146,7 @@ TypeId Lowering::first_parameter(const Val& f) {
   if (base.kind != Callable::Kind::declared && base.kind != Callable::Kind::resolved) return {};
   if (base.kind == Callable::Kind::declared && (a_.functions[static_cast<size_t>(base.declared)].is_untyped || a_.is_generic(f.function))) return {};
   const FuncId func = a_.func_of(f.function, a_.options.real, {});
-  int n_hidden = is_own(f) ? static_cast<bool>(params_) + static_cast<bool>(states_) + static_cast<bool>(key_) : 0;
+  int n_hidden = is_own(f) ? n_hidden_arguments() : 0;
   for (ValueId p : func ? a_.m[func].body().params : std::vector<ValueId>{}) {
     if (n_hidden-- > 0) continue;
     const TypeId type = a_.m[func][p].type;

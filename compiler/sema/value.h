@@ -60,6 +60,7 @@ struct Callable {
   std::vector<std::vector<Name>> wrt;  // each a parameter's name, then those of fields
   bool picks_mode = false;        // jacobian without `mode`: by the shapes
   Name of;
+  int n_hidden = 0;               // parameters in front that are the model's own: nobody writes them
   Span span;
   // declared in a body, resolved (see closures.cpp)
   std::vector<Val> captured;      // what its hidden parameters hold, in the function that is being lowered

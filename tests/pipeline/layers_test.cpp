@@ -24,7 +24,7 @@ const std::string kHeld = kDense +
     "  fn tied(x: real[D]) -> real = sum((first.back(first.apply(x)) - x)^2) + sum(first.W) * sum(mid.b) + sum(mid[L - 1].W)\n"
     "  fn slope(x: real[D]) -> real[H, D] = jacobian(first.apply)(x)\n"
     "  fn each(X: real[5, D]) -> real = sum(map(first.apply, X)) + sum(map(mid[0].back, map(first.apply, X)))\n"
-    "  fn by(x: real[D]) -> real = sum(grad(value, wrt = first.b)(x)) + sum(grad(value, wrt = mid.b)(x)) + sum(grad(value, wrt = w)(x))\n"
+    "  fn own(x: real[D]) -> real = dot(grad(tied)(x), x)\n  fn by(x: real[D]) -> real = sum(grad(value, wrt = first.b)(x)) + sum(grad(value, wrt = mid.b)(x)) + sum(grad(value, wrt = w)(x))\n"
     "  fn value(x: real[D]) -> real = dot(w, hidden(x)) + tied(x)\n"
     "}\n";
 
@@ -51,7 +51,7 @@ TEST(Layers, AreTheModelWrittenOut) {
 
 TEST(Layers, AreDifferentiatedInEveryMode) {
   const auto c = loaded(kHeld);
-  for (const char* name : {"Net.hidden", "Net.value", "Net.tied", "Net.slope", "Net.each", "Net.by"}) {
+  for (const char* name : {"Net.hidden", "Net.value", "Net.tied", "Net.slope", "Net.each", "Net.own", "Net.by"}) {
     const auto check = check_function(*c, c->find(name), {.order = 2, .n_samples = 2});
     ASSERT_TRUE(check) << check.error().message;
     EXPECT_FALSE(check->failed()) << name << "\n" << check_text(*check, c->sources);
@@ -164,6 +164,20 @@ TEST(Layers, TrainLikeTheModelWrittenOut) {
   TestRun again(Table::with(held, "mean(loss) + 0.01 * l2(a.W, b.W)"), {}, table.folder);
   ASSERT_TRUE(again.training->resume(path));
   EXPECT_EQ(all_of(again), all_of(first));
+}
+
+TEST(Layers, RecursionOnSizesTrains) {
+  const Table table;
+  const std::string head = "model Net {\n  param w: f64[2, 2] ~ normal(0, 1)\n", tail = "  loss(x: f64[2], y: f64) = (predict(x) - y)^2 + squares(w[0])\n}\n";
+  const std::string recursive = "fn det[n](A: f64[n, n]) -> f64 = if n == 1 { A[0, 0] } else { A[0, 0] * det(A[1..n, 1..n]) - A[0, n - 1] }\n"
+      "fn squares[n](x: f64[n]) -> f64 = if n == 1 { x[0]^2 } else { x[0]^2 + squares(x[1..n]) }\n" + head + "  fn predict(x: f64[2]) -> f64 = det(w + outer(x, x))\n" + tail;
+  const std::string flat = "fn squares(x: f64[2]) -> f64 = x[0]^2 + x[1]^2\n" + head +
+      "  fn predict(x: f64[2]) -> f64 {\n    let A = w + outer(x, x)\n    return A[0, 0] * A[1, 1] - A[0, 1]\n  }\n" + tail;
+  TestRun first(Table::with(recursive, "mean(loss) + 0.1 * squares(w[1])"), {}, table.folder), second(Table::with(flat, "mean(loss) + 0.1 * squares(w[1])"), {}, table.folder);
+  first.all(), second.all();
+  const std::vector<double> x = all_of(first), y = all_of(second);
+  ASSERT_EQ(x.size(), 4u);
+  for (size_t k = 0; k < x.size(); ++k) EXPECT_NEAR(x[k], y[k], 1e-12);
 }
 
 TEST(Layers, BatchNormOfTheLibrary) {
