@@ -20,6 +20,10 @@ namespace dlc::sema {
 std::optional<std::vector<DimId>> Lowering::dims_of(ExprId id) {
   id = ast_.strip_parens(id);
   const Expr& e = ast_[id];
+  if (e.kind != ExprKind::index && find_layer(id)) {
+    const DimId copies = copies_of_layer(id);
+    return copies ? std::vector{copies} : std::vector<DimId>{};
+  }
   if (e.kind == ExprKind::index) {
     const auto base = dims_of(e.a);
     const std::span<const Arg> args = ast_[e.args];

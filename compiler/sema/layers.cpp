@@ -292,6 +292,23 @@ const ModelEntry::Layer* Lowering::find_layer(ExprId id) {
   return outer ? a_.models[static_cast<size_t>(outer->model)].find_layer(e.name) : nullptr;
 }
 
+/// The sizes of the model that holds the layer of this name or field.
+std::map<StrId, DimId> Lowering::sizes_around_layer(ExprId id) {
+  const Expr& e = ast_[ast_.strip_parens(id)];
+  if (e.kind == ExprKind::index) return sizes_around_layer(e.a);
+  if (e.kind == ExprKind::name) return model_sizes();
+  const std::map<StrId, DimId> around = sizes_around_layer(e.a);
+  std::map<StrId, DimId> sizes;
+  for (const auto& [name, size] : find_layer(e.a)->sizes) sizes[name] = dims().substitute(size, around);
+  return sizes;
+}
+
+/// How many layers an array of them has, found without lowering it; absent: it is one layer.
+DimId Lowering::copies_of_layer(ExprId id) {
+  const ModelEntry::Layer& found = *find_layer(id);
+  return found.copies ? dims().substitute(found.copies, sizes_around_layer(id)) : DimId{};
+}
+
 /// What a layer's expression names, with its part of the parameters and states.
 Lowering::LayerRef Lowering::layer(ExprId id) {
   const Expr& e = ast_[ast_.strip_parens(id)];

@@ -684,6 +684,8 @@ class Lowering {
     int32_t first_slot = 0;
   };
   const ModelEntry::Layer* find_layer(ExprId e);       // what `fc`, `blocks[l]`, `block.fc` name; null: no layer
+  std::map<StrId, DimId> sizes_around_layer(ExprId e);
+  DimId copies_of_layer(ExprId e);
   void array_of_layers(ExprId e, const std::string& function = {});  // reports that one has to be picked
   LayerRef layer(ExprId e);
   LayerRef one_of(LayerRef all, const Expr& e);

@@ -79,7 +79,8 @@ TEST(Layers, OfLayersOfLayers) {
       "  fn apply(x: real[n]) -> real[n] = up.back(down[1].apply(down[0].apply(up.apply(x))))\n}\n"
       "model Net[D, L] {\n  layer pairs[L] = Pair[D]\n  layer only = Pair[D]\n"
       "  fn f(x: real[D]) -> real {\n    var h = x\n    for l in 0..L { h = sin(pairs[l].apply(h)) }\n"
-      "    return sum(only.apply(h)) + sum(only.down[1].apply(only.up.apply(x))) + sum(pairs[0].down.b) + sum(pairs.up.b) + sum(only.down.W) * sum(pairs.down.b)\n  }\n}\n";
+      "    let y[l, k] = sum(pairs[l].down[k].apply(ones(2 * D)))\n    let z[l] = grad(fn(t: real[D]) = sum(pairs[l].apply(t)^2))(x)\n"
+      "    return sum(y) * sum[k](sum(only.down[k].b)) + sum(z) + sum(only.apply(h)) + sum(only.down[1].apply(only.up.apply(x))) + sum(pairs[0].down.b) + sum(pairs.up.b) + sum(only.down.W) * sum(pairs.down.b)\n  }\n}\n";
   const auto c = loaded(text);
   const auto check = check_function(*c, c->find("Net.f"), {.order = 2, .n_samples = 4});
   ASSERT_TRUE(check) << check.error().message;
