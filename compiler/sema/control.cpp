@@ -146,6 +146,11 @@ ValueId Lowering::lower_condition(ExprId e) {
   return make(v, ast_[e].span);
 }
 
+void Lowering::chosen_function(const Expr& e) {
+  fail(sema_error("function-as-value"), e.span, "a function is chosen by an `if`, and which one it is must be known when the program is compiled")
+      .help("call each in its branch: `if c { f(x) } else { g(x) }`");
+}
+
 /// Both branches of an `if` that may leave its block, each with what follows where it does not.
 Val Lowering::lower_exiting_if(ExprId id, const Rest& rest, const Purpose& purpose) {
   const Expr& e = ast_[id];
@@ -168,7 +173,7 @@ Val Lowering::lower_exiting_if(ExprId id, const Rest& rest, const Purpose& purpo
   else y = lower_statements(e.c, 0, &rest, purpose);
   restore();
   TypeId type;
-  if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) unsupported(e.span, "functions chosen by an `if` are");
+  if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) chosen_function(e);
   else if (x && y) type = purpose.carried || purpose.is_trial ? x.type : join_branches(x, y, e, purpose.want);
   bool ok = type && condition;
   for (bool second : {false, true}) {
@@ -223,7 +228,7 @@ Val Lowering::lower_if_region(ExprId id, TypeId want, bool has_value) {
   bool ok = condition && !stopped_;
   std::vector<TypeId> types;  // of the value, then of each variable; absent: it is not set afterwards, or did not change
   if (has_value) {
-    if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) unsupported(e.span, "functions chosen by an `if` are"), ok = false;
+    if (x.kind == Val::Kind::function || y.kind == Val::Kind::function) chosen_function(e), ok = false;
     types.push_back(ok && x && y ? join_branches(x, y, e, want) : TypeId{});
     ok = ok && types[0];
   }

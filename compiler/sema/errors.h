@@ -19,7 +19,7 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "Something is called that is no function, `x(1)` where `x` is a number. Multiplication is written `x * (1)`, a subscript `x[1]`."},
     {"function-as-value",
      "A function stands where a number or an array is wanted. Call it, `f(x)`; functions can only be called, bound by `let`, passed to "
-     "`grad` and its kin, and exported."},
+     "`grad` and its kin, and exported. Nor can an `if` choose one: call each in its branch, `if c { f(x) } else { g(x) }`."},
     {"function-argument-missing",
      "A function that takes functions, `fn h(f: fn(real) -> real, x: real)`, is compiled for the functions it is called with, so it cannot be "
      "exported or differentiated by itself. Write what is meant as a function without them: `grad(fn(x: real) = h(sin, x))`."},
@@ -53,7 +53,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "A function that calls itself at other sizes must say what it returns, for its calls of itself are checked before its body is: "
      "`fn det[n](A: real[n, n]) -> real = if n == 1 { A[0, 0] } else { … det(…) … }`."},
     {"too-deep", "Functions that are made for their callers call each other more than 100 deep: those that are generic in `float`, that take functions, or that "
-     "are declared in bodies. Give some of them concrete types, or declare them at the top level."},
+     "are declared in bodies. Give some of them concrete types, or declare them at the top level. "
+     "Or tuples hold tuples deeper than that: a struct has names for its parts."},
 
     {"unused-parameter",
      "Nothing reads a parameter of a function, or a `param` of a model: often a slip, such as another name that was meant. Take it out. "
@@ -170,7 +171,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "A function is called with too many or too few arguments. Every parameter takes exactly one, by position or by name."},
     {"unknown-argument", "A named argument is not a parameter of the function that is called."},
     {"duplicate-argument", "A parameter is given twice, by position and by name or twice by name."},
-    {"bad-argument", "A built-in function got an argument of a form it cannot use: a range, an `axis` where there is none, a list where a single value is meant."},
+    {"bad-argument", "Something stands where it cannot be used: a range or a string as a value, `[]`, of which nothing tells the type, an `axis` where there is "
+     "none, a list where a single value is meant."},
 
     // ---- derivatives
     {"wrt-missing", "`wrt` may be left out only if the function has exactly one float parameter."},
@@ -188,7 +190,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
     {"bad-derivative", "`grad(f, wrt = x, mode = m)` takes one function and the named arguments `wrt`, `mode`, `of` and `value`."},
 
     {"not-supported-yet",
-     "This part of the language is read but not compiled yet. Functions that do not use it are compiled."},
+     "A combination that the compiler reads and does not compile; the message names it. Functions that do not use it are compiled. What it "
+     "says can be written another way: as a loop, or in two steps with a `let` between them."},
 };
 
 /// A row of the table above, found while compiling.

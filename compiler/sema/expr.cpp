@@ -32,9 +32,9 @@ Val Lowering::lower(ExprId id, TypeId want) {
     case ExprKind::if_: return lower_if(id, want);
     case ExprKind::block: return lower_branch(id, want);
     case ExprKind::function: return close_over(e.fn);
-    case ExprKind::string: return unsupported(e.span, "strings as values are");
+    case ExprKind::string: return fail(sema_error("bad-argument"), e.span, "a string is no value: only the entries of a `train` block have strings"), Val{};
     case ExprKind::bytes:
-    case ExprKind::range: return unsupported(e.span, "a range as a value is");
+    case ExprKind::range: return fail(sema_error("bad-argument"), e.span, "a range is no value: it stands in a subscript, an index or a `for`"), Val{};
   }
   return {};
 }
@@ -146,7 +146,7 @@ Val Lowering::lower_tuple(const Expr& e, TypeId want) {
 
 Val Lowering::lower_array(const Expr& e, TypeId want) {
   const std::span<const Arg> args = ast_[e.args];
-  if (args.empty()) return unsupported(e.span, "empty arrays are");
+  if (args.empty()) return fail(sema_error("bad-argument"), e.span, "nothing tells what `[]` is an array of").help("write `zeros(0)`"), Val{};
   TypeId element;
   if (want && types()[want].rank() > 0) {
     const Type t = types()[want];

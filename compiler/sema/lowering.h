@@ -405,6 +405,7 @@ class Lowering {
   bool has_exit(ExprId block_or_if) const;
   Val finish(const Purpose& purpose, ExprId block);
   Val next_step(const Purpose& purpose, bool is_left);
+  void chosen_function(const Expr& if_expr);
   Val lower_exiting_if(ExprId if_expr, const Rest& rest, const Purpose& purpose);
   ValueId lower_condition(ExprId e);
   ValueId lower_loop_condition(ExprId e, ValueId goes_on, Loc l);

@@ -28,7 +28,12 @@ std::optional<Lowering::Subscript> Lowering::lower_one_subscript(const Arg& arg,
       s.range = lower_range(arg.value, extent, true);
     }
     if (!s.range) return std::nullopt;
-    if (has_binder(s.range.extent)) return unsupported(arg.span, "slices whose size depends on an index are"), std::nullopt;
+    if (has_binder(s.range.extent)) {
+      fail(sema_error("ragged-range"), arg.span, "the size of this slice depends on an index").help("a reduction may run over such a range: `sum[j in 0..i](x[j])`");
+      return std::nullopt;
+    }
+    DimId least, most;
+    if (!s.value && has_binder(s.range.lo) && !extremes(s.range.lo, least, most)) s.value = size_value(s.range.lo, arg.span);  // checked when it runs
     return s;
   }
   const Val v = lower(arg.value);
@@ -207,7 +212,7 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
     moves[k] = has_binder(start);
     bool proven = true;
     DimId lo, hi;
-    if (!extremes(start, lo, hi)) return unsupported(s.span, "ranges that are not affine in indices and sizes are"), false;
+    if (!extremes(start, lo, hi)) return unsupported(s.span, "subscripts that are not affine in indices and sizes are"), false;
     if (!is_at) {
       if (!require(s.range.extent, shape[k], s.span, proven, SizeCheck::Kind::size)) {
         fail(size_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));

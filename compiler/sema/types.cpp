@@ -31,7 +31,7 @@ TypeId Lowering::lower_type(TypeExprId id, int depth) {
     return {};
   }
   if (t.kind == TypeKind::tuple) {
-    if (depth >= kMaxTypeDepth) return unsupported(t.span, "tuples nested this deep are"), TypeId{};
+    if (depth >= kMaxTypeDepth) return fail(sema_error("too-deep"), t.span, fmt::format("tuples nest at most {} deep", kMaxTypeDepth)), TypeId{};
     std::vector<Field> fields;
     bool ok = true;
     for (const TypeField& f : ast_[t.fields]) {
@@ -118,7 +118,7 @@ DimId Lowering::lower_size(ExprId e) {
         .rule("a size is built from size variables and integers by `+ - *` and `div(a, k)`");
     return {};
   }
-  if (has_binder(*size)) return unsupported(x.span, "sizes that depend on an index are"), DimId{};
+  if (has_binder(*size)) return fail(sema_error("not-a-size"), x.span, "a size cannot depend on an index: rows of one array are of one size"), DimId{};
   return size_too_large(*size, x.span);
 }
 
@@ -133,7 +133,7 @@ RangeDims Lowering::lower_range(ExprId range, DimId whole, bool literals_count_f
     const auto d = as_size(v);
     if (!d) {
       const Shape s = shape_of(v);
-      if (s.dtype == DType::i64 && s.dims.empty()) return unsupported(ast_[e].span, "ranges whose ends are known only at run time are"), DimId{};
+      if (s.dtype == DType::i64 && s.dims.empty()) return fail(sema_error("not-a-size"), ast_[e].span, fmt::format("`{}` is known only at run time, and an array has a size", code(e))).help("a `for` loop and a reduction may run to it"), DimId{};
       fail(sema_error("not-a-size"), ast_[e].span, fmt::format("`{}` is {}, and the end of a range is an int", code(e), type_text(v)));
       return {};
     }

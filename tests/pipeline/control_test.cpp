@@ -42,6 +42,8 @@ const Case kCases[] = {
     {"fn f[n](x: real[n], y: real[n]) -> real[n] {\n  let c = x[0]\n  return map(fn(a, b) = a * b + c, x, y)\n}", "x=[1,2],y=[3,4]", {4, 9}},
     {"fn f[n](x: real[n]) -> real[n] = map(sin, x)", "x=[0,0]", {0, 0}},
     {"fn f[n](x: real[n]) = scan(fn(s: real, v: real) = (s * v, s + v), init = 1, over = x)", "x=[2,3]", {6, 3, 5}},
+    // A slice that begins where no sum of indices does.
+    {"fn f[n](x: real[n]) = sum[i in 0..2](x[i] * sum(x[i * i..i * i + 2]))", "x=[1,2,3]", {13}},
     // What nothing else gives a type takes the float type of the parameters.
     {"fn f[n](x: f32[n]) {\n  let t[i in 0..n] = i * 0.5\n  let s = if n > 2 { 1.0 } else { 0.5 * n }\n  return t * x * sum[i in 0..n](1.0 / (i + 1)) + s * (eye(n)[0] * x) + (outer(ones(n), x) @ (sqrt(4) * ones(n)))\n}", "x=[2,4]", {14, 15}},
     {"fn f(x: f32, n: int) -> (f32[2], f32) = (2 * ones(2), mean[i in 0..n](i) * x + (norm([3, 4]) + sqrt(n * n)) * x)", "x=2,n=4", {2, 2, 21}},

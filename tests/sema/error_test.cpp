@@ -178,7 +178,13 @@ constexpr Case kCases[] = {
                         " data csv(\"b\") { y = column(0) }  objective <<mean(loss)>>  optimizer sgd(lr = 1) }"},
 
     // ---- later stages of the language: one message each, whatever depends on it
-    {"not-supported-yet", "fn f(x: real) = <<[]>>"},
+    {"bad-argument", "fn f(x: real) = <<[]>>"},
+    {"bad-argument", "fn f(x: real) = <<\"x\">>"},
+    {"ragged-range", "fn f(x: real[5]) { let y[i in 0..3] = sum(x[<<0..i>>])\n return y }"},
+    {"not-a-size", "fn f(x: real[5]) { let y[i in 0..3] = sum(zeros(<<i>>))\n return y }"},
+    {"not-a-size", "fn f(x: real[5], k: int) { let y[i in 0..<<k>>] = x[i]\n return y }"},
+    {"function-as-value", "fn f(x: real) { let g = <<if x > 0 { sin } else { cos }>>\n return g(x) }"},
+    {"not-supported-yet", "fn f(x: real[5, 5], at: int[2], k: int) = <<x[at, k..k + 2]>>"},
     {"unknown-model", "model M { param w: real  layer l = <<N>>[3]\n loss(x: real) = w * x }"},
     {"model-cycle", "model A { layer b = B[]\n fn f(x: real) = x }\nmodel B { layer a = <<A>>[]\n fn f(x: real) = x }"},
     {"model-cycle", "model A { layer a = <<A>>[]\n fn f(x: real) = x }"},
