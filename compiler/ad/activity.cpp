@@ -274,11 +274,11 @@ bool report_obstacles(const Module& m, const Func& f, const Wrt& wrt, const Acti
         diagnostics.error(find_kind<kAdErrors>("no-derivative"), in.loc.span,
                           fmt::format("no derivative of an int made a float: it depends on {}, and an int carries no tangent",
                                       names_of_active(m, f, wrt)))
-            .help("if the value is to count as a constant, make it a parameter that is not in `wrt`");
+            .help("if it is to count as a constant, write `stop_gradient(…)` around it, or make it a parameter that is not in `wrt`");
       } else {
         diagnostics.error(find_kind<kAdErrors>("no-derivative"), in.loc.span,
                           fmt::format("no derivative of `{}`, whose argument depends on {}", op_row(in.op).name, names_of_active(m, f, wrt)))
-            .help("if the value is to count as a constant, make it a parameter that is not in `wrt`");
+            .help("if it is to count as a constant, write `stop_gradient(…)` around it, or make it a parameter that is not in `wrt`");
       }
     }
   return diagnostics.n_errors() == before;

@@ -104,6 +104,12 @@ bool Parser::unexpected_after_expression() {
     fail(syntax_error("assignment-in-expression"), "`=` cannot stand in an expression").help("to compare, write `==`");
     return true;
   }
+  if (opens_paren(t.kind)) {
+    const std::string_view word = sources_.text(span_of(t));
+    fail(syntax_error("expected-token"), fmt::format("`{}…)` stands between a loop's header and its `{{`", word))
+        .help(fmt::format("a matrix product with a function of this name takes a space: `@ {}…)`", word.substr(1)));
+    return true;
+  }
   if (!starts_operand(t) || t.starts_line) return false;
   const Token& before = previous();
   Diagnostic& d = fail(syntax_error("juxtaposed-operands"),

@@ -148,7 +148,9 @@ void Parser::no_value(ExprId block) {
   const Expr& e = ast_[block];
   if (e.kind != ExprKind::block || !e.a) return;
   Diagnostic& d = report(syntax_error("unused-value"), span(e.a), "nothing uses this value");
-  if (place_ == Place::function)
+  if (ast_[e.a].kind == ExprKind::name && names_[ast_[e.a].name] == "continue")
+    d.help("there is no `continue`: put what it would skip under an `if`");
+  else if (place_ == Place::function)
     d.help("write `return …`, or give the `if` an `else` and let it be the last thing in the block");
   else
     d.help("assign it to a `var`, or remove it");
