@@ -246,7 +246,10 @@ class Laws {
   /// or another: hence the tolerances of `near`.
   std::string modes(Compilation& c, FuncId f, const Args& args) {
     const auto x = converted<Big>(args);
-    std::vector<Big> first[3];
+    std::vector<Big> value_at_x, first[3];
+    if (const auto value = interpret<Big>(c.module, f, x)) flatten(*value, value_at_x);
+    // Outside of the domain there is no derivative: nan − nan is nan in one mode, and in another nothing is left of it.
+    if (!std::ranges::all_of(value_at_x, [](const Big& v) { return isfinite(v); })) return {};
     const Mode kModes[] = {Mode::reverse, Mode::forward, Mode::symbolic};
     const std::vector<int> wrt = float_parameters(c.module, f);
     FuncId gradients[3];
