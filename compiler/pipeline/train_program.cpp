@@ -44,11 +44,6 @@ struct TrainBuilder {
     return append_param(m(), m()[f], BlockId{0}, "param"_op, type, intern(name), loc);
   }
   TypeId at_sizes(TypeId t) { return types().substitute(t, sizes); }
-  /// The dtype of the first leaf; all leaves of a model that is trained have one.
-  DType float_of(TypeId t) {
-    while (types()[t].is_tuple()) t = types()[t].fields[0].type;
-    return types()[t].dtype;
-  }
   bool has_key(bool training) { return info.draws && (training || info.key_in_predict); }
 
   size_t field_at(StrId name) {
@@ -115,7 +110,7 @@ struct TrainBuilder {
     for (const auto& [name, value] : spec.sizes) sizes[name] = types().dims.constant(value);
     params = at_sizes(info.params_type);
     if (info.states_type) states = at_sizes(info.states_type);
-    out.step_.dtype = float_of(params);
+    out.step_.dtype = info.dtype;
     out.step_.state_length = lay_out(info.params, out.step_.leaves);
     if (states) out.step_.states_length = lay_out(info.states, out.step_.states);
     for (size_t k = 0; k < spec.fields.size(); ++k) {

@@ -96,6 +96,10 @@ void Analysis::hand_over_model(int32_t index) {
   info.name = entry.decl->name.id, info.span = entry.decl->name.span;
   info.draws = entry.draws, info.key_in_predict = entry.key_in_predict;
   info.params_type = entry.params_type, info.states_type = entry.states_type;
+  if (TypeId leaf = info.params_type) {
+    while (m.types[leaf].is_tuple()) leaf = m.types[leaf].fields[0].type;
+    info.dtype = m.types[leaf].dtype;
+  }
   for (const Name& size : main[entry.decl->sizes]) info.sizes.push_back(size.id);
   lower_initials(index);
   if (!entry.failed) {

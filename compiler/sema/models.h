@@ -58,6 +58,7 @@ struct ModelInfo {
   std::vector<StrId> sizes;
   TypeId params_type;                  // a named tuple, a layer's in it; absent when there are no parameters
   TypeId states_type;                  // as well
+  DType dtype = DType::f64;            // of the first parameter; of all of them, in a model that is trained
   std::vector<ModelParam> params, states;  // in the order of these types' leaves
   std::vector<ModelFunction> functions;
   bool draws = false;                  // takes a key in training

@@ -13,11 +13,6 @@
 namespace dlc::sema {
 namespace {
 
-const Type& first_leaf(const TypeTable& types, TypeId t) {
-  while (types[t].is_tuple()) t = types[t].fields[0].type;
-  return types[t];
-}
-
 /// Whether all leaves are of this dtype.
 bool has_only(const TypeTable& types, TypeId id, DType dtype) {
   const Type& t = types[id];
@@ -358,7 +353,7 @@ void TrainReader::lower_terms() {
   lowering.enter_model(spec.model, false, /*has_run=*/false);
   const auto give_up = [&] { ok = false, a.m.discard(id); };
   if (!lowering.declare_model_names()) return give_up();
-  const DType dtype = first_leaf(a.m.types, info.params_type).dtype;
+  const DType dtype = info.dtype;
   ValueId sum;
   for (const auto& [term, coefficient] : terms) {
     sum = lowering.add_term(sum, term, coefficient, dtype);
@@ -371,7 +366,7 @@ void TrainReader::lower_terms() {
 /// The optimizer's formula, a function of the prelude.
 void TrainReader::find_update() {
   if (!info.params_type) return static_cast<void>(fail(sema_error("bad-entry"), d.name.span, "the model has no parameters to train"));
-  const DType dtype = first_leaf(a.m.types, info.params_type).dtype;
+  const DType dtype = info.dtype;
   for (const std::vector<ModelParam>* all : {&info.params, &info.states})
     for (const ModelParam& p : *all) {
       if (!has_only(a.m.types, p.type, dtype))
