@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <unordered_set>
+
 #include <nlohmann/json.hpp>
 
 namespace dlc {
@@ -19,9 +21,12 @@ std::string render_one(const Diagnostic& d, const Sources& sources, MessageForma
 
 std::string render_all(const Diagnostics& diagnostics, const Sources& sources, MessageFormat format, bool color) {
   std::string text;
+  std::unordered_set<std::string> said;  // what is wrong in a function of f32 is so in that of f64
   for (const Diagnostic& d : diagnostics.all()) {
+    std::string one = render_one(d, sources, format, color);
+    if (!said.insert(one).second) continue;
     if (format == MessageFormat::full && !text.empty()) text += "\n";
-    text += render_one(d, sources, format, color);
+    text += one;
   }
   if (diagnostics.n_errors() > Diagnostics::kMaxErrors && format == MessageFormat::full)
     text += fmt::format("\n{} more errors are not shown\n", diagnostics.n_errors() - Diagnostics::kMaxErrors);
