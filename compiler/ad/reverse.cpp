@@ -15,6 +15,7 @@
 #include "ad/rules.h"
 #include "ad/stores.h"
 #include "ad/sweep.h"
+#include "ad/undo.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
 #include "ops/table.h"
@@ -25,7 +26,7 @@ namespace {
 class ReverseSweep : public Sweep {
  public:
   ReverseSweep(Module& module, const Func& f, const Activity& a, Diagnostics& diagnostics)
-      : Sweep(module, f, a), diagnostics_(diagnostics) {}
+      : Sweep(module, f, a), diagnostics_(diagnostics), undo_(module, f, a) {}
 
   /// Carries the cotangents of the block's result (already in their slots) back to its parameters.
   void run(Builder& b, const Block& block) {
@@ -171,7 +172,9 @@ class ReverseSweep : public Sweep {
       const Block& inner = source[BlockId{in.first_block.i + k}];
       Builder nested = b.in(BlockId{first.i + k});
       given.push_back(enter_block(nested, v, inner, seeds, totals, loc));
+      chains_.emplace_back();  // what undoes the step around is not seen in here
       run(nested, inner);
+      chains_.pop_back();
       yields.push_back(yielded(inner, static_cast<size_t>(in.n_operands - n_own)));
     }
 
@@ -248,16 +251,6 @@ class ReverseSweep : public Sweep {
   //
   // What of the tape the way back does not read is dropped by dce. A `while` counts its steps beside.
 
-  // An array of which a step changes elements only, `v[i] = e`, has no row of its own per step: kept is what stood there
-  // before, and where. On the way back it is carried itself, from its last value on, and every step is undone. A store under an
-  // `if` that was not made is one at -1, which is no place. Of an inner loop that makes such stores kept is its tape, and undone
-  // are its steps; under an `if` that was not taken it made none.
-
-  struct Store {                         // one update of such an array (ad/stores.h), in the order of the body
-    Update update;
-    std::vector<ValueId> tapes;          // of a store: what stood there, the subscripts; of a loop: the count, its tapes
-    bool is_certain = true;              // it stands under no `if`
-  };
   struct Tape {
     ValueId count;                       // of the steps that were made
     bool has_values = false;             // false: the number of steps has no bound
@@ -324,85 +317,34 @@ class ReverseSweep : public Sweep {
   /// What undoes an update: see Store::tapes.
   using Keep = std::function<void(const Update&, std::span<const ValueId> kept)>;
 
-  bool has_tape(ValueId loop) const {
-    const LoopOptions options = loop_options(m, source[loop].attr);
-    const bool is_cut = source[loop].op == "while"_op && (options.every != 0 || options.memory != 0);
-    return options.bound && !is_cut && activity.any_depends(loop);
-  }
-  const StepStores& stores_of(ValueId loop) {
-    const auto known = stores_.find(loop.i);
-    return known != stores_.end() ? known->second : stores_[loop.i] = stores_of_loop(m, source, loop, [&](ValueId inner) { return has_tape(inner); });
-  }
+  // The way back of an inner loop ends with the array as it was before that loop. From this the array is made as it was after
+  // the loop before it in the step, where the way back of that begins; and in the end as it was before the step. Then one
+  // piece of memory is enough, for nobody needs two of these at a time.
 
-  /// The types of what undoes an update.
-  std::vector<TypeId> kept_types(const Update& u) {
-    std::vector<TypeId> types;
-    if (source[u.inst].n_blocks == 0) {
-      for (int o = 1; o < source[u.inst].n_operands; ++o) types.push_back(source[source.operand(u.inst, o)].type);
-      return types;
+  /// The updates that a step makes of one array, and what undoes them in this step.
+  struct Chain {
+    std::span<const Store> stores;
+    std::span<const std::vector<ValueId>> kept;
+    std::span<const Store> between(size_t from, size_t to) const { return stores.subspan(from, to - from); }
+  };
+  /// The array after the first `n` updates of a chain, by the first loop that follows them; absent: none does.
+  ValueId restored(Builder& b, const Chain& chain, size_t n, Loc loc) {
+    for (size_t o = n; o < chain.stores.size(); ++o) {
+      if (!undo_.is_loop(chain.stores[o])) continue;
+      const Update& loop = chain.stores[o].update;
+      const auto known = restored_.find(loop.inst.i);
+      if (!chain.stores[o].is_certain || known == restored_.end()) return {};
+      return undo_.all(b, known->second[loop.part], chain.between(n, o), chain.kept.subspan(n, o - n), loc);
     }
-    types.push_back(m.types.scalar(DType::i64));
-    for (const Update& inner : std::vector<Update>(stores_of(u.inst).of[u.part]))
-      for (TypeId row : kept_types(inner)) types.push_back(tape_type(loop_options(m, source[u.inst].attr).bound, row));
-    return types;
+    return {};
   }
-  TypeId tape_type(DimId bound, TypeId row) {
-    const Type t = m.types[row];
-    std::vector<DimId> dims{bound};
-    dims.insert(dims.end(), t.dims.begin(), t.dims.end());
-    return m.types.array(t.dtype, std::move(dims));
-  }
-
-  /// The array before an update, from the one after it and what was kept.
-  ValueId undo(Builder& b, ValueId x, const Store& store, std::span<const ValueId> kept, Loc loc) {
-    const ValueId inst = store.update.inst;
-    if (source[inst].n_blocks == 0) {
-      const bool is_guarded = !store.is_certain || bounds_of(m, source[inst]) == Bounds::guarded;
-      const Bounds bounds = is_guarded ? Bounds::guarded : Bounds::inside;
-      const bool may_repeat = source[inst].op == "add_at"_op && m.types[b.func()[kept[1]].type].rank() > 0;
-      if (!may_repeat) return b.put(x, kept[0], kept.subspan(1), bounds, loc);
-      const auto store = [&](Builder& at_place, ValueId array, ValueId before, std::span<const ValueId> at) { return at_place.put(array, before, at, bounds, loc); };
-      return b.for_each_place(x, kept[0], kept.subspan(1), store, loc);
-    }
-    const std::vector<ValueId> captures(kept.begin(), kept.end());
-    const BlockId block = b.begin_for(std::span(&x, 1), captures, loc);
-    Builder nested = b.in(block);
-    const std::vector<ValueId> made = nested.func()[block].params;
-    const ValueId step = nested.op("sub"_op, {nested.op("sub"_op, {made[2], nested.constant_int(1, loc)}, loc), made[0]}, loc);
-    std::vector<ValueId> rows;
-    for (size_t k = 3; k < made.size(); ++k) rows.push_back(nested.index(made[k], std::span(&step, 1), Bounds::inside, loc));
-    ValueId before = made[1];
-    size_t end = rows.size();
-    const std::vector<Update> updates = stores_of(inst).of[store.update.part];
-    for (size_t o = updates.size(); o-- > 0;) {
-      const size_t n = kept_types(updates[o]).size();
-      end -= n;
-      before = undo(nested, before, {updates[o], {}, is_certain(inst, updates[o])}, std::span(rows).subspan(end, n), loc);
-    }
-    nested.set_result(before);
-    LoopOptions options;
-    options.bound = loop_options(m, source[inst].attr).bound;
-    return b.end_for(block, kept[0], std::span(&x, 1), captures, options, loc);
-  }
-  ValueId undo_all(Builder& b, ValueId x, std::span<const Store> stores, std::span<const std::vector<ValueId>> kept, Loc loc) {
-    for (size_t o = stores.size(); o-- > 0;) x = undo(b, x, stores[o], kept[o], loc);
-    return x;
-  }
-
-  // The way back of an inner loop ends with the array as it was before that loop. Where that is the step's only one, the array
-  // before the step is made from this: then one piece of memory is enough.
-  ValueId restored(Builder& b, ValueId before, std::span<const Store> stores, std::span<const std::vector<ValueId>> kept, Loc loc) {
-    size_t n_loops = 0, first = 0;
-    for (size_t o = 0; o < stores.size(); ++o)
-      if (source[stores[o].update.inst].n_blocks > 0) ++n_loops, first = o;
-    if (n_loops != 1 || !stores[first].is_certain) return before;
-    const Update& loop = stores[first].update;
-    const auto known = restored_.find(loop.inst.i);
-    return known == restored_.end() ? before : undo_all(b, known->second[loop.part], stores.first(first), kept.first(first), loc);
-  }
-  bool is_certain(ValueId loop, const Update& u) const {
-    const Block& body = source[BlockId{source[loop].first_block.i + source[loop].n_blocks - 1}];
-    return std::find(body.body.begin(), body.body.end(), u.inst) != body.body.end();
+  /// What carried value `part` of a loop is after it.
+  ValueId last_of(Builder& b, ValueId loop, size_t part, ValueId recomputed, Loc loc) {
+    for (const Chain& chain : chains_.empty() ? std::vector<Chain>{} : chains_.back())
+      for (size_t o = 0; o < chain.stores.size(); ++o)
+        if (chain.stores[o].update == Update{loop, part})
+          if (const ValueId x = restored(b, chain, o + 1, loc)) return x;
+    return recomputed;
   }
 
   /// Copies a block, and hands over what its stores overwrite; of those in a branch after it.
@@ -447,7 +389,7 @@ class ReverseSweep : public Sweep {
       std::vector<ValueId> values;
       for (size_t k = 0; k < n_results; ++k) values.push_back(m.types[in.type].is_tuple() ? nested.get(at(inner.result), static_cast<int>(k), in.loc) : at(inner.result));
       for (const Update& u : inside) {
-        const std::vector<TypeId> types = kept_types(u);
+        const std::vector<TypeId> types = undo_.kept_types(u);
         const auto found = made.find({u.inst.i, u.part});
         for (size_t o = 0; o < types.size(); ++o) {
           const bool is_subscript = source[u.inst].n_blocks == 0 && o > 0;
@@ -463,7 +405,7 @@ class ReverseSweep : public Sweep {
     at(v) = m.types[in.type].is_tuple() ? b.tuple(std::span(parts).first(n_results), in.type, in.loc) : parts[0];
     size_t next = n_results;
     for (const Update& u : inside) {
-      const size_t n = kept_types(u).size();
+      const size_t n = undo_.kept_types(u).size();
       keep(u, std::span(parts).subspan(next, n));
       next += n;
     }
@@ -479,13 +421,13 @@ class ReverseSweep : public Sweep {
     if (!is_for) carried.push_back(b.constant_int(0, in.loc));
     const size_t first_tape = carried.size();
     // A `while` that is to keep less is cut like a `for`, which it is once its steps are counted.
-    Recording tapes{{}, has_tape(v) ? options.bound : DimId{}};
-    const StepStores stepped = tapes.bound ? stores_of(v) : StepStores{};
+    Recording tapes{{}, undo_.has_tape(v) ? options.bound : DimId{}};
+    const StepStores stepped = tapes.bound ? undo_.stores_of(v) : StepStores{};
     const auto& stores = stepped.of;
     for (size_t k = 0; k < n && tapes.bound; ++k) {
-      if (stores[k].empty()) tapes.add(b, tape_type(tapes.bound, source[body.params[own + k]].type), in.loc);
+      if (stores[k].empty()) tapes.add(b, undo_.tape_type(tapes.bound, source[body.params[own + k]].type), in.loc);
       for (const Update& u : stores[k])
-        for (TypeId row : kept_types(u)) tapes.add(b, tape_type(tapes.bound, row), in.loc);
+        for (TypeId row : undo_.kept_types(u)) tapes.add(b, undo_.tape_type(tapes.bound, row), in.loc);
     }
     carried.insert(carried.end(), tapes.initial.begin(), tapes.initial.end());
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
@@ -512,7 +454,7 @@ class ReverseSweep : public Sweep {
     size_t next = 0;
     for (size_t k = 0; k < n && tapes.bound; ++k) {
       if (stores[k].empty()) record(next++, inside[k]);
-      for (const Update& u : stores[k]) first_of[{u.inst.i, u.part}] = next, next += kept_types(u).size();
+      for (const Update& u : stores[k]) first_of[{u.inst.i, u.part}] = next, next += undo_.kept_types(u).size();
     }
     copy_keeping(nested, body, stepped, [&](const Update& u, std::span<const ValueId> kept) {
       for (size_t o = 0; o < kept.size(); ++o) record(first_of.at({u.inst.i, u.part}) + o, kept[o]);
@@ -534,8 +476,8 @@ class ReverseSweep : public Sweep {
       tape.values.push_back(stores[k].empty() ? parts[next++] : ValueId{});
       std::vector<Store>& kept = tape.stores.emplace_back();
       for (const Update& u : stores[k]) {
-        const auto begin = parts.begin() + static_cast<ptrdiff_t>(next), end = begin + static_cast<ptrdiff_t>(kept_types(u).size());
-        kept.push_back({u, {begin, end}, is_certain(v, u)});
+        const auto begin = parts.begin() + static_cast<ptrdiff_t>(next), end = begin + static_cast<ptrdiff_t>(undo_.kept_types(u).size());
+        kept.push_back({u, {begin, end}, undo_.is_certain(v, u)});
         next += kept.back().tapes.size();
       }
     }
@@ -586,7 +528,7 @@ class ReverseSweep : public Sweep {
     for (const Captured& c : captured) carried.push_back(c.sum ? c.sum.value : b.zeros(c.type, loc));
     const size_t first_undone = carried.size();
     for (size_t k = 0; k < n; ++k)
-      if (!tape.values[k]) carried.push_back(tape.last[k]);
+      if (!tape.values[k]) carried.push_back(last_of(b, v, k, tape.last[k], loc));
     for (size_t k = 0; k < n; ++k) {
       if (tape.values[k]) captures.push_back(tape.values[k]);
       for (const Store& store : tape.stores[k]) captures.insert(captures.end(), store.tapes.begin(), store.tapes.end());
@@ -616,7 +558,7 @@ class ReverseSweep : public Sweep {
           std::vector<ValueId>& rows = kept.back().emplace_back();
           for (size_t o = 0; o < store.tapes.size(); ++o) rows.push_back(row());
         }
-        const ValueId x = undo_all(nested, made[1 + first_undone + undone.size()], tape.stores[k], kept.back(), loc);
+        const ValueId x = undo_.all(nested, made[1 + first_undone + undone.size()], tape.stores[k], kept.back(), loc);
         undone.push_back(at(body.params[own + k]) = x);
       }
       for (size_t k = own + n; k < body.params.size(); ++k) at(body.params[k]) = made[next++];
@@ -628,12 +570,16 @@ class ReverseSweep : public Sweep {
       for (size_t k = 0; k < active.size(); ++k)
         accumulate(nested, body.result, active[k], {made[1 + k], flags[k].is_sparse, flags[k].is_steep}, loc);
       ++loop_depth_;
-      for (const auto& chain : tape.stores)
-        for (const Store& store : chain) restored_.erase(store.update.inst.i);
+      std::vector<Chain>& chains = chains_.emplace_back();
+      for (size_t k = 0, o = 0; k < n; ++k)
+        if (!tape.values[k]) chains.push_back({tape.stores[k], kept[o++]});
+      for (const Chain& chain : chains)
+        for (const Store& store : chain.stores) restored_.erase(store.update.inst.i);
       run(nested, body);
       --loop_depth_;
-      for (size_t k = 0, o = 0; k < n; ++k)
-        if (!tape.values[k]) undone[o] = restored(nested, undone[o], tape.stores[k], kept[o], loc), ++o;
+      for (size_t o = 0; o < undone.size(); ++o)
+        if (const ValueId x = restored(nested, chains_.back()[o], 0, loc)) undone[o] = x;
+      chains_.pop_back();
       std::vector<ValueId> values;
       is_known = true;
       for (size_t k = 0; k < active.size(); ++k) {
@@ -714,8 +660,9 @@ class ReverseSweep : public Sweep {
 
   Diagnostics& diagnostics_;
   std::unordered_map<int32_t, Tape> tapes_;  // by loop, of its latest copy
-  std::unordered_map<int32_t, StepStores> stores_;
+  Undo undo_;
   std::unordered_map<int32_t, std::vector<ValueId>> restored_;  // by loop: its undone arrays as they were before it
+  std::vector<std::vector<Chain>> chains_;   // of the steps that are read, one within the other
   int loop_depth_ = 0;                       // of the step that is read
   bool failed_ = false;
 };
