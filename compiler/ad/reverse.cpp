@@ -168,13 +168,12 @@ class ReverseSweep : public Sweep {
     for (int32_t k = 0; k < in.n_blocks; ++k) b.func().blocks.emplace_back();
     std::vector<std::vector<Carried>> yields;  // per block: per leaf of the captures
     std::vector<std::vector<ValueId>> given;   // per block: the parameters of `totals`
+    std::vector<ThroughBranch> through = chains_.empty() || is_map ? std::vector<ThroughBranch>{} : undo_.through(v, chains_.back());
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       const Block& inner = source[BlockId{in.first_block.i + k}];
       Builder nested = b.in(BlockId{first.i + k});
       given.push_back(enter_block(nested, v, inner, seeds, totals, loc));
-      chains_.emplace_back();  // what undoes the step around is not seen in here
-      run(nested, inner);
-      chains_.pop_back();
+      run_side(nested, inner, k, through);
       yields.push_back(yielded(inner, static_cast<size_t>(in.n_operands - n_own)));
     }
 
@@ -200,6 +199,7 @@ class ReverseSweep : public Sweep {
       }
     }
     if (targets.empty()) return drop_blocks(b, first);
+    std::erase_if(through, [](const ThroughBranch& t) { return !t.arrays[0] || !t.arrays[1]; });
     bool is_sparse = is_map, is_steep = false;
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       Builder nested = b.in(BlockId{first.i + k});
@@ -210,11 +210,16 @@ class ReverseSweep : public Sweep {
         is_steep = is_steep || g.is_steep;
         values.push_back(g ? g.value : nested.zeros(leaf_types(m.types, source[target.capture].type)[target.leaf], loc));
       }
+      for (const ThroughBranch& t : through) values.push_back(t.arrays[k]);
       nested.set_result(nested.joined(values, loc));
     }
     const ValueId all = close_region(b, in, first, outer, loc);
+    const size_t n_results = targets.size() + through.size();
+    for (size_t n = 0; n < through.size(); ++n)
+      for (const std::vector<size_t>& loops : through[n].loops)
+        for (size_t o : loops) before_branch_[through[n].chain.key(o)] = {b.part(all, n_results, targets.size() + n, loc), through[n].n_before};
     for (size_t n = 0; n < targets.size(); ++n) {
-      ValueId g = b.part(all, targets.size(), n, loc);
+      ValueId g = b.part(all, n_results, n, loc);
       if (is_map) g = b.sum(g, leading_axes(m[in.attr].dims.size()), loc);
       if (targets[n].total) leaves(targets[n].capture)[targets[n].leaf] = {g, is_sparse, is_steep};
       else accumulate(b, targets[n].capture, targets[n].leaf, {g, is_sparse, is_steep}, loc);
@@ -321,22 +326,32 @@ class ReverseSweep : public Sweep {
   // the loop before it in the step, where the way back of that begins; and in the end as it was before the step. Then one
   // piece of memory is enough, for nobody needs two of these at a time.
 
-  /// The updates that a step makes of one array, and what undoes them in this step.
-  struct Chain {
-    std::span<const Store> stores;
-    std::span<const std::vector<ValueId>> kept;
-    std::span<const Store> between(size_t from, size_t to) const { return stores.subspan(from, to - from); }
-  };
   /// The array after the first `n` updates of a chain, by the first loop that follows them; absent: none does.
   ValueId restored(Builder& b, const Chain& chain, size_t n, Loc loc) {
     for (size_t o = n; o < chain.stores.size(); ++o) {
       if (!undo_.is_loop(chain.stores[o])) continue;
       const Update& loop = chain.stores[o].update;
       const auto known = restored_.find(loop.inst.i);
-      if (!chain.stores[o].is_certain || known == restored_.end()) return {};
-      return undo_.all(b, known->second[loop.part], chain.between(n, o), chain.kept.subspan(n, o - n), loc);
+      const auto branch = before_branch_.find(chain.key(o));
+      const bool is_in_branch = !chain.stores[o].is_certain;
+      if (is_in_branch ? branch == before_branch_.end() || branch->second.n_before < n : known == restored_.end()) return {};
+      const size_t first = is_in_branch ? branch->second.n_before : o;
+      return undo_.all(b, is_in_branch ? branch->second.array : known->second[loop.part], chain.stores.subspan(n, first - n), chain.kept.subspan(n, first - n), loc);
     }
     return {};
+  }
+
+  /// Steps through a side of an `if`, or a map's body, where what undoes the step around it is not seen.
+  void run_side(Builder& nested, const Block& inner, int side, std::vector<ThroughBranch>& through) {
+    chains_.emplace_back();
+    run(nested, inner);
+    chains_.pop_back();
+    for (ThroughBranch& t : through) {
+      const Update* const first = t.loops[side].empty() ? nullptr : &t.chain.stores[t.loops[side][0]].update;
+      const auto known = first ? restored_.find(first->inst.i) : restored_.end();
+      if (!first) t.arrays[side] = at(inner.params[t.param]);
+      else if (known != restored_.end()) t.arrays[side] = known->second[first->part];
+    }
   }
   /// What carried value `part` of a loop is after it.
   ValueId last_of(Builder& b, ValueId loop, size_t part, ValueId recomputed, Loc loc) {
@@ -574,7 +589,7 @@ class ReverseSweep : public Sweep {
       for (size_t k = 0, o = 0; k < n; ++k)
         if (!tape.values[k]) chains.push_back({tape.stores[k], kept[o++]});
       for (const Chain& chain : chains)
-        for (const Store& store : chain.stores) restored_.erase(store.update.inst.i);
+        for (size_t o = 0; o < chain.stores.size(); ++o) restored_.erase(chain.key(o).first), before_branch_.erase(chain.key(o));
       run(nested, body);
       --loop_depth_;
       for (size_t o = 0; o < undone.size(); ++o)
@@ -662,6 +677,11 @@ class ReverseSweep : public Sweep {
   std::unordered_map<int32_t, Tape> tapes_;  // by loop, of its latest copy
   Undo undo_;
   std::unordered_map<int32_t, std::vector<ValueId>> restored_;  // by loop: its undone arrays as they were before it
+  struct BeforeBranch {
+    ValueId array;
+    size_t n_before;
+  };
+  std::map<std::pair<int32_t, size_t>, BeforeBranch> before_branch_;  // by loop in an `if` and part: see ThroughBranch
   std::vector<std::vector<Chain>> chains_;   // of the steps that are read, one within the other
   int loop_depth_ = 0;                       // of the step that is read
   bool failed_ = false;

@@ -7,6 +7,7 @@
 #pragma once
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ad/activity.h"
@@ -19,6 +20,22 @@ struct Store {                 // one update of such an array (ad/stores.h), in 
   Update update;
   std::vector<ValueId> tapes;  // of a store: what stood there, the subscripts; of a loop: the count, its tapes
   bool is_certain = true;      // it stands under no `if`
+};
+
+/// The updates that a step makes of one array, and what undoes them in this step.
+struct Chain {
+  std::span<const Store> stores;
+  std::span<const std::vector<ValueId>> kept;
+  std::pair<int32_t, size_t> key(size_t o) const { return {stores[o].update.inst.i, stores[o].update.part}; }
+};
+
+/// A chain that goes through an `if` by inner loops: the way back of the `if` gives the array as it was before it, by the loops
+/// of a side, or as that side was given it.
+struct ThroughBranch {
+  Chain chain;
+  size_t n_before, param;  // of the chain: its updates before the `if`; the array among the blocks' parameters
+  std::vector<size_t> loops[2];
+  ValueId arrays[2];       // absent: a side is not stepped through
 };
 
 class Undo {
@@ -38,6 +55,8 @@ class Undo {
 
   /// The array before some updates, from the one after them and what was kept of each.
   ValueId all(Builder& b, ValueId x, std::span<const Store> stores, std::span<const std::vector<ValueId>> kept, Loc loc);
+  /// Those of `chains` that go through an `if`, and by nothing but loops in a side that has any.
+  std::vector<ThroughBranch> through(ValueId branch, std::span<const Chain> chains) const;
 
  private:
   ValueId one(Builder& b, ValueId x, const Store& store, std::span<const ValueId> kept, Loc loc);

@@ -39,10 +39,20 @@ const Case kSmallSteps[] = {
      "x=[1,2,-1,0.5,1]", {5.5}},
     {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 3..n { for j in 0..2 { for l in 0..2 { v[i - j - l] = v[i - j] * x[i - l] }\n     v[i] += v[i - 1] } }\n  return sum(v)\n}",
      "x=[1,2,-1,0.5,1]", {3.875}},
+    // Several inner loops, stores between them, a loop under an `if`: each way back begins where the next one's ends.
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 2..n {\n    for j in 0..3 { v[i - j] = v[i] * x[i - j] }\n    v[i] += v[i - 1] * x[0]\n    for j in 0..2 { v[i - j] = v[i - 1] * x[j] + v[i - j] }\n    v[i - 1] *= v[i]\n"
+     "    for j in 0..2 { v[i - j] *= v[i - 2] }\n  }\n  return sum(v)\n}",
+     "x=[1,2,-1,0.5,1]", {-4.5}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 2..n {\n    v[i] *= x[0]\n    if x[i] > 0.3 { for j in 0..3 { v[i - j] = v[i] * x[i - j] } } else { v[i - 1] = x[i] }\n  }\n  return sum(v)\n}",
+     "x=[1,2,-1,0.5,1]", {2}},
 };
 
-// An inner loop that may be left out, and one whose number of steps is found as it runs.
+// Inner loops that may be left out and whose stores are read in the same step, and one whose number of steps is found as it runs.
 const Case kInnerStores[] = {
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 2..n {\n    v[i] *= x[0]\n    if x[i] > 0.3 { for j in 0..3 { v[i - j] = v[i] * x[i - j] } }\n    v[i - 1] += v[i]\n    if v[i] < 2 { v[i] += 1 } else { for j in 0..2 { v[i - j] *= v[i - 2] } }\n  }\n  return sum(v)\n}",
+     "x=[1,2,-1,0.5,1]", {4}},
+    {"fn f[n](x: real[n]) -> real {\n  var (v, w) = (x, 2 * x)\n  for i in 2..n {\n    if x[i] > 0.3 {\n      for j in 0..3 { v[i - j] = v[i] * w[i - j]\n        w[i - j] += v[i] }\n    } else { for j in 0..2 { v[i - j] *= w[i] } }\n    w[i] *= v[i - 1]\n  }\n  return sum(v * w)\n}",
+     "x=[1,2,-1,0.5,1]", {381.5}},
     {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 2..n { if x[i] > 0.3 { for j in 0..3 { if v[i - j] < 5 { v[i - j] = v[i] * x[i - j] } } } else { v[i] *= v[i] } }\n  return sum(v)\n}",
      "x=[1,2,-1,0.5,1]", {2.0}},
     {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var w = x\n  for i in 0..n - 2 {\n    var j = 0\n    while v[i + j] > 0.1 @max_iters(2) { v[i + j] = v[i + j] * x[i]\n      w[j] += v[i] * w[i]\n      j += 1 }\n    w[i] = w[i] * v[i]\n  }\n  return sum(v * w)\n}",
