@@ -308,7 +308,8 @@ class Laws {
     if (!h || seed_ % kSecondOrderEvery != 1) return {};
     const FuncId forward = c.derivative({.kind = Kind::jvp, .mode = Mode::forward, .base = h, .wrt = {0, 1}}, {});
     const FuncId reverse = c.derivative({.kind = Kind::vjp, .mode = Mode::reverse, .base = h, .wrt = {0, 1}, .is_list = true}, {});
-    if (!forward || !reverse) return has_no_form(c) ? "" : "adjoint: " + render_all(c.diagnostics, c.sources);
+    if ((!forward || !reverse) && has_no_form(c)) return c.diagnostics.clear(), "";
+    if (!forward || !reverse) return "adjoint: " + render_all(c.diagnostics, c.sources);
     const auto x = converted<Big>(point(c.module, forward)), y = converted<Big>(point(c.module, reverse));
     const auto tangent = interpret<Big>(c.module, forward, x), cotangent = interpret<Big>(c.module, reverse, y);
     if (!tangent || !cotangent) return "adjoint: " + (tangent ? cotangent : tangent).error().message;
