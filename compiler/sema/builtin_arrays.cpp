@@ -604,31 +604,38 @@ const Argument* BuiltinCall::option(std::string_view name) const {
 }
 
 namespace {
-/// Whether a list of words, "stride pad", has this one.
-bool has_word(std::string_view words, std::string_view word) {
-  while (!words.empty()) {
-    const size_t end = std::min(words.find(' '), words.size());
-    if (words.substr(0, end) == word) return true;
-    words.remove_prefix(std::min(end + 1, words.size()));
+/// Of "stride pad".
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    words.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
-  return false;
+  return words;
 }
 }  // namespace
 
 Val Lowering::call_array(const BuiltinRow& row, const Expr* sizes, const Expr& call, TypeId want) {
   std::vector<Argument> all, positional, named;
   const Argument* axis = nullptr;
+  const std::vector<std::string_view> options = words_of(row.options);
+  const auto is_known = [&](const Argument& a) { return std::find(options.begin(), options.end(), str(a.name.id)) != options.end(); };
   // Lists of sizes are read as sizes by the row itself; an array literal among the arguments costs nothing.
   if (!lower_arguments(call, nullptr, all)) return {};
-  for (const Argument& a : all) {
+  const auto n_given = std::count_if(all.begin(), all.end(), [](const Argument& a) { return !a.name; });
+  for (Argument& a : all) {
+    const size_t n_options = a.name ? 0 : positional.size() + named.size() - static_cast<size_t>(row.min_args);
+    const bool is_option = !a.name && row.max_args == row.min_args && std::ssize(positional) == row.max_args && n_options < options.size();
+    if (is_option) a.name = {a_.m.strings.intern(options[n_options]), a.span};  // those by name come after those by position
     if (!a.name) {
       positional.push_back(a);
     } else if (row.has_axis && str(a.name.id) == "axis" && !axis) {
       axis = &a;
-    } else if (has_word(row.options, str(a.name.id)) && std::none_of(named.begin(), named.end(), [&](const Argument& n) { return n.name.id == a.name.id; })) {
+    } else if (is_known(a) && std::none_of(named.begin(), named.end(), [&](const Argument& n) { return n.name.id == a.name.id; })) {
       named.push_back(a);
     } else {
-      const bool is_again = (axis && str(a.name.id) == "axis") || has_word(row.options, str(a.name.id));
+      const bool is_again = (axis && str(a.name.id) == "axis") || is_known(a);
       fail(is_again ? sema_error("duplicate-argument") : sema_error("unknown-argument"), a.name.span,
            is_again ? fmt::format("`{}` is given its {} twice", row.name, str(a.name.id)) : fmt::format("`{}` has no argument `{}`", row.name, str(a.name.id)))
           .help(fmt::format("it is used as `{}`", row.usage));
@@ -640,7 +647,7 @@ Val Lowering::call_array(const BuiltinRow& row, const Expr* sizes, const Expr& c
     const std::string wanted = row.max_args == row.min_args ? std::to_string(row.min_args)
                                : row.max_args < 0           ? fmt::format("at least {}", row.min_args)
                                                             : fmt::format("{} or {}", row.min_args, row.max_args);
-    fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes {} argument{}, not {}", row.name, wanted, wanted == "1" ? "" : "s", n))
+    fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes {} argument{}, not {}", row.name, wanted, wanted == "1" ? "" : "s", n_given))
         .help(fmt::format("it is used as `{}`", row.usage));
     return {};
   }

@@ -178,6 +178,8 @@ constexpr Case kCases[] = {
                         " data csv(\"b\") { y = column(0) }  objective <<mean(loss)>>  optimizer sgd(lr = 1) }"},
 
     // ---- later stages of the language: one message each, whatever depends on it
+    {"argument-count", "fn f(x: real[1, 4, 4], k: real[1, 1, 3, 3], b: real[1]) = conv2d<<(x, k, b, 1, 1, 3)>>"},
+    {"duplicate-argument", "fn f(x: real[1, 4, 4], k: real[1, 1, 3, 3], b: real[1]) = conv2d(x, k, b, <<bias>> = b)"},
     {"bad-argument", "fn f(x: real) = <<[]>>"},
     {"bad-argument", "fn f(x: real) = <<\"x\">>"},
     {"ragged-range", "fn f(x: real[5]) { let y[i in 0..3] = sum(x[<<0..i>>])\n return y }"},
