@@ -35,7 +35,8 @@ Val Lowering::lower_call(const Expr& e, TypeId want) {
   if (callee.kind == ExprKind::field) {
     const Expr* sizes = nullptr;
     const Val f = find_layer(callee.a) ? layer_field(callee) : outside_function(callee, sizes);
-    return f ? call_value(f, sizes, e, want) : Val{};
+    if (!f || find_layer(callee.a)) return f ? call_value(f, sizes, e, want) : Val{};
+    return call_outside(callee, f, sizes, e, want);
   }
   return call_value(lower(e.a), nullptr, e, want);
 }
@@ -71,11 +72,33 @@ Val Lowering::call_value(const Val& f, const Expr* sizes, const Expr& call, Type
   return call_func(func, f, sizes, args, call);
 }
 
+/// `Net[3, 2].f(params, x)`: of a model in `float`, the form that the arguments are of.
+Val Lowering::call_outside(const Expr& callee, const Val& f, const Expr* sizes, const Expr& call, TypeId want) {
+  const TopLevel* top = outside_model(callee.a);
+  const int32_t declared = a_.callables[static_cast<size_t>(f.function)].declared;
+  if (!func_ || !top || !a_.is_of_float(top->index) || a_.functions[static_cast<size_t>(declared)].takes_functions) return call_value(f, sizes, call, want);
+  std::vector<Argument> args;
+  if (!lower_arguments(call, nullptr, args)) return {};
+  const int32_t model = a_.model_of(a_.models[static_cast<size_t>(top->index)].decl->name.id, float_type_for(f.function, args, want), call.span);
+  Callable c;
+  c.kind = Callable::Kind::declared, c.declared = a_.models[static_cast<size_t>(model)].find(callee.name)->plain;
+  const Val own = a_.function_value(std::move(c));
+  const FuncId func = a_.func_of(own.function, a_.options.real, call.span);
+  return func ? call_func(func, own, sizes, args, call) : (failed_ = true, Val{});
+}
+
 /// Of the first argument that is a float; else of the context.
 DType Lowering::float_type_for(int32_t, std::span<const Argument> args, TypeId want) {
+  const auto float_in = [&](auto& self, TypeId id) -> std::optional<DType> {
+    const Type t = types()[id];
+    if (is_float(t.dtype)) return t.dtype;
+    for (const Field& field : t.fields)
+      if (const auto found = self(self, field.type)) return found;
+    return std::nullopt;
+  };
   for (const Argument& a : args) {
-    const Shape s = shape_of(a.val);
-    if (a.val.kind != Val::Kind::function && !s.is_flexible && is_float(s.dtype)) return s.dtype;
+    if (a.val.kind == Val::Kind::function || shape_of(a.val).is_flexible) continue;
+    if (const auto found = float_in(float_in, type_of(a.val))) return *found;
   }
   if (want && is_float(types()[want].dtype)) return types()[want].dtype;
   return default_float();

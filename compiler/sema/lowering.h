@@ -181,6 +181,12 @@ class Analysis {
   std::vector<std::string_view> function_names() const;
   /// The declared model of that name, or the prelude's; −1 if there is none. One of `float`s is that of `float_type`.
   int32_t find_model(StrId name, DType float_type);
+  /// The same, with its layers found; a declared model has all its forms.
+  int32_t model_of(StrId name, DType float_type, Span use) {
+    const int32_t index = find_model(name, float_type);
+    return resolve_model(index, use), index;
+  }
+  bool is_of_float(int32_t model) const { return mentions_type(models[static_cast<size_t>(model)], "float"); }
   std::string state_name(const ModelEntry& model, int32_t slot) const;
   /// A model's function for whoever holds it or names it: see layers.cpp.
   FuncId held(FuncId f, size_t n_hidden, const std::vector<StrId>& world, const std::map<StrId, DimId>& sizes);
@@ -633,6 +639,7 @@ class Lowering {
 
   // ---- call.cpp
   Val lower_call(const Expr& e, TypeId want);
+  Val call_outside(const Expr& callee, const Val& f, const Expr* sizes, const Expr& call, TypeId want);
   Val call_value(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
   bool lower_arguments(const Expr& call, const Func* callee, std::vector<Argument>& out);
   Val call_func(FuncId func, const Val& function, const Expr* sizes, std::span<const Argument> args, const Expr& call);

@@ -270,11 +270,15 @@ TEST(Layers, FunctionsAtSizesAreValues) {
       "fn sized[n](W: real[n, n], x: real[n]) {\n  let f = Net[n, n].g\n  return f((W = W), x) + sum(grad(Net[n, n].g, wrt = params)((W = W), x).W)\n}\n"
       "fn outside(params: (W: real[2, 3]), x: real[3]) = Net[3, 2].by(params, cos, x) + Net.by(params, cos, x)\n"
       "fn inside(params: (W: real[2, 3]), x: real[3]) = 2 * sum(params.W) * sum(cos(x))\n"
+      "model Of[n] {\n  param w: float[n] ~ normal(0, 1)\n  layer d[2] = Inner[n]\n  fn f(x: float[n]) -> float[n] = w * d[1].g(x)\n}\n"
+      "model Inner[n] {\n  param v: float[n] = 2\n  fn g(x: float[n]) -> float[n] = v * x\n}\n"
+      "fn single(p: (w: f32[2], d: (v: f32[2, 2])), x: f32[2]) -> f32[2] = Of[2].f(p, x)\n"
+      "fn double(p: (w: f64[2], d: (v: f64[2, 2])), x: f64[2]) -> f64[2] = Of.f(p, x) + Of[n = 2].f(params = p, x = x)\n"
       "export f = Net[3, 2].f\nexport df = grad(Net[3, 2].g, wrt = x)\n");
   const std::string x = "x=[0.1, 0.2, -0.3]", both = "params={\"W\": [[0.5, 0.25, 2], [3, -1, 0.75]]}," + x;
   EXPECT_EQ(numbers_of(*c, "passed", x), numbers_of(*c, "plain", x));
   EXPECT_EQ(numbers_of(*c, "outside", both), numbers_of(*c, "inside", both));
-  for (const char* name : {"passed", "sized", "outside", "f", "df"}) expect_checked(*c, name);
+  for (const char* name : {"passed", "sized", "outside", "single", "double", "f", "df"}) expect_checked(*c, name);
 }
 
 }  // namespace
