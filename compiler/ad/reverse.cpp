@@ -353,6 +353,14 @@ class ReverseSweep : public Sweep {
       else if (known != restored_.end()) t.arrays[side] = known->second[first->part];
     }
   }
+  /// `kept`: what undoes this step, by carried value that has no row on the tape, and by store.
+  void enter_step(const Tape& tape, const std::vector<std::vector<std::vector<ValueId>>>& kept) {
+    std::vector<Chain>& chains = chains_.emplace_back();
+    for (size_t k = 0; k < tape.values.size(); ++k)
+      if (!tape.values[k]) chains.push_back({tape.stores[k], kept[chains.size()]});
+    for (const Chain& chain : chains)
+      for (size_t o = 0; o < chain.stores.size(); ++o) restored_.erase(chain.key(o).first), before_branch_.erase(chain.key(o));
+  }
   /// What carried value `part` of a loop is after it.
   ValueId last_of(Builder& b, ValueId loop, size_t part, ValueId recomputed, Loc loc) {
     for (const Chain& chain : chains_.empty() ? std::vector<Chain>{} : chains_.back())
@@ -585,11 +593,7 @@ class ReverseSweep : public Sweep {
       for (size_t k = 0; k < active.size(); ++k)
         accumulate(nested, body.result, active[k], {made[1 + k], flags[k].is_sparse, flags[k].is_steep}, loc);
       ++loop_depth_;
-      std::vector<Chain>& chains = chains_.emplace_back();
-      for (size_t k = 0, o = 0; k < n; ++k)
-        if (!tape.values[k]) chains.push_back({tape.stores[k], kept[o++]});
-      for (const Chain& chain : chains)
-        for (size_t o = 0; o < chain.stores.size(); ++o) restored_.erase(chain.key(o).first), before_branch_.erase(chain.key(o));
+      enter_step(tape, kept);
       run(nested, body);
       --loop_depth_;
       for (size_t o = 0; o < undone.size(); ++o)

@@ -97,7 +97,6 @@ bool override_entry(TrainSpec& spec, const std::string& text, std::string& probl
   const struct { const char* name; int64_t* number; int64_t least; } kWholes[] = {
       {"batch", &spec.batch, 0}, {"accumulate", &spec.accumulate, 1}, {"epochs", &spec.epochs, 0}, {"seed", &spec.seed, 0}, {"patience", &spec.patience, 0}};
   if (!has_entry(spec, name)) return problem = fmt::format("--set {}: this `train` block has no such entry to change", name), false;
-  if (!has_entry(spec, name)) return problem = fmt::format("--set {}: this `train` block has no such entry to change", name), false;
   if (name == "data" || name.starts_with("data.")) return override_data(spec, name, value, problem);
   if (name.starts_with("optimizer.")) return override_optimizer(spec.optimizer, name, value, problem);
   for (const auto& row : kNumbers) {

@@ -297,7 +297,7 @@ bool Lowering::varies(ValueId id) {
 
 /// What a call gave, without the new values of states that came with it.
 Val Lowering::after_call(FuncId func, const Callable& callable, Val result, Span span) {
-  if (model_ < 0 || !a_.collectives.contains(func)) return result;
+  if (!a_.collectives.contains(func)) return result;
   if (!enter_collective(span, "a function that looks at its whole batch")) return {};
   const auto updates = a_.updates.find(func);
   if (updates == a_.updates.end()) return result;

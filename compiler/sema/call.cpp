@@ -205,7 +205,7 @@ bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, co
     size_t k = next;
     if (a.name) {
       k = 0;
-      while (k < params.size() && name_of(k) != a.name.id) ++k;
+      while (k < params.size() && (name_of(k) != a.name.id || (a.is_captured && of_param[k]))) ++k;  // a direction may have the name of what is captured
       if (k == params.size()) {
         std::vector<std::string_view> names;
         for (size_t j = 0; j < params.size(); ++j) names.push_back(str(name_of(j)));

@@ -267,6 +267,7 @@ FuncId Analysis::kept(FuncId f) {
   const std::vector<ValueId> params = m[id].body().params;
   Builder b(m, id, BlockId{0});
   b.set_result(b.call(f, std::move(sizes), params, m[f].loc));
+  if (collectives.contains(f)) collectives.insert(id);
   return m.derived[key] = id;
 }
 
@@ -283,6 +284,10 @@ Val Lowering::lower_checkpoint(const Expr& call) {
   if (!is_function) {
     fail(sema_error("bad-derivative"), args[0].span, fmt::format("`checkpoint` takes a function of this program, and `{}` is {}", code(args[0].value), type_text(f)));
     return {};
+  }
+  if (!a_.is_generic(f.function)) {
+    const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
+    if (!base || !updates_nothing(base, args[0].span) || !looks_at_one(base, args[0].span, "`checkpoint` computes one example again")) return failed_ = true, Val{};
   }
   Callable c;
   c.kind = Callable::Kind::derivative, c.is_checkpoint = true, c.base = f.function, c.span = call.span;
@@ -339,6 +344,7 @@ FuncId Analysis::adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& na
   for (StrId v : m[f].size_vars) sizes.push_back(m.types.dims.variable(v));
   Builder b(m, id, BlockId{0});
   b.set_result(b.call(f, std::move(sizes), args, {span}));
+  if (collectives.contains(f)) collectives.insert(id);
   return m.derived[key] = id;
 }
 
@@ -428,7 +434,8 @@ std::pair<Val, FuncId> Lowering::function_for(const Argument& arg, const std::ve
 }
 
 /// Sizes that no argument tells, but the result of a function that is given: `fn each[n, k](f: fn(real[n]) -> real[k], x: real[n])`.
-void Lowering::infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound) {
+/// False after an error in one.
+bool Lowering::infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound) {
   const Func& head = signature.func;
   std::map<StrId, DimId> known = bound;
   const auto add = [&](TypeId want, TypeId have, std::map<StrId, DimId>& to) {
@@ -452,12 +459,8 @@ void Lowering::infer_from_functions(const Signature& signature, std::span<const 
     if (arg.val.kind != Val::Kind::function || is_known(want.result) || !std::all_of(want.params.begin(), want.params.end(), is_known)) continue;
     std::vector<TypeId> params, own;
     for (TypeId p : want.params) params.push_back(types().substitute(p, known));
-    Diagnostics unsaid;  // whoever resolves the function says it
-    Diagnostics* const real = std::exchange(a_.diagnostics, &unsaid);
-    const bool failed = failed_;
-    const auto [f, func] = function_for(arg, params, "");
-    a_.diagnostics = real, failed_ = failed;
-    if (!func) continue;
+    const auto [f, func] = function_for(arg, params, fmt::format("`{}` of {}", str(a_.m[head[head.body().params[want.position]].attr].name), called(head)));
+    if (!func) return false;
     std::map<StrId, DimId> sizes;
     for (StrId v : a_.base_of(arg.val.function).world) sizes[v] = dims().variable(v);
     std::vector<std::pair<DimId, DimId>> pairs;
@@ -470,6 +473,21 @@ void Lowering::infer_from_functions(const Signature& signature, std::span<const 
     const TypeId result = types().substitute(a_.m[func].result_type(), sizes);
     add(want.result, result, known), add(want.result, result, bound);
   }
+  return true;
+}
+
+/// A function that is given to another, or differentiated, or computed again, may run more than once.
+bool Lowering::updates_nothing(FuncId f, Span span) {
+  if (!a_.updates.contains(f)) return true;
+  fail(sema_error("misplaced-update"), span, fmt::format("{} updates a state, and here it may be called more than once", called(a_.m[f]))).label(a_.m[f].loc.span, "declared here");
+  return false;
+}
+
+bool Lowering::looks_at_one(FuncId f, Span span, std::string_view why) {
+  if (!a_.collectives.contains(f)) return true;
+  fail(sema_error("collective-in-derivative"), span, fmt::format("{}, and the function looks at its whole batch", why))
+      .label(a_.m[f].loc.span, "it reaches `batch_mean`, `batch_sum` or `update`");
+  return false;
 }
 
 /// The function that is given for a parameter of type `want`, resolved; absent after an error.
@@ -478,7 +496,7 @@ Val Lowering::resolve_function(const Argument& arg, const FunctionType& want, co
   for (TypeId p : want.params) params.push_back(types().substitute(p, bound));
   const TypeId result = types().substitute(want.result, bound);
   const auto [f, func] = function_for(arg, params, context);
-  if (!func) return {};
+  if (!func || !updates_nothing(func, arg.span)) return {};
   Callable c;
   c.kind = Callable::Kind::resolved, c.span = arg.span;
   std::vector<Argument> own;
@@ -541,7 +559,7 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
   std::map<StrId, DimId> bound;
   for (StrId v : callee.world) bound[v] = dims().variable(v);
   for (const auto& [name, size] : is_own(f) ? model_sizes() : callee.sizes) bound[name] = size;
-  if (ok && !sizes) infer_from_functions(*signature, of_param, bound);
+  if (ok && !sizes) ok = infer_from_functions(*signature, of_param, bound);
   if (!ok || !bind_sizes(head, sizes, of_param, call, bound)) return {};
 
   Choice choice;
@@ -560,7 +578,7 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
   }
   if (choice.is_local) choice.sizes = bound, choice.world = a_.m[func_].size_vars;
   const FuncId func = a_.chosen_instance(declared, float_type, choice, call.span);
-  if (!func) return failed_ = true, Val{};
+  if (!func || (a_.m[func].rule && !looks_at_one(func, call.span, "the declared derivative is that of one example"))) return failed_ = true, Val{};
 
   std::vector<ValueId> operands;
   for (size_t k = 0; k < of_param.size(); ++k) {

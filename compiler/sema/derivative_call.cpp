@@ -108,17 +108,12 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   }
   if (!has_function) return bad(call.mark, fmt::format("`{}` takes the function to differentiate", word));
   if (!f) return {};
-  const bool is_layers = a_.base_of(f.function).kind == Callable::Kind::resolved;
   if (is_own(f)) spec.n_hidden = n_hidden_arguments();
   if (is_own(f)) add_parameter_paths(a_.base_of(f.function), spec);
-  if ((is_own(f) || is_layers) && !a_.is_generic(f.function)) {
+  if (!a_.is_generic(f.function)) {
     const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
     if (!base) return failed_ = true, Val{};
-    if (a_.collectives.contains(base)) {
-      fail(sema_error("collective-in-derivative"), call.span, fmt::format("`{}` inside the model would be that of one example, and the function looks at its whole batch", word))
-          .label(a_.m[base].loc.span, "it reaches `batch_mean`, `batch_sum` or `update`");
-      return {};
-    }
+    if (!looks_at_one(base, call.span, fmt::format("`{}` inside the model would be that of one example", word))) return {};
   }
   spec.base = f.function;
   const Val result = a_.function_value(std::move(spec));

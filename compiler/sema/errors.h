@@ -92,7 +92,7 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "all of its batch to get there. `if training` is no such condition, it is decided when the program is compiled."},
     {"collective-in-derivative",
      "`grad` and its kin inside a model differentiate one example's function, and here that function reaches `batch_mean`, `batch_sum` or `update`, "
-     "which belong to the whole batch. The derivative by the parameters, which training takes, is that of the whole batch's objective."},
+     "which belong to the whole batch. So do `checkpoint(f)` and a declared derivative. The derivative by the parameters, which training takes, is that of the whole batch's objective."},
     {"accumulated-collectives",
      "A model with `batch_mean`, `batch_sum` or `update` sees as many examples at a time as `batch` says, so `batch 32 accumulate 4` is another "
      "training than `batch 128`. Without them the two agree to the last bit. A note, not an error.", Severity::note},

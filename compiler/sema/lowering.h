@@ -241,6 +241,7 @@ class Analysis {
   std::unordered_map<StrId, int32_t> prelude_, prelude_models_;  // −1: not in the prelude
   std::unordered_map<int32_t, int32_t> other_float_;  // models of `float`s that are held in the other float too
   std::unordered_map<uint64_t, int32_t> named_values_;
+  std::unordered_map<StrId, int> rule_depth_;  // of rules that are being lowered, by their function
   int instance_depth_ = 0;
 };
 
@@ -555,7 +556,9 @@ class Lowering {
   bool lower_function_type(const TypeExpr& t, size_t position);
   bool bind_chosen_sizes(Slice<Name> sizes);
   std::pair<Val, FuncId> function_for(const Argument& arg, const std::vector<TypeId>& params, std::string_view context);
-  void infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound);
+  bool infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound);
+  bool updates_nothing(FuncId f, Span span);
+  bool looks_at_one(FuncId f, Span span, std::string_view why);
   Val resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context);
   bool accepts(const Func& f, const Callable& c, const std::vector<TypeId>& params, TypeId result);
   Val call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want);

@@ -72,7 +72,12 @@ DType float_of_params(const Module& m, const Func& f, DType otherwise) {
     is_mixed = is_mixed || (found && *found != t.dtype);
     found = t.dtype;
   };
-  for (ValueId p : f.body().params) look(look, f[p].type);
+  const auto look_at = [&](bool captured) {
+    for (ValueId p : f.body().params)
+      if (is_hidden_name(m.strings[m[f[p].attr].name]) == captured) look(look, f[p].type);
+  };
+  look_at(false);
+  if (!found) look_at(true);  // what a function captured tells only where its own parameters do not
   return found && !is_mixed ? *found : otherwise;
 }
 

@@ -3,6 +3,7 @@
 // is the derivative of f is for `dlc check` to find.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -43,6 +44,9 @@ class Linearity {
     return of_block(f, f.body(), known);
   }
 
+  /// `f` is the direction of a function.
+  void add_direction(FuncId f) { directions_.insert(f); }
+
   size_t n_leaves(TypeId type) const {
     const Type& t = m_.types[type];
     size_t n = t.is_tuple() ? 0 : 1;
@@ -74,12 +78,25 @@ class Linearity {
     if (in.op == "tuple"_op) return concatenated(args);
     if (in.op == "get"_op) return field_of(f[f.operand(v, 0)].type, static_cast<size_t>(m_[in.attr].ints[0]), args[0]);
     if (in.n_blocks > 0 && depth_ < kDeepest) return of_region(f, v, args, known);
+    if (in.op == "call"_op && is_direction(m_[in.attr].func)) return of_direction(m_[m_[in.attr].func], args, n);
     if (is_flat && in.op == "call"_op) return of_constants(m_[in.attr].func, n);
     const bool keeps_zero = row.kind == OpKind::linear || row.kind == OpKind::bilinear || row.kind == OpKind::elementwise;
     if (is_flat && !keeps_zero) return std::vector<Dep>(n, Dep::independent);
     if (in.op == "call"_op) return depth_ < kDeepest ? of_call(in, args, n) : std::vector<Dep>(n, Dep::other);
     if (row.kind == OpKind::linear && !drop_subscripts(f, v, args)) return std::vector<Dep>(n, Dep::other);
     return {n == 1 ? of_op(in.op, row, args, is_flat) : Dep::other};
+  }
+
+  /// Of `dg(x)`, or of a derivative of it by x: linear in what `dg` carries, whether that is anything here or not.
+  std::vector<Dep> of_direction(const Func& callee, const std::vector<std::vector<Dep>>& args, size_t n) const {
+    for (size_t k = 0; k < args.size(); ++k)
+      for (Dep d : args[k])
+        if ((d == Dep::linear || d == Dep::other) && !is_hidden_name(m_.strings[m_[callee[callee.body().params[k]].attr].name])) return std::vector<Dep>(n, Dep::other);
+    return std::vector<Dep>(n, callee.request && callee.request->with_value ? Dep::other : Dep::linear);
+  }
+  bool is_direction(FuncId f) const {
+    while (!directions_.contains(f) && m_[f].request) f = m_[f].request->base;
+    return directions_.contains(f);
   }
 
   /// What a linear op does to its operands that are floats, where others say: false if these depend on directions.
@@ -198,6 +215,7 @@ class Linearity {
 
   const Module& m_;
   std::map<FuncId, std::vector<Dep>> constant_;
+  std::set<FuncId> directions_;
   int depth_ = 0;
 };
 
@@ -258,6 +276,7 @@ bool Lowering::find_directions(const Decl& d, FuncId f, std::vector<RuleParam>& 
     size_t k = 0;
     while (k < names.size() && str(p.name.id) != fmt::format("d{}", str(names[k].name.id))) ++k;
     const char* what = k == names.size()                                                ? "`{}` is not `d` and the name of a parameter"
+                       : std::any_of(names.begin(), names.end(), [&](const Param& other) { return other.name.id == p.name.id; }) ? "`{}` is a parameter and a direction; give the parameter another name here"
                        : params[k].direction                                            ? "`{}` is given twice"
                        : params[k].function < 0 && !is_float_at(params[k].positions[0]) ? "`{}` would be the direction of a parameter that is no float"
                                                                                         : nullptr;
@@ -337,6 +356,7 @@ bool Lowering::lower_rule(const Decl& d, FuncId f, const Fn& fn, const Choice* c
       if (types().all_float(a_.m[f][of[at]].type)) directions.push_back(add(at, true, p.direction.span));
     const Val v = p.function < 0 ? own_parameter(directions[0]) : direction_of(p.function, captured_by(p), directions, p.direction.span);
     if (!v) return false;
+    if (p.function >= 0) linearity.add_direction(a_.callables[static_cast<size_t>(v.function)].func);
     bind_as(p.direction, v);
   }
   return lower_rule_value(d, f, std::span(own).first(of.size()), [&] {

@@ -312,12 +312,18 @@ FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type,
   slot.state = FnEntry::Instance::State::busy;
   ++instance_depth_;
   slot.func = lower_instance(entry, float_type, choice, &slot.func);
-  --instance_depth_;
   slot.state = slot.func ? FnEntry::Instance::State::done : FnEntry::Instance::State::failed;
   if (!slot.func && diagnostics != own_diagnostics_) slot.state = FnEntry::Instance::State::none;  // nobody heard why
   const bool is_top_level = !entry.env && !entry.is_prelude && entry.model < 0;
-  if (auto rule = rules_.find(name.id); is_top_level && slot.func && rule != rules_.end())
+  // A rule may call its own function with other functions, as that of an integral does: its second derivative too is by the rule,
+  // those beyond are of the body.
+  constexpr int kDeepestRule = 2;
+  if (auto rule = rules_.find(name.id); is_top_level && slot.func && rule != rules_.end() && rule_depth_[name.id] < kDeepestRule) {
+    ++rule_depth_[name.id];
     add_rule(slot.func, *rule->second, entry, float_type, choice);
+    --rule_depth_[name.id];
+  }
+  --instance_depth_;
   return slot.func;
 }
 

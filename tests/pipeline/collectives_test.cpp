@@ -70,6 +70,24 @@ TEST(BatchNorm, IsTheSameTwiceAndGoesOnWhereItStopped) {
   }
 }
 
+// Whoever calls it: a function outside of the model that is given one of the model's, one that gives it on.
+TEST(BatchNorm, OfFunctionsThatAreGiven) {
+  const auto text = [](const std::string& predict) {
+    return "fn once(f: fn(f64) -> f64, x: f64) -> f64 = f(x) * 2\nfn on(f: fn(f64) -> f64, x: f64) -> f64 = once(fn(z) = f(z), x)\n"
+           "model Net {\n  param w: f64[30] = 0.05\n  fn bm(x: f64) -> f64 = x * x - batch_mean(x)\n"
+           "  fn predict(x: f64[30]) -> f64 {\n    let z = dot(w, x)\n    return " + predict + "\n  }\n  loss(x: f64[30], y: f64) = (predict(x) - y)^2\n}\n"
+           "train Net {\n  data csv(\"wdbc.csv\") { x = columns(0..30)  y = column(\"diagnosis\", M = 1, B = 0) }\n  normalize x = zscore\n"
+           "  objective mean(loss)  optimizer adam(lr = 1e-2)\n  batch 64  epochs 2  seed 3\n}\n";
+  };
+  TestRun plain(text("bm(z) * 2"));
+  plain.all();
+  for (const char* given : {"once(bm, z)", "on(bm, z)", "once(fn(t) = bm(t), z)"}) {
+    TestRun run(text(given));
+    run.all();
+    for (int64_t k = 0; k < 30; ++k) EXPECT_NEAR(run.value(0, k), plain.value(0, k), 1e-12) << given;
+  }
+}
+
 TEST(BatchNorm, SeesMicroBatches) {
   // 456 rows: windows of 128 in four micro-batches, the last of 72 in three. Another training than batch 128.
   TestRun large(kBatchNorm, [](TrainSpec& s) { s.batch = 128; });

@@ -120,6 +120,28 @@ TEST(Functions, RulesOfFunctionsThatTakeFunctions) {
   }
 }
 
+// A rule may call its own function with the direction, or with a derivative of what is given, to any order; what is captured may
+// have the names of directions.
+TEST(Functions, RulesOfRules) {
+  const auto c = loaded(R"(
+fn mid(g: fn(real) -> real, x: real) -> real = 0.5 * (g(x) + g(x + 1))
+derivative mid(g, x) { jvp(dg, dx) = mid(dg, x) + mid(grad(g), x) * dx }
+fn app(g: fn(real) -> real, x: real) -> real = g(x)
+derivative app(g, x) { jvp(dg, dx) = mid(fn(z) = dg(2 * x - z + 0.5), x) * 0 + dg(x) + grad(g)(x) * dx }
+fn argmin(g: fn(real) -> real, x0: real) -> real {
+  var x = x0
+  for _ in 0..30 { x -= grad(g)(x) / grad(grad(g))(x) }
+  return x
+}
+derivative argmin(g, x0) -> x { jvp(dg, dx0) = 0 * dx0 - grad(dg)(x) / grad(grad(g))(x) }
+fn a(x: real, c: real, dc: real) = mid(fn(z) = sin(c * z) + dc^2 * z, x)
+fn b(x: real, c: real, dc: real) = app(fn(z) = z * c + dc^2, x)
+fn d(x: real, c: real) = app(fn(z) = app(fn(y) = y^2 * c * z, z), x) + mid(cos, x)
+fn e(a: real) = argmin(fn(x) = x^2 - a * x + x^4 / 10, 0.2)
+)");
+  for (const char* name : {"a", "b", "d", "e"}) expect_checked(*c, name);
+}
+
 // What is given may be for the sizes of its caller only: written in place, named, built in, of structs; or for any.
 constexpr const char* kAtSizes = R"(
 struct S[n] { v: real[n] }
