@@ -31,7 +31,8 @@ Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span spa
     const std::vector<DimId> own = s.value ? shape_of(s.value).dims : std::vector<DimId>{};
     if (s.value) bounds = Bounds::checked;
     if (!own.empty() && arrays_at && own != array_shape) {
-      fail(sema_error("shape-mismatch"), target.span, fmt::format("the subscripts are arrays of different shapes: {} and {}", types().text(types().array(DType::i64, array_shape)), type_text(s.value)));
+      fail(sema_error("shape-mismatch"), target.span,
+           fmt::format("the subscripts are arrays of different shapes: {} and {}", types().text(types().array(DType::i64, array_shape)), type_text(s.value)));
       return {};
     }
     first_axis.push_back(!own.empty() && arrays_at ? *arrays_at : shape.size());

@@ -414,7 +414,10 @@ std::pair<Val, FuncId> Lowering::function_for(const Argument& arg, const std::ve
   Val f = arg.val;
   if (const Callable& c = a_.callables[static_cast<size_t>(f.function)]; c.kind == Callable::Kind::array) {
     f = a_.declared_builtin(*c.row, params.size());
-    if (!f) return fail(sema_error("type-mismatch"), arg.span, fmt::format("{} takes {} argument{}, and `{}` does not", context, params.size(), params.size() == 1 ? "" : "s", code(arg.expr))), std::pair<Val, FuncId>();
+    if (!f) {
+      fail(sema_error("type-mismatch"), arg.span, fmt::format("{} takes {} argument{}, and `{}` does not", context, params.size(), params.size() == 1 ? "" : "s", code(arg.expr)));
+      return {};
+    }
     f = a_.with_types(f.function, params);
   } else if (c.kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(c.declared)].is_untyped) {
     const FnEntry& entry = a_.functions[static_cast<size_t>(c.declared)];

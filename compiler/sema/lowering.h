@@ -420,6 +420,7 @@ class Lowering {
   void collect_assigned(ExprId e, std::vector<StrId>& declared, std::vector<size_t>& out);
   void collect_assigned_in(const Stmt& s, std::vector<StrId>& declared, std::vector<size_t>& out);
   void add_assigned(ExprId target, const std::vector<StrId>& declared, std::vector<size_t>& out);
+  DType float_of_params(DType otherwise) const;
   DType default_float() const;
   bool reads_elements(ExprId e) const;
   Val lower_where_needed(const Expr& e, const Val& left);

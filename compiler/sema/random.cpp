@@ -59,33 +59,6 @@ ValueId Lowering::unit_draw(ValueId key, ValueId place, DType dtype, bool is_ope
   return b().op("mul"_op, {b().convert(bits, dtype, l), b().constant(std::ldexp(1.0, -digits), dtype, l)}, l);
 }
 
-namespace {
-
-/// The float type that all floats among the parameters have, else `otherwise`: a draw meets them more likely than not.
-DType float_of_params(const Module& m, const Func& f, DType otherwise) {
-  std::optional<DType> found;
-  bool is_mixed = false;
-  const auto look = [&](auto& self, TypeId id) -> void {
-    const Type& t = m.types[id];
-    for (const Field& field : t.fields) self(self, field.type);
-    if (!is_float(t.dtype)) return;
-    is_mixed = is_mixed || (found && *found != t.dtype);
-    found = t.dtype;
-  };
-  const auto look_at = [&](bool captured) {
-    for (ValueId p : f.body().params)
-      if (is_hidden_name(m.strings[m[f[p].attr].name]) == captured) look(look, f[p].type);
-  };
-  look_at(false);
-  if (!found) look_at(true);  // what a function captured tells only where its own parameters do not
-  return found && !is_mixed ? *found : otherwise;
-}
-
-}  // namespace
-
-/// What a literal becomes where nothing has told its type when it must have one.
-DType Lowering::default_float() const { return func_ ? float_of_params(a_.m, a_.m[func_], a_.options.real) : a_.options.real; }
-
 /// `uniform(k, sizes)`, `normal(k, sizes)`, `bernoulli(k, p, sizes)`; `sizes` are those that are given.
 Val Lowering::draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes) {
   const std::string_view name = c.row.name;
@@ -93,7 +66,7 @@ Val Lowering::draw(const BuiltinCall& c, std::optional<std::vector<DimId>> sizes
   const Loc l = loc(span);
   const ValueId key = key_of(c.args[0], name);
   if (!key) return {};
-  DType dtype = c.want && is_float(types()[c.want].dtype) ? types()[c.want].dtype : float_of_params(a_.m, a_.m[func_], float_type_);
+  DType dtype = c.want && is_float(types()[c.want].dtype) ? types()[c.want].dtype : float_of_params(float_type_);
   ValueId p;
   if (name == "bernoulli") {
     const Shape s = shape_of(c.args[1].val);

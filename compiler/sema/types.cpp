@@ -133,7 +133,11 @@ RangeDims Lowering::lower_range(ExprId range, DimId whole, bool literals_count_f
     const auto d = as_size(v);
     if (!d) {
       const Shape s = shape_of(v);
-      if (s.dtype == DType::i64 && s.dims.empty()) return fail(sema_error("not-a-size"), ast_[e].span, fmt::format("`{}` is known only at run time, and an array has a size", code(e))).help("a `for` loop and a reduction may run to it"), DimId{};
+      if (s.dtype == DType::i64 && s.dims.empty()) {
+        fail(sema_error("not-a-size"), ast_[e].span, fmt::format("`{}` is known only at run time, and an array has a size", code(e)))
+            .help("a `for` loop and a reduction may run to it");
+        return {};
+      }
       fail(sema_error("not-a-size"), ast_[e].span, fmt::format("`{}` is {}, and the end of a range is an int", code(e), type_text(v)));
       return {};
     }

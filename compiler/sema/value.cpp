@@ -1,6 +1,7 @@
 // From what an expression means (Val) to instructions: flexible literals get a dtype, sizes become ints, and values of
 // enclosing blocks come in as block parameters.
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -40,6 +41,31 @@ Val Lowering::integer(int64_t x, Span span) {
   node.integer = x, node.number = static_cast<double>(x), node.loc = loc(span);
   return add_flex(std::move(node));
 }
+
+/// The float type that all floats among the function's parameters have, else `otherwise`: what has no type of its own meets these
+/// more likely than not. What a function captured tells only where its own parameters do not.
+DType Lowering::float_of_params(DType otherwise) const {
+  const Func& f = a_.m[func_];
+  std::optional<DType> found;
+  bool is_mixed = false;
+  const auto look = [&](auto& self, TypeId id) -> void {
+    const Type& t = a_.m.types[id];
+    for (const Field& field : t.fields) self(self, field.type);
+    if (!is_float(t.dtype)) return;
+    is_mixed = is_mixed || (found && *found != t.dtype);
+    found = t.dtype;
+  };
+  const auto look_at = [&](bool captured) {
+    for (ValueId p : f.body().params)
+      if (is_hidden_name(str(a_.m[f[p].attr].name)) == captured) look(look, f[p].type);
+  };
+  look_at(false);
+  if (!found) look_at(true);
+  return found && !is_mixed ? *found : otherwise;
+}
+
+/// What a literal becomes where nothing has told its type when it must have one.
+DType Lowering::default_float() const { return func_ ? float_of_params(a_.options.real) : a_.options.real; }
 
 Shape Lowering::shape_of(const Val& v) {
   Shape s;
