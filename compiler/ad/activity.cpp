@@ -262,6 +262,8 @@ std::string names_of_active(const Module& m, const Func& f, const Wrt& wrt) {
   return names;
 }
 
+constexpr const char* kAsConstant = "if it is to count as a constant, write `stop_gradient(…)` around it, or make it a parameter that is not in `wrt`";
+
 bool report_obstacles(const Module& m, const Func& f, const Wrt& wrt, const Activity& a, Diagnostics& diagnostics) {
   const size_t before = diagnostics.n_errors();
   for (const Block& block : f.blocks)
@@ -274,11 +276,11 @@ bool report_obstacles(const Module& m, const Func& f, const Wrt& wrt, const Acti
         diagnostics.error(find_kind<kAdErrors>("no-derivative"), in.loc.span,
                           fmt::format("no derivative of an int made a float: it depends on {}, and an int carries no tangent",
                                       names_of_active(m, f, wrt)))
-            .help("if it is to count as a constant, write `stop_gradient(…)` around it, or make it a parameter that is not in `wrt`");
+            .help(kAsConstant);
       } else {
         diagnostics.error(find_kind<kAdErrors>("no-derivative"), in.loc.span,
                           fmt::format("no derivative of `{}`, whose argument depends on {}", op_row(in.op).name, names_of_active(m, f, wrt)))
-            .help("if it is to count as a constant, write `stop_gradient(…)` around it, or make it a parameter that is not in `wrt`");
+            .help(kAsConstant);
       }
     }
   return diagnostics.n_errors() == before;

@@ -38,17 +38,18 @@ bool has_directions(Module& m, FuncId f, const Wrt& wrt, const std::vector<int>&
   for (size_t k = 0; k < positions.size(); ++k) {
     const Inst p = m[f][m[f].body().params[k]];
     if (!wrt.active[k] || positions[k] >= 0 || !has_float(m.types, p.type)) continue;
-    if (!m.types.all_float(p.type) && m.strings[m[p.attr].name].find('.') != std::string_view::npos) {
+    const std::string_view name = m.strings[m[p.attr].name], written = written_name(name);
+    const bool is_captured = written != name;
+    if (is_captured && !m.types.all_float(p.type)) {
       diagnostics.error(find_kind<kAdErrors>("no-derivative"), m[m[f].rule].loc.span,
-                        fmt::format("no derivative of `{}` by what `{}` captured: it holds {}, and a direction is of floats", written_name(m[f].name), written_name(m.strings[m[p.attr].name]), m.types.text(p.type)))
+                        fmt::format("no derivative of `{}` by what `{}` captured: it holds {}, and a direction is of floats", written_name(m[f].name), written, m.types.text(p.type)))
           .label(m[f].loc.span, "the function is declared here")
           .help("bind the floats of it by `let`, and let the function capture these");
       return false;
     }
-    const std::string_view name = m.strings[m[p.attr].name], written = written_name(name);
     diagnostics.error(find_kind<kAdErrors>("no-derivative"), m[m[f].rule].loc.span,
-                      fmt::format("no derivative of `{}` by {}`{}`{}: the one that is declared has no `d{}`", written_name(m[f].name), written != name ? "what " : "",
-                                  written, written != name ? " captured" : "", written))
+                      fmt::format("no derivative of `{}` by {}`{}`{}: the one that is declared has no `d{}`", written_name(m[f].name), is_captured ? "what " : "",
+                                  written, is_captured ? " captured" : "", written))
         .label(m[f].loc.span, "the function is declared here");
     return false;
   }

@@ -314,8 +314,10 @@ ValueId Builder::for_each_place(ValueId x, ValueId values, std::span<const Value
   const std::vector<DimId> shape = type(subscripts[0]).dims;
   LoopOptions options;
   options.bound = dims().constant(1);
-  for (DimId d : shape) options.bound = options.bound ? dims().mul(options.bound, d) : d;
-  if (!options.bound) return {};
+  for (DimId d : shape) {
+    options.bound = dims().mul(options.bound, d);
+    if (!options.bound) return {};
+  }
   const auto flat = [&](ValueId v) {
     std::vector<DimId> to = type(v).dims;
     to.erase(to.begin(), to.begin() + static_cast<ptrdiff_t>(shape.size()));
