@@ -341,9 +341,9 @@ bool Printer::print_special(const Inst& in, Form form) {
     case Form::index:
     case Form::put:
     case Form::add_at:
-      if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 2) return false;
+      if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 3) return false;
       print_operands(in);
-      if (a.ints[0]) write(" {}", a.ints[0] == 1 ? "guarded" : "checked");
+      if (a.ints[0]) write(" {}", a.ints[0] == 1 ? "guarded" : a.ints[0] == 2 ? "checked" : "nonempty");
       return true;
     case Form::reshape:
     case Form::iota:  // the dims are those of the type

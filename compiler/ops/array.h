@@ -24,7 +24,8 @@
 // reshape  same elements in row-major order, other sizes.
 // index    (x, i0, i1, …) ints subscript the leading axes. They are scalars, or arrays of one shape G: then the result is
 //          G ++ what is left of x's shape. Inside a `map` batch turns an affine one into a view. ints = {Bounds}: a guarded one,
-//          under an `if`, reads 0 where it leaves the array, as the guarded view does that it becomes.
+//          under an `if`, reads 0 where it leaves the array, as the guarded view does that it becomes. A nonempty one reads what
+//          a reduction starts from, of the one element that there is.
 // put      (x, v, i0, i1, …) is x with v, of shape G ++ rest, stored at the subscripts, in row-major order of G. ints as of
 //          `index`: what leaves the array and is guarded is not stored.
 // add_at   the same with v added to what is there.
@@ -52,10 +53,12 @@ namespace dlc {
 
 /// What is known of the subscripts of `index`, `put` and `add_at`.
 enum class Bounds : uint8_t {
-  inside,   // proven, or checked when the function was entered
-  guarded,  // may be outside, where nothing is read or stored
-  checked,  // error DLC_INDEX when one is outside
+  inside,    // proven, or checked when the function was entered
+  guarded,   // may be outside, where nothing is read or stored
+  checked,   // error DLC_INDEX when one is outside
+  nonempty,  // of `index`: error DLC_EMPTY then, for the subscript tells whether a range has elements
 };
+constexpr bool is_checked(Bounds b) { return b == Bounds::checked || b == Bounds::nonempty; }
 Bounds bounds_of(const Module& m, const Inst& subscripting);
 
 constexpr int64_t kSumLanes = 16;  // partial sums of a reduction over the last axis

@@ -56,7 +56,7 @@ bool reads_few(Builder& b, const ViewMap& map, const Type& array) {
 /// The same subscripts again: what was checked on the way forward need not be checked on the way back.
 Bounds adjoint_bounds(Builder& b, const Inst& self) {
   const Bounds bounds = bounds_of(b.module(), self);
-  return bounds == Bounds::checked ? Bounds::inside : bounds;
+  return is_checked(bounds) ? Bounds::inside : bounds;
 }
 
 }  // namespace

@@ -585,7 +585,7 @@ class BatchPass {
   }
 
   bool is_affine_index(ValueId v, const Inst& in) {
-    if (bounds_of(m_, in) == Bounds::checked) return false;
+    if (is_checked(bounds_of(m_, in))) return false;
     for (int k = 1; k < in.n_operands; ++k)
       if (!affine(old_.operand(v, k)).offset) return false;
     return true;
@@ -597,7 +597,7 @@ class BatchPass {
     const size_t first = stores ? 2 : 1;
     const Axes all = all_axes(x), own = stores ? all : x[0].axes;
     Bounds bounds = bounds_of(m_, in);
-    if (speculation_ == Speculation::loop || (speculation_ == Speculation::branch && bounds == Bounds::checked)) bounds = Bounds::guarded;
+    if (speculation_ == Speculation::loop || (speculation_ == Speculation::branch && is_checked(bounds))) bounds = Bounds::guarded;
     std::vector<ValueId> subscripts;
     std::vector<ValueId> given;
     for (size_t k = first; k < x.size(); ++k) given.push_back(expand(b, x[k], all, in.loc));

@@ -8,7 +8,7 @@
 //   }
 //
 // A function that takes functions is lowered once for each choice of them: no function value is left in the IR. Where one of
-// them is local, its types are in the sizes of the function it was declared in; then the callee is lowered in these sizes too.
+// them is local, its types are in the sizes of the function it was declared in; then the callee has these sizes too.
 #include <algorithm>
 #include <unordered_set>
 #include <utility>
@@ -374,22 +374,6 @@ bool Lowering::lower_signature_only(const Fn& fn, Signature& out) {
   return lower_signature(fn);
 }
 
-/// The function's own sizes, where it is lowered in those of its caller.
-bool Lowering::bind_chosen_sizes(Slice<Name> sizes) {
-  a_.m[func_].size_vars = choice_->world;
-  bool ok = true;
-  for (const Name& name : ast_[sizes]) {
-    const auto it = choice_->sizes.find(name.id);
-    if (it == choice_->sizes.end()) return false;  // declared twice: its signature said so
-    Binding binding;
-    binding.name = name.id, binding.kind = Binding::Kind::size, binding.span = name.span;
-    binding.val = size_value(it->second, name.span);
-    ok = ok && binding.val;
-    bind(std::move(binding));
-  }
-  return ok;
-}
-
 /// A parameter's `fn` type, in the sizes of the function whose parameter it is.
 bool Lowering::lower_function_type(const TypeExpr& t, size_t position) {
   FunctionType type;
@@ -541,6 +525,50 @@ bool Lowering::accepts(const Func& f, const Callable& c, const std::vector<TypeI
   return types().substitute(f.result_type(), bound) == result;
 }
 
+/// In which sizes the instance is lowered. Its own ones stay open but for those that a given function fixes, so that it may
+/// call itself at others; the sizes that the given ones were declared among are further ones.
+void Lowering::choose_sizes(const Signature& signature, const FnEntry& entry, const std::map<StrId, DimId>& bound, Choice& choice) {
+  const std::vector<StrId>& own = signature.func.size_vars;
+  const auto callable = [&](size_t k) -> const Callable& { return a_.callables[static_cast<size_t>(choice.functions[k])]; };
+  const auto add = [&](StrId v) {
+    if (std::find(choice.world.begin(), choice.world.end(), v) == choice.world.end()) choice.world.push_back(v);
+  };
+  // What stands in a body or in a model has sizes of those around it, so that its own are all given then.
+  const auto fix_all = [&] { choice.sizes = bound, choice.world = a_.m[func_].size_vars; };
+  const bool is_nested = entry.env || entry.model >= 0;
+  bool is_closed = true;
+  for (size_t k = 0; k < choice.functions.size(); ++k) {
+    is_closed = is_closed && callable(k).captured.empty() && callable(k).world.empty();
+    for (StrId v : callable(k).world) add(v);
+  }
+  if (!is_closed && is_nested) fix_all();
+  for (bool is_settled = false; !is_settled;) {
+    is_settled = true;
+    std::map<StrId, DimId> inside = choice.sizes;
+    std::vector<StrId> taken = choice.world;
+    for (StrId v : own)
+      if (!inside.contains(v)) taken.push_back(a_.free_size_name(v, taken)), inside[v] = dims().variable(taken.back());
+    for (size_t k = 0; k < choice.functions.size(); ++k) {
+      const FunctionType& want = signature.functions[k];
+      std::vector<TypeId> params;
+      for (TypeId p : want.params) params.push_back(types().substitute(p, inside));
+      if (accepts(a_.m[callable(k).func], callable(k), params, types().substitute(want.result, inside))) continue;
+      if (is_nested) {
+        fix_all();
+        continue;
+      }
+      std::vector<std::pair<DimId, DimId>> used;
+      for (TypeId p : want.params) pair_sizes(p, p, used);
+      pair_sizes(want.result, want.result, used);
+      for (const auto& [size, same] : used)
+        for (StrId v : dims().variables(size))
+          if (bound.contains(v) && choice.sizes.emplace(v, bound.at(v)).second) is_settled = false;
+    }
+    for (const auto& [name, size] : choice.sizes)
+      for (StrId v : dims().variables(size)) add(v);
+  }
+}
+
 Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want) {
   std::vector<Argument> args;
   const Callable callee = a_.callables[static_cast<size_t>(f.function)];
@@ -574,12 +602,9 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
     if (!given) return {};
     const Callable& c = a_.callables[static_cast<size_t>(given.function)];
     choice.functions.push_back(given.function);
-    // For any sizes, unless the function that is given is for these.
-    const FunctionType& want_type = *function_at[k];
-    choice.is_local = choice.is_local || !c.captured.empty() || !c.world.empty() || !accepts(a_.m[c.func], c, want_type.params, want_type.result);
     captured.insert(captured.end(), c.captured.begin(), c.captured.end());
   }
-  if (choice.is_local) choice.sizes = bound, choice.world = a_.m[func_].size_vars;
+  choose_sizes(*signature, a_.functions[static_cast<size_t>(declared)], bound, choice);
   const FuncId func = a_.chosen_instance(declared, float_type, choice, call.span);
   if (!func || (a_.m[func].rule && !looks_at_one(func, call.span, "the declared derivative is that of one example"))) return failed_ = true, Val{};
 
@@ -592,7 +617,9 @@ Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& cal
   }
   for (const Val& v : captured) operands.push_back(make(v, call.span));
   std::vector<DimId> given;
-  for (StrId v : a_.m[func].size_vars) given.push_back(choice.is_local ? dims().variable(v) : bound[v]);
+  for (StrId v : choice.world) given.push_back(dims().variable(v));
+  for (StrId v : head.size_vars)
+    if (!choice.sizes.contains(v)) given.push_back(bound[v]);
   return after_call(func, callee, value(b().call(func, std::move(given), operands, loc(call.span))), call.span);
 }
 
@@ -604,7 +631,7 @@ void Analysis::check_uncalled(int32_t index) {
   const Signature* signature = this->signature(index, options.real);
   if (!signature) return;
   Choice choice;
-  choice.is_local = true, choice.world = signature->func.size_vars;
+  choice.world = signature->func.size_vars;
   for (StrId v : choice.world) choice.sizes[v] = m.types.dims.variable(v);
   for (const FunctionType& type : signature->functions) {
     Func f;

@@ -19,6 +19,12 @@ Lowering::Lowering(Analysis& a, const Ast& ast, FuncId func, DType float_type) :
 
 // ------------------------------------------------------------------------------------------------ signatures
 
+StrId Analysis::free_size_name(StrId name, const std::vector<StrId>& taken) {
+  StrId variable = name;
+  for (int k = 2; std::find(taken.begin(), taken.end(), variable) != taken.end(); ++k) variable = m.strings.intern(fmt::format("{}.{}", m.strings[name], k));
+  return variable;
+}
+
 bool Lowering::declare_sizes(Slice<Name> sizes) {
   bool ok = true;
   for (const Name& name : ast_[sizes]) {
@@ -27,21 +33,24 @@ bool Lowering::declare_sizes(Slice<Name> sizes) {
       ok = false;
       continue;
     }
-    StrId variable = name.id;  // another one where the function around has a size of this name
-    std::vector<StrId>& own = a_.m[func_].size_vars;
-    for (int k = 2; std::find(own.begin(), own.end(), variable) != own.end(); ++k) variable = a_.m.strings.intern(fmt::format("{}.{}", str(name.id), k));
-    own.push_back(variable);
     Binding binding;
     binding.name = name.id, binding.kind = Binding::Kind::size, binding.span = name.span;
-    binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(variable);
+    if (choice_ && choice_->sizes.contains(name.id)) {
+      binding.val = size_value(choice_->sizes.at(name.id), name.span);
+      ok = ok && binding.val;
+    } else {
+      std::vector<StrId>& own = a_.m[func_].size_vars;
+      own.push_back(a_.free_size_name(name.id, own));
+      binding.val.kind = Val::Kind::size, binding.val.dim = dims().variable(own.back());
+    }
     bind(std::move(binding));
   }
   return ok;
 }
 
 bool Lowering::lower_signature(const Fn& fn) {
-  const bool is_placed = choice_ && choice_->is_local;  // its sizes are those of its caller
-  bool ok = (model_ < 0 || declare_model_names()) && (is_placed ? bind_chosen_sizes(fn.sizes) : declare_sizes(fn.sizes));
+  if (choice_ && !choice_->world.empty()) a_.m[func_].size_vars = choice_->world;
+  bool ok = (model_ < 0 || declare_model_names()) && declare_sizes(fn.sizes);
   const std::span<const Param> params = ast_[fn.params];
   for (size_t k = 0; k < params.size(); ++k) {
     const Param& p = params[k];

@@ -42,9 +42,8 @@ struct Signature {
 /// Which functions a function that takes functions is called with: it is lowered once for each choice.
 struct Choice {
   std::vector<int32_t> functions;  // resolved callables, for the `fn` parameters in their order
-  bool is_local = false;           // one captures, or is for certain sizes; then the instance is in the caller's:
-  std::vector<StrId> world;        // the caller's size variables
-  std::map<StrId, DimId> sizes;    // what the function's own sizes are in these
+  std::vector<StrId> world;        // size variables of the caller that the instance has too, in front of its own
+  std::map<StrId, DimId> sizes;    // which of its own one of the functions fixes: what they are in those
 };
 
 /// A declared `fn` and what became of it, per float type.
@@ -162,6 +161,7 @@ class Analysis {
   Val with_captured(int32_t callable, std::vector<Val> captured);
   Val with_types(int32_t callable, std::vector<TypeId> types);
   Val declared_builtin(const BuiltinRow& row, size_t n, std::string_view typed = {});
+  StrId free_size_name(StrId name, const std::vector<StrId>& taken);  // function.cpp: `name`, or one like it that is none of these
   FuncId adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& names, Span span);
   const Signature* signature(int32_t function, DType float_type);
   void check_uncalled(int32_t function);
@@ -555,13 +555,13 @@ class Lowering {
   void add_hidden_parameters();
   void add_captured_arguments(const Func& f, const Val& function, std::vector<Argument>& out);
   bool lower_function_type(const TypeExpr& t, size_t position);
-  bool bind_chosen_sizes(Slice<Name> sizes);
   std::pair<Val, FuncId> function_for(const Argument& arg, const std::vector<TypeId>& params, std::string_view context);
   bool infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound);
   bool updates_nothing(FuncId f, Span span);
   bool looks_at_one(FuncId f, Span span, std::string_view why);
   Val resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context);
   bool accepts(const Func& f, const Callable& c, const std::vector<TypeId>& params, TypeId result);
+  void choose_sizes(const Signature& signature, const FnEntry& entry, const std::map<StrId, DimId>& bound, Choice& choice);
   Val call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
 
   // ---- rules.cpp
@@ -640,6 +640,7 @@ class Lowering {
   std::vector<ValueId> pass_over(const RunTimeReduction& r, const std::vector<ValueId>& carried, const NextValues& next);
   Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
   Val lower_position(const RunTimeReduction& r, TypeId type);
+  ValueId if_any(const RunTimeReduction& r, ValueId v);
 
   // ---- call.cpp
   Val lower_call(const Expr& e, TypeId want);

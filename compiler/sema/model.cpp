@@ -251,8 +251,8 @@ TypeId Lowering::in_sizes(TypeId type) { return model_sizes_.empty() || !type ? 
 /// Sizes, then the hidden parameters; every parameter and state of the model becomes a name.
 bool Lowering::declare_model_names() {
   const ModelEntry& model = a_.models[static_cast<size_t>(model_)];
-  const bool is_placed = choice_ && choice_->is_local;
-  if (!(is_placed ? bind_chosen_sizes(model.decl->sizes) : declare_sizes(model.decl->sizes)) || model.failed) return failed_ = true, false;
+  if (!declare_sizes(model.decl->sizes) || model.failed) return failed_ = true, false;
+  const bool is_placed = choice_ && !choice_->sizes.empty();
   for (const Name& size : (*model.ast)[is_placed ? model.decl->sizes : Slice<Name>{}]) model_sizes_[size.id] = choice_->sizes.at(size.id);
   const auto declare = [&](TypeId type, const std::vector<ModelEntry::Member>& members, std::string_view tuple_name) {
     if (!type) return ValueId{};

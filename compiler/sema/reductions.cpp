@@ -148,6 +148,15 @@ std::vector<ValueId> Lowering::pass_over(const RunTimeReduction& r, const std::v
   return results;
 }
 
+/// What a reduction starts from that has no value over an empty range: an error there.
+ValueId Lowering::if_any(const RunTimeReduction& r, ValueId v) {
+  const Loc l = loc(ast_[r.binder.range].span);
+  std::vector<DimId> dims = b().type(v).dims;
+  dims.insert(dims.begin(), this->dims().constant(1));
+  const ValueId zero = b().constant_int(0, l), has_elements = b().op("gt"_op, {r.range.count, zero}, l);
+  return b().index(b().broadcast(v, dims, l), std::array{b().op("select"_op, {has_elements, zero, b().constant_int(-1, l)}, l)}, Bounds::nonempty, l);
+}
+
 /// `sum[j in 1..k](body)` where k is known only when the program runs: a loop that adds up.
 Val Lowering::lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span) {
   const auto range = lower_loop_range(binder.range);
@@ -161,12 +170,13 @@ Val Lowering::lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std
   if (wants_float && !is_float(t.dtype)) t.dtype = default_float();
   if (word == "argmax" || word == "argmin" || word == "logsumexp") return lower_position(r, types().array(t.dtype, t.dims));
   const OpId op = word == "prod" ? "mul"_op : word == "max" ? "max"_op : word == "min" ? "min"_op : word == "any" ? "or"_op : word == "all" ? "and"_op : "add"_op;
-  const std::vector<ValueId> total = pass_over(r, {neutral(word, types().array(t.dtype, t.dims), l)}, [&](ValueId x, ValueId, std::span<const ValueId> before) {
+  ValueId initial = neutral(word, types().array(t.dtype, t.dims), l);
+  if (word == "max" || word == "min") initial = if_any(r, initial);
+  const std::vector<ValueId> total = pass_over(r, {initial}, [&](ValueId x, ValueId, std::span<const ValueId> before) {
     return std::vector{b().op(op, {before[0], b().convert(x, t.dtype, l)}, l)};
   });
   if (total.empty() || word != "mean") return total.empty() ? Val{} : value(total[0]);
-  const ValueId zero = b().constant_int(0, l), count = b().op("max"_op, {range->count, zero}, l);
-  return value(b().op("div"_op, {total[0], b().broadcast(b().convert(count, t.dtype, l), t.dims, l)}, l));
+  return value(b().op("div"_op, {total[0], b().broadcast(b().convert(if_any(r, range->count), t.dtype, l), t.dims, l)}, l));
 }
 
 /// `argmax`, `argmin`: the index of the first extreme. `logsumexp`: in a second pass, of which the prelude's has the reasons.
@@ -177,7 +187,7 @@ Val Lowering::lower_position(const RunTimeReduction& r, TypeId type) {
   const OpId beats = r.word == "argmin" ? "lt"_op : "gt"_op;
   const auto spread = [&](ValueId v) { return b().broadcast(v, t.dims, l); };
   const int n_draws = n_draws_;
-  const std::vector<ValueId> first = pass_over(r, {neutral(r.word, type, l), spread(is_sum ? b().constant_int(0, l) : r.range.first)},
+  const std::vector<ValueId> first = pass_over(r, {if_any(r, neutral(r.word, type, l)), spread(is_sum ? b().constant_int(0, l) : r.range.first)},
                                                [&](ValueId x, ValueId step, std::span<const ValueId> before) {
     const ValueId at = is_sum ? step : make(find(r.binder.name.id)->val, r.span);
     x = b().convert(x, t.dtype, l);

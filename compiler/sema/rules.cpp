@@ -262,10 +262,11 @@ void Lowering::bind_rule_sizes(const Fn& fn, const Func& f, const Choice* choice
     binding.val.kind = Val::Kind::size, binding.val.dim = size;
     bind(std::move(binding));
   };
-  if (choice && choice->is_local)
-    for (const Name& name : ast_[fn.sizes]) add(name.id, choice->sizes.at(name.id));
-  else
-    for (StrId name : f.size_vars) add(name, dims().variable(name));
+  size_t next = choice ? choice->world.size() : 0;
+  for (const Name& name : ast_[fn.sizes]) {
+    const bool is_fixed = choice && choice->sizes.contains(name.id);
+    add(name.id, is_fixed ? choice->sizes.at(name.id) : dims().variable(f.size_vars[next++]));
+  }
 }
 
 /// Which directions the rule uses; false after an error.

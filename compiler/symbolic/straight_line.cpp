@@ -115,7 +115,7 @@ class Straightener {
       const auto at = known_int(operands[static_cast<size_t>(k)]);
       const auto extent = b_.dims().as_constant(t.dims[static_cast<size_t>(k - 1)]);
       const bool is_inside = at && *at >= 0 && (!extent || *at < *extent);
-      if (!at || (!is_inside && bounds_of(m_, in) == Bounds::checked)) return fail(in.loc, "its subscripts are known only when it runs");
+      if (!at || (!is_inside && is_checked(bounds_of(m_, in)))) return fail(in.loc, "its subscripts are known only when it runs");
       map.guarded = map.guarded || !is_inside;
       map.offsets[static_cast<size_t>(k - 1)] = b_.dims().constant(*at);
     }

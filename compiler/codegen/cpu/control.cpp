@@ -119,13 +119,13 @@ void FunctionEmitter::while_loop(const Step& step, const std::vector<size_t>& sc
 
 /// Whether some step may end the function early, so that it needs the entry's return code.
 bool FunctionEmitter::may_fail(const std::vector<Step>& list) const {
-  const auto is_checked = [&](ValueId v) { return f_[v].op == "index"_op && bounds_of(m_, f_[v]) == Bounds::checked; };
+  const auto is_checked = [&](ValueId v) { return f_[v].op == "index"_op && dlc::is_checked(bounds_of(m_, f_[v])); };
   for (const Step& step : list) {
     for (ValueId v : step.scalars)
       if (is_checked(v)) return true;
     for (const Target& t : step.targets)
       if (is_checked(leaf(t.leaf).value)) return true;
-    if (step.kind == Step::Kind::store && bounds_of(m_, f_[step.value]) == Bounds::checked) return true;
+    if (step.kind == Step::Kind::store && dlc::is_checked(bounds_of(m_, f_[step.value]))) return true;
     if (step.kind == Step::Kind::call && n_size_operands(m_, f_[step.value]) > 0) return true;
     if (step.kind == Step::Kind::loop && f_[step.value].op == "while"_op && loop_options(m_, f_[step.value].attr).bound) return true;
     for (const auto& block : step.blocks)

@@ -38,7 +38,7 @@ FunctionEmitter::Spot FunctionEmitter::spot(ValueId v, int first, const Point& p
     llvm::Value* extent = splat(dim(axis), p.width);
     if (bounds != Bounds::inside) {
       llvm::Value* inside = b_.CreateICmpULT(at, extent);
-      if (bounds == Bounds::checked) {
+      if (is_checked(bounds)) {
         check_subscript(v, axis, at, inside, p);
       } else {
         out.inside = out.inside ? b_.CreateAnd(out.inside, inside) : inside;
@@ -51,16 +51,18 @@ FunctionEmitter::Spot FunctionEmitter::spot(ValueId v, int first, const Point& p
   return out;
 }
 
-/// Error DLC_INDEX at the first lane whose subscript is outside.
+/// Error DLC_INDEX, or DLC_EMPTY, at the first lane whose subscript is outside.
 void FunctionEmitter::check_subscript(ValueId v, DimId axis, llvm::Value* at, llvm::Value* inside, const Point& p) {
-  const int32_t site = module_.add_site({p_.func, {axis, axis, f_[v].loc, SizeCheck::Kind::index, {}}});
-  if (p.width == 1) return fail_if(b_.CreateNot(inside), DLC_INDEX, site, at, dim(axis));
+  const bool is_empty = bounds_of(m_, f_[v]) == Bounds::nonempty;
+  const int code = is_empty ? DLC_EMPTY : DLC_INDEX;
+  const int32_t site = module_.add_site({p_.func, {axis, axis, f_[v].loc, is_empty ? SizeCheck::Kind::elements : SizeCheck::Kind::index, {}}});
+  if (p.width == 1) return fail_if(b_.CreateNot(inside), code, site, at, dim(axis));
   llvm::Value* outside = b_.CreateNot(inside);
   if (p.mask) outside = b_.CreateAnd(outside, p.mask);
   llvm::Value* bits = b_.CreateBitCast(outside, b_.getIntNTy(static_cast<unsigned>(p.width)));
   llvm::Value* lane = b_.CreateZExtOrTrunc(b_.CreateIntrinsic(llvm::Intrinsic::cttz, {bits->getType()}, {bits, b_.getFalse()}), b_.getInt64Ty());
   lane = b_.CreateAnd(lane, constant(p.width - 1));
-  fail_if(b_.CreateICmpNE(bits, llvm::Constant::getNullValue(bits->getType())), DLC_INDEX, site, b_.CreateExtractElement(at, lane), dim(axis));
+  fail_if(b_.CreateICmpNE(bits, llvm::Constant::getNullValue(bits->getType())), code, site, b_.CreateExtractElement(at, lane), dim(axis));
 }
 
 /// The extents of operand 0 that the subscripts of `v` leave.
