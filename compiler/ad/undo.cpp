@@ -45,7 +45,7 @@ TypeId Undo::tape_type(DimId bound, TypeId row) {
 ValueId Undo::one(Builder& b, ValueId x, const Store& store, std::span<const ValueId> kept, Loc loc) {
   const ValueId inst = store.update.inst;
   if (source_[inst].n_blocks == 0) {
-    const bool is_guarded = !store.is_certain || bounds_of(m_, source_[inst]) == Bounds::guarded;
+    const bool is_guarded = !store.is_certain || may_miss(bounds_of(m_, source_[inst]));
     const Bounds bounds = is_guarded ? Bounds::guarded : Bounds::inside;
     const bool may_repeat = source_[inst].op == "add_at"_op && m_.types[b.func()[kept[1]].type].rank() > 0;
     if (!may_repeat) return b.put(x, kept[0], kept.subspan(1), bounds, loc);

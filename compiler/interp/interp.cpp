@@ -668,8 +668,9 @@ bool Machine<T>::positions(const Frame& frame, ValueId v, int first, std::vector
     for (int k = first; k < in.n_operands && at >= 0; ++k) {
       const int64_t subscript = frame.operand(v, k).ints[static_cast<size_t>(point)], extent = x.dims[static_cast<size_t>(k - first)];
       const bool is_inside = subscript >= 0 && subscript < extent;
-      if (!is_inside && bounds_of(m_, in) == Bounds::nonempty) return reject(size_error("empty-reduction"), in.loc, "a reduction of no elements has no value");
-      if (!is_inside && bounds_of(m_, in) != Bounds::guarded)
+      const Bounds bounds = bounds_of(m_, in);
+      if (!is_inside && bounds == Bounds::nonempty) return reject(size_error("empty-reduction"), in.loc, "a reduction of no elements has no value");
+      if (!is_inside && bounds != Bounds::guarded && !(bounds == Bounds::masked && subscript == kNowhere))
         return reject(size_error("index-out-of-range"), in.loc, "subscript {} leaves an axis of size {}", subscript, extent);
       at = is_inside ? at * extent + subscript : -1;
     }

@@ -24,7 +24,8 @@
 // reshape  same elements in row-major order, other sizes.
 // index    (x, i0, i1, …) ints subscript the leading axes. They are scalars, or arrays of one shape G: then the result is
 //          G ++ what is left of x's shape. Inside a `map` batch turns an affine one into a view. ints = {Bounds}: a guarded one,
-//          under an `if`, reads 0 where it leaves the array, as the guarded view does that it becomes. A nonempty one reads what
+//          under an `if`, reads 0 where it leaves the array, as the guarded view does that it becomes; so does a masked one
+//          at the subscript kNowhere, which batch gives where nothing is wanted. A nonempty one reads what
 //          a reduction starts from, of the one element that there is.
 // put      (x, v, i0, i1, …) is x with v, of shape G ++ rest, stored at the subscripts, in row-major order of G. ints as of
 //          `index`: what leaves the array and is guarded is not stored.
@@ -45,6 +46,7 @@
 //          `ints` (see Attr), negative ones taken for 0. No parameter and no result may have such a size in its type. What
 //          the callee needs of memory is asked for when the call is made (dlc_ctx::grow) and given back after it.
 #pragma once
+#include <limits>
 #include <vector>
 
 #include "ir/module.h"
@@ -56,9 +58,12 @@ enum class Bounds : uint8_t {
   inside,    // proven, or checked when the function was entered
   guarded,   // may be outside, where nothing is read or stored
   checked,   // error DLC_INDEX when one is outside
+  masked,    // as checked, but kNowhere is allowed, where nothing is read or stored
   nonempty,  // of `index`: error DLC_EMPTY then, for the subscript tells whether a range has elements
 };
-constexpr bool is_checked(Bounds b) { return b == Bounds::checked || b == Bounds::nonempty; }
+constexpr bool is_checked(Bounds b) { return b == Bounds::checked || b == Bounds::masked || b == Bounds::nonempty; }
+constexpr bool may_miss(Bounds b) { return b == Bounds::guarded || b == Bounds::masked; }
+constexpr int64_t kNowhere = std::numeric_limits<int64_t>::min();  // a subscript
 Bounds bounds_of(const Module& m, const Inst& subscripting);
 
 constexpr int64_t kSumLanes = 16;  // partial sums of a reduction over the last axis

@@ -56,7 +56,7 @@ bool reads_few(Builder& b, const ViewMap& map, const Type& array) {
 /// The same subscripts again: what was checked on the way forward need not be checked on the way back.
 Bounds adjoint_bounds(Builder& b, const Inst& self) {
   const Bounds bounds = bounds_of(b.module(), self);
-  return is_checked(bounds) ? Bounds::inside : bounds;
+  return may_miss(bounds) ? Bounds::guarded : Bounds::inside;
 }
 
 }  // namespace
@@ -139,7 +139,7 @@ ValueId add_through_view(Builder& b, ValueId total, ValueId y_bar, const ViewMap
     parts.push_back({y_bar, {}, Bounds::inside});
   }
   for (const Scattered& part : parts) {
-    if (part.bounds == Bounds::guarded && !keeps_axes(b.module(), map, array, static_cast<int>(part.subscripts.size()))) return {};
+    if (may_miss(part.bounds) && !keeps_axes(b.module(), map, array, static_cast<int>(part.subscripts.size()))) return {};
   }
   for (const Scattered& part : parts) {
     const int n = static_cast<int>(part.subscripts.size());
@@ -162,7 +162,7 @@ ValueId add_through_view(Builder& b, ValueId total, ValueId y_bar, const ViewMap
       for (int r : axes_read(map, s)) at = b.op("add"_op, {at, b.op("mul"_op, {position(r), b.constant_int(map.at(s, r), loc)}, loc)}, loc);
       subscripts.push_back(at);
     }
-    total = b.add_at(total, part.value, subscripts, map.guarded ? Bounds::guarded : part.bounds == Bounds::guarded ? Bounds::guarded : Bounds::inside, loc);
+    total = b.add_at(total, part.value, subscripts, map.guarded || may_miss(part.bounds) ? Bounds::guarded : Bounds::inside, loc);
   }
   return total;
 }

@@ -283,7 +283,7 @@ ValueId Builder::iota(DimId extent, Loc loc) {
 
 ValueId Builder::index(ValueId x, std::span<const ValueId> subscripts, Bounds bounds, Loc loc) {
   if (subscripts.empty()) return x;
-  if (const Inst in = func()[x]; in.op == "put"_op && type(subscripts[0]).rank() == 0 && bounds != Bounds::guarded && bounds_of(m_, in) != Bounds::guarded) {
+  if (const Inst in = func()[x]; in.op == "put"_op && type(subscripts[0]).rank() == 0 && !may_miss(bounds) && !may_miss(bounds_of(m_, in))) {
     // What was just stored there.
     const auto stored = func().operands(x);
     if (std::equal(subscripts.begin(), subscripts.end(), stored.begin() + 2, stored.end())) return stored[1];

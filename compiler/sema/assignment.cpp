@@ -20,9 +20,9 @@ Val Lowering::stored(const Val& base, const Expr& target, const Val& v, Span spa
   const Type array = types()[base.type];
   const Loc l = loc(target.span);
   std::vector<bool> moves;
-  bool guarded = false;
-  if (!check_subscripts(array.dims, *subs, base.origin, moves, guarded)) return {};
-  Bounds bounds = guarded ? Bounds::checked : Bounds::inside;
+  Bounds bounds = Bounds::inside;
+  if (!check_subscripts(array.dims, *subs, base.origin, moves, bounds)) return {};
+  if (bounds == Bounds::guarded) bounds = Bounds::checked;
   std::vector<DimId> shape, array_shape;  // of the positions; of the arrays of subscripts
   std::vector<size_t> first_axis;         // of each subscript, in `shape`
   std::optional<size_t> arrays_at;

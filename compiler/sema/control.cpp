@@ -156,8 +156,7 @@ Val Lowering::lower_exiting_if(ExprId id, const Rest& rest, const Purpose& purpo
   const Expr& e = ast_[id];
   const ValueId condition = lower_condition(e.a);
   const Builder::IfBlocks blocks = b().begin_if({}, loc(e.span));
-  Region region;
-  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
+  Region region = guarded_region(blocks, e.a);
   const std::vector<Binding> before = bindings_;
   const auto restore = [&] {
     pop_scope(before.size());
@@ -205,9 +204,7 @@ Val Lowering::lower_if_region(ExprId id, TypeId want, bool has_value) {
   const ValueId condition = lower_condition(e.a);
   const std::vector<size_t> assigned = assigned_in({e.b, e.c});
   const Builder::IfBlocks blocks = b().begin_if({}, loc(e.span));
-  Region region;
-  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
-  regions_.push_back(std::move(region));
+  regions_.push_back(guarded_region(blocks, e.a));
   const auto current = [&] {
     std::vector<Binding> values;
     for (size_t k : assigned) values.push_back(bindings_[k]);
@@ -489,9 +486,7 @@ void Lowering::lower_while(const Stmt& s) {
 ValueId Lowering::lower_loop_condition(ExprId e, ValueId goes_on, Loc l) {
   if (!goes_on) return lower_condition(e);
   const Builder::IfBlocks sides = b().begin_if({}, l);
-  Region choice;
-  choice.first = sides.then_block, choice.second = sides.else_block, choice.guarded = true;
-  regions_.push_back(std::move(choice));
+  regions_.push_back(guarded_region(sides, {}));
   const ValueId condition = lower_condition(e);
   if (condition) b().set_result(condition);
   regions_.back().in_second = true;

@@ -78,9 +78,7 @@ Val Lowering::lower_where_needed(const Expr& e, const Val& left) {
   const bool is_and = e.op == SyntaxOp::and_;
   const ValueId condition = make(left, e.span);
   const Builder::IfBlocks blocks = b().begin_if({}, loc(e.span));
-  Region region;
-  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
-  regions_.push_back(std::move(region));
+  regions_.push_back(guarded_region(blocks, e.a));
   regions_.back().in_second = !is_and;
   const Val right = lower(e.b);
   const bool is_bool = right && right.kind != Val::Kind::function && shape_of(right).dtype == DType::b1;

@@ -276,6 +276,8 @@ struct Region {
   BlockId first, second;   // second: the other block of an `if`
   bool in_second = false;
   bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
+  std::vector<DimId> facts[2];  // what its condition says is not negative: in first, in second
+  bool is_on_sizes = false;     // that is all it says, and of sizes alone
   bool is_open_loop = false;  // a loop whose number of steps no size tells
   ValueId counter;         // of such a loop where random numbers may be drawn: its steps, unless its index is a size
   bool is_map = false;     // index notation: what it computes for one index cannot be seen by another
@@ -595,8 +597,15 @@ class Lowering {
   bool is_affine(DimId d);
   ValueId start_of(const Subscript& s, Loc l);
   Val apply_subscripts(const Val& base, std::span<const Subscript> subs, Span span);
-  bool check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, Span array, std::vector<bool>& moves, bool& guarded);
-  Val index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, bool guarded, Span span);
+  bool check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, Span array, std::vector<bool>& moves, Bounds& bounds);
+  // facts.cpp
+  std::optional<DimId> known_size(ExprId e, int depth = 0);
+  bool is_never_negative(DimId d);
+  bool add_facts(ExprId condition, bool holds, std::vector<DimId>& facts, int depth = 0);
+  Region guarded_region(const Builder::IfBlocks& blocks, ExprId condition);
+  bool follows(DimId d);
+  bool is_under_sizes_only() const;
+  Val index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, Bounds bounds, Span span);
   ValueId moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, Bounds bounds, Loc l);
   bool check_inside(DimId lo, DimId hi, DimId extent, Span span, Span array, bool& proven);
   bool require(DimId nonnegative, DimId extent, Span span, bool& proven, SizeCheck::Kind kind = SizeCheck::Kind::subscript);

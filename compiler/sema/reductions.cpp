@@ -52,8 +52,9 @@ Val Lowering::lower_ragged_body(const std::vector<BinderSpec>& binders, ExprId b
     inside = inside ? b().op("and"_op, {inside, holds}, l) : holds;
   }
   const Builder::IfBlocks blocks = b().begin_if({}, l);
-  Region region;
-  region.first = blocks.then_block, region.second = blocks.else_block, region.guarded = true;
+  Region region = guarded_region(blocks, {});
+  for (const BinderSpec& binder : binders)
+    if (binder.ragged) region.facts[0].push_back(dims().sub(dims().sub(binder.ragged, dims().constant(1)), dims().variable(binder.name.id)));
   regions_.push_back(std::move(region));
   const Val v = lower_branch(body, want);
   std::optional<DType> dtype;

@@ -186,10 +186,10 @@ ValueId Lowering::view_axis(ValueId x, int axis, const Subscript& s, bool guarde
   return b().view(x, map, l);
 }
 
-/// Decides every subscript's bounds. `moves` tells which depend on an index, `guarded` whether some were left open under
-/// an `if`, so that what is read outside must not be touched.
+/// Decides every subscript's bounds. `moves` tells which depend on an index, or are looked at when they are reached; `bounds`,
+/// whether some are, or may be outside for an index that the `if` around them leaves out.
 bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const Subscript> subs, Span array, std::vector<bool>& moves,
-                                bool& guarded) {
+                                Bounds& bounds) {
   bool under_if = false;
   for (const Region& r : regions_) under_if = under_if || r.guarded;
   moves.assign(subs.size(), false);
@@ -197,12 +197,12 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
     const Subscript& s = subs[k];
     if (s.kind == Subscript::Kind::all) continue;
     if (s.kind == Subscript::Kind::value) {
-      moves[k] = true;
+      moves[k] = true, bounds = Bounds::checked;
       continue;
     }
     const bool is_at = s.kind == Subscript::Kind::at;
     if (s.value) {  // a slice that is looked at when it is reached, but for its size
-      moves[k] = true;
+      moves[k] = true, bounds = Bounds::checked;
       bool proven = true;
       if (require(s.range.extent, shape[k], s.span, proven, SizeCheck::Kind::size)) continue;
       fail(size_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
@@ -211,32 +211,36 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
     const DimId start = is_at ? s.at : s.range.lo;
     moves[k] = has_binder(start);
     bool proven = true;
-    DimId lo, hi;
+    DimId lo, hi, last = start;
     if (!extremes(start, lo, hi)) return unsupported(s.span, "subscripts that are not affine in indices and sizes are"), false;
     if (!is_at) {
       if (!require(s.range.extent, shape[k], s.span, proven, SizeCheck::Kind::size)) {
         fail(size_error("index-out-of-range"), s.span, fmt::format("this range has {} elements", dims().text(s.range.extent)));
         return false;
       }
-      hi = dims().add(hi, dims().mul(dims().sub(s.range.extent, dims().constant(1)), dims().constant(s.range.step)));
+      const DimId length = dims().mul(dims().sub(s.range.extent, dims().constant(1)), dims().constant(s.range.step));
+      hi = dims().add(hi, length), last = dims().add(start, length);
     }
     // An empty range may stand right behind the last element.
     const bool is_empty = !is_at && dims().as_constant(s.range.extent) == 0;
     if (!is_empty && !check_inside(lo, hi, shape[k], s.span, array, proven)) return false;
-    guarded = guarded || (!proven && under_if);
+    if (is_empty || proven || !under_if) continue;
+    const bool is_certain = follows(start) && last && follows(dims().sub(dims().sub(shape[k], dims().constant(1)), last));
+    if (is_certain || is_under_sizes_only()) bounds = std::max(bounds, Bounds::guarded);
+    else moves[k] = true, bounds = Bounds::checked;
   }
   return true;
 }
 
 Val Lowering::apply_subscripts(const Val& base, std::span<const Subscript> subs, Span span) {
   std::vector<bool> moves;
-  bool guarded = false;
-  if (!check_subscripts(shape_of(base).dims, subs, base.origin, moves, guarded)) return {};
+  Bounds bounds = Bounds::inside;
+  if (!check_subscripts(shape_of(base).dims, subs, base.origin, moves, bounds)) return {};
   ValueId x = make(base, span);
   if (!x) return {};
   // Last axis first, so that the numbers of the remaining axes stay what they are.
   for (size_t k = subs.size(); k-- > 0;)
-    if (subs[k].kind != Subscript::Kind::all && !moves[k]) x = view_axis(x, static_cast<int>(k), subs[k], guarded, loc(span));
+    if (subs[k].kind != Subscript::Kind::all && !moves[k]) x = view_axis(x, static_cast<int>(k), subs[k], bounds != Bounds::inside, loc(span));
   std::vector<int> axes;  // of x as it is now, that indices subscript
   std::vector<Subscript> moving;
   int dropped = 0;
@@ -244,7 +248,7 @@ Val Lowering::apply_subscripts(const Val& base, std::span<const Subscript> subs,
     if (moves[k]) axes.push_back(static_cast<int>(k) - dropped), moving.push_back(subs[k]);
     dropped += subs[k].kind == Subscript::Kind::at && !moves[k];
   }
-  return axes.empty() ? value(x) : index_axes(x, axes, moving, guarded, span);
+  return axes.empty() ? value(x) : index_axes(x, axes, moving, bounds, span);
 }
 
 /// Where a subscript points to, or begins: an int, or an array of them.
@@ -275,7 +279,7 @@ Val Lowering::gathered(ValueId x, const std::vector<int>& axes, std::vector<Valu
 }
 
 /// `axes` of x subscripted by what depends on an index: an `index` op, for which they go to the front.
-Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, bool guarded, Span span) {
+Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, Bounds bounds, Span span) {
   const Loc l = loc(span);
   std::vector<int> front = axes;
   const int rank = b().type(x).rank();
@@ -283,13 +287,11 @@ Val Lowering::index_axes(ValueId x, const std::vector<int>& axes, std::span<cons
     if (std::find(axes.begin(), axes.end(), axis) == axes.end()) front.push_back(axis);
   if (!std::is_sorted(front.begin(), front.end())) x = b().transpose(x, front, l);
   std::vector<ValueId> starts;
-  bool has_slice = false, has_value = false;
+  bool has_slice = false;
   for (const Subscript& s : subs) {
     starts.push_back(start_of(s, l));
     has_slice = has_slice || s.kind == Subscript::Kind::slice;
-    has_value = has_value || s.value;
   }
-  const Bounds bounds = has_value ? Bounds::checked : guarded ? Bounds::guarded : Bounds::inside;
   if (!has_slice) return gathered(x, axes, starts, bounds, span);
   for (ValueId start : starts)
     if (b().type(start).rank() > 0) return unsupported(span, "a range that moves beside an array of subscripts is");

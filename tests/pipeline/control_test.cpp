@@ -94,7 +94,7 @@ const Case kCases[] = {
     {"fn f[n](k: int[n]) -> int = max[i in 0..n](max[j in i..n](k[j] - 10) + min[j in 0..i + 1](k[j]))", "k=[5,-3,7]", {2}},
     {"fn f[n](x: real[n]) -> real[n] {\n  let y[i in 0..n] = part(x, i + 1)\n  return y\n}\n"
      "fn part[n](x: real[n], k: int) -> real = logsumexp[j in 0..k](x[j] * x[0]) + mean[j in 0..k](x[j] * x[j]) + x[argmax[j in 0..k](x[j])]", "x=[0,3,-1]", {0, 4.5 + 3 + std::log(2), 10.0 / 3 + 3 + std::log(3)}},
-    {"fn f[n](x: real[n], k: int) -> (int, int, real, real) = (argmax[j in 1..k](x[j]), argmin[j in 0..k step 2](x[j]), logsumexp[j in 0..k](x[j]), mean[j in k..k](x[j]))", "x=[1,2,3],k=0", {1, 0, -INFINITY, NAN}},
+    {"fn f[n](x: real[n], k: int) -> (int, int, real, real) = (argmax[j in 1..k](x[j]), argmin[j in 0..k step 2](x[j]), logsumexp[j in 0..k](x[j]), mean[j in k..k + 1](x[j]))", "x=[1,2,3],k=2", {1, 0, 2 + std::log1p(std::exp(-1)), 3}},
     {"fn f[n](x: int[n], k: int) -> (int, int, int, int, real) = (argmax[j in 1..k](x[j]), argmin[j in 0..k step 2](x[j]), max[j in 0..k](x[j]), min[j in 0..k](x[j]), mean[j in 0..k](x[j]))", "x=[5,-3,7],k=3", {2, 0, 7, -3, 3}},
     // Stores that may be made or not: reverse mode keeps one element for each.
     {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for i in 0..n { if x[i] > 0 { v[i] = v[i] * x[i] } else { v[n - 1 - i] += x[i] * v[i] } }\n  return sum(v)\n}",

@@ -38,9 +38,8 @@ FunctionEmitter::Spot FunctionEmitter::spot(ValueId v, int first, const Point& p
     llvm::Value* extent = splat(dim(axis), p.width);
     if (bounds != Bounds::inside) {
       llvm::Value* inside = b_.CreateICmpULT(at, extent);
-      if (is_checked(bounds)) {
-        check_subscript(v, axis, at, inside, p);
-      } else {
+      if (is_checked(bounds)) check_subscript(v, axis, at, bounds == Bounds::masked ? b_.CreateOr(inside, b_.CreateICmpEQ(at, splat(constant(kNowhere), p.width))) : inside, p);
+      if (may_miss(bounds)) {
         out.inside = out.inside ? b_.CreateAnd(out.inside, inside) : inside;
         at = b_.CreateSelect(inside, at, llvm::Constant::getNullValue(at->getType()));
       }
