@@ -131,7 +131,8 @@ class Analysis {
     const auto key = std::pair(callee.i, arguments);
     if (auto known = calls_.find(key); known != calls_.end()) return known->second;
     const Func& f = m_[callee];
-    if (std::find(in_progress_.begin(), in_progress_.end(), callee) != in_progress_.end()) return of_recursion(f, arguments);
+    // What a declared derivative stands for the body does not tell.
+    if (f.rule || std::find(in_progress_.begin(), in_progress_.end(), callee) != in_progress_.end()) return of_any(f, arguments);
     in_progress_.push_back(callee);
     DLC_CHECK(f.body().result, "a callee has its body before its caller is differentiated");
     Activity a = start(f);
@@ -146,8 +147,9 @@ class Analysis {
     return calls_[key] = results;
   }
 
-  /// Of a call of a function within itself, whose results are not known yet: a leaf may depend on every argument of its kind.
-  std::vector<bool> of_recursion(const Func& f, const std::vector<bool>& arguments) {
+  /// Of a call of a function that is not looked into, or within itself, whose results are not known yet: a leaf may depend on
+  /// every argument of its kind.
+  std::vector<bool> of_any(const Func& f, const std::vector<bool>& arguments) {
     bool on_floats = false, on_others = false;
     size_t next = 0;
     for (ValueId p : f.body().params)

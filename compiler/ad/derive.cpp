@@ -47,10 +47,12 @@ class Deriver {
   bool derive(FuncId id) {
     if (!m_[id].request || m_[id].body().result) return true;
     const DerivativeRequest request = *m_[id].request;
-    if (!prepare(request.base)) return false;
-    if (passes_.normalise) passes_.normalise(request.base);
-    if (!check(id, request)) return false;
-    return fill(id, request);
+    if (!in_progress_.insert(id).second) return needs_itself(id, request);
+    bool ok = prepare(request.base);
+    if (ok && passes_.normalise) passes_.normalise(request.base);
+    ok = ok && check(id, request) && fill(id, request);
+    in_progress_.erase(id);
+    return ok;
   }
 
  private:
@@ -65,6 +67,15 @@ class Deriver {
     for (FuncId callee : callees)
       if (!prepare(callee)) return false;
     return true;
+  }
+
+  /// A derivative that is wanted for itself: by a declared one, or by what recurs on sizes.
+  bool needs_itself(FuncId id, const DerivativeRequest& request) {
+    const FuncId rule = m_[request.base].rule;
+    Diagnostic& d = diagnostics_.error(find_kind<kAdErrors>("no-derivative"), m_[id].loc.span,
+                                       fmt::format("{} needs itself: {}", described(m_, id), rule ? "the declared derivative differentiates the function that it is for" : "the function differentiates itself"));
+    if (rule) d.label(m_[rule].loc.span, "declared here").help("write the derivative of its body, or of another function that computes the same");
+    return false;
   }
 
   Wrt wrt_of(const DerivativeRequest& request) const {
@@ -144,9 +155,7 @@ class Deriver {
       for (int k : request.wrt) parts.push_back(b.get(all, 1 + static_cast<int>(rank_among_active(wrt, k)), loc));
     }
     b.set_result(assembled(b, request, value, parts, loc));
-    const TypeId declared = m_[id].declared_result;
-    DLC_CHECK(!declared || declared == m_[id].result_type(), "a derivative has the type its request declared");
-    return true;
+    return has_declared_type(id);
   }
 
   bool is_scalar_float(TypeId t) const { return is_float(m_.types[t].dtype) && m_.types[t].rank() == 0; }
@@ -184,7 +193,7 @@ class Deriver {
     if (!f) return false;
     args.insert(args.end(), params.begin() + n_base, params.end());
     b.set_result(b.call(f, sizes_of(m_, m_[f]), args, loc));
-    return true;
+    return has_declared_type(id);
   }
 
   /// `tuple` with another value at the end of the path.
@@ -223,6 +232,12 @@ class Deriver {
       result = b.tuple(both, loc);
     }
     b.set_result(result);
+    return has_declared_type(id);
+  }
+
+  bool has_declared_type(FuncId id) const {
+    const TypeId declared = m_[id].declared_result;
+    DLC_CHECK(!declared || declared == m_[id].result_type(), "a derivative has the type its request declared");
     return true;
   }
 
@@ -364,7 +379,7 @@ class Deriver {
   Module& m_;
   Diagnostics& diagnostics_;
   const DerivePasses& passes_;
-  std::unordered_set<FuncId> prepared_;
+  std::unordered_set<FuncId> prepared_, in_progress_;
 };
 
 }  // namespace

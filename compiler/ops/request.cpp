@@ -47,6 +47,21 @@ TypeId block_type(TypeTable& types, TypeId y, TypeId p) {
   return types.array(t.dtype, std::move(dims));
 }
 
+namespace {
+
+/// `h.a.b` is the block of a and b, each of which may be a struct itself.
+TypeId hessian_of_list(TypeTable& types, const std::vector<Field>& wrt) {
+  std::vector<Field> rows = wrt;
+  for (Field& row : rows) {
+    std::vector<Field> row_fields = wrt;
+    for (Field& field : row_fields) field.type = block_type(types, row.type, field.type);
+    row.type = types.tuple(std::move(row_fields));
+  }
+  return types.tuple(std::move(rows));
+}
+
+}  // namespace
+
 FuncId request_function(Module& m, const DerivativeRequest& request, Loc loc) {
   const Func& base = m[request.base];
   std::string key = fmt::format("request {} of {} {} list {} value {} of {} wrt", kind_name(request.kind), request.base.i,
@@ -81,7 +96,7 @@ FuncId request_function(Module& m, const DerivativeRequest& request, Loc loc) {
   const TypeId all = request.is_list ? m.types.tuple(fields) : fields.empty() ? part : fields[0].type;
   TypeId derivative = all;
   if (request.kind == DerivativeRequest::Kind::jvp) derivative = part;
-  if (request.kind == DerivativeRequest::Kind::hessian) derivative = block_type(m.types, all, all);
+  if (request.kind == DerivativeRequest::Kind::hessian) derivative = request.is_list ? hessian_of_list(m.types, fields) : block_type(m.types, all, all);
   if (request.kind == DerivativeRequest::Kind::jacobian) {
     for (Field& field : fields) field.type = block_type(m.types, part, field.type);
     derivative = request.is_list ? m.types.tuple(fields) : fields.at(0).type;
