@@ -175,6 +175,25 @@ bool DimTable::is_provably_nonnegative(DimId d) const {
   return true;
 }
 
+DimId DimTable::nonnegative_bound(DimId d) {
+  if (!d || is_provably_nonnegative(d)) return d;
+  const std::vector<DimTerm> terms = terms_of(d);
+  DimId sum = constant(0);
+  for (const DimTerm& t : terms) {
+    DimId product = constant(std::abs(t.coefficient));
+    for (auto [index, e] : t.factors) {
+      const Atom a = atom(index);
+      DimId factor = a.variable ? variable(a.variable) : DimId{};
+      if (!factor && is_provably_nonnegative(a.divisor)) factor = div(nonnegative_bound(a.numerator), a.divisor);
+      if (t.coefficient < 0 && !a.variable && !is_provably_nonnegative(a.numerator)) return {};  // a quotient below 0, taken away
+      for (int32_t k = 0; k < e; ++k) product = mul(product, factor);
+    }
+    if (!product) return {};
+    if (t.coefficient > 0) sum = add(sum, product);
+  }
+  return sum;
+}
+
 std::optional<std::pair<StrId, int64_t>> DimTable::solve(DimId d, int64_t value,
                                                          const std::map<StrId, int64_t>& known) const {
   if (!d) return std::nullopt;

@@ -60,6 +60,9 @@ class DimTable {
   StrId as_variable(DimId d) const;
   /// True when `d` ≥ 0 for every non-negative value of its variables, as far as signs of terms show.
   bool is_provably_nonnegative(DimId d) const;
+  /// A polynomial that is provably non-negative and no less than `d`, for every non-negative value of the variables; absent
+  /// where none is seen.
+  DimId nonnegative_bound(DimId d);
   /// Solves poly(x) = value for the only variable not in `known`, when `d` is linear in it with a constant
   /// coefficient and `value` divides exactly. Used to bind `real[2*l]` from an array.
   std::optional<std::pair<StrId, int64_t>> solve(DimId d, int64_t value, const std::map<StrId, int64_t>& known) const;

@@ -29,10 +29,10 @@ std::optional<bool> Lowering::static_condition(ExprId id) {
 // -------------------------------------------------------------------------------------------------- collectives
 
 /// This function reaches a collective here: may it?
-bool Lowering::enter_collective(Span span, std::string_view what) {
+bool Lowering::enter_collective(Span span, std::string_view what, bool updates) {
   a_.collectives.insert(func_);
   for (const Region& r : regions_)
-    if (r.guarded || r.is_open_loop) {
+    if ((r.guarded && (updates || !r.is_on_sizes)) || r.is_open_loop) {  // sizes are the same for the whole batch
       const char* where = r.guarded ? "under a condition, which need not hold for the whole batch" : "in a loop that need not run equally often for the whole batch";
       fail(sema_error("collective-under-condition"), span, fmt::format("{} stands {}", what, where))
           .help(fmt::format("compute it before the {}, and use it there", r.guarded ? "`if`" : "loop"));
@@ -53,7 +53,7 @@ Val Lowering::lower_collective(const Expr& call, bool is_mean) {
     fail(sema_error("argument-count"), call.mark, fmt::format("`{}` takes one argument", name)).help(fmt::format("it is used as `{}(x)`", name));
     return {};
   }
-  if (!enter_collective(call.span, fmt::format("`{}`", name))) return {};
+  if (!enter_collective(call.span, fmt::format("`{}`", name), false)) return {};
   const Val v = lower(args[0].value);
   const ValueId x = v ? make(v, args[0].span, is_mean ? std::optional(default_float()) : std::nullopt) : ValueId{};
   const ValueId result = x ? over_batch(x, is_mean, args[0].span) : ValueId{};
@@ -155,7 +155,7 @@ void Lowering::lower_update(const Stmt& s) {
     if (const Binding* other = find(s.name.id)) d.label(other->span, "declared here");
     return;
   }
-  if (!enter_collective(s.span, "this `update`")) return;
+  if (!enter_collective(s.span, "this `update`", true)) return;
   const TypeId type = types()[in_sizes(model->states_type)].fields[static_cast<size_t>(position)].type;
   const Val v = lower(s.value, type);
   const ValueId id = v ? coerce(v, type, ast_[s.value].span, fmt::format("the state `{}`", str(s.name.id)), true) : ValueId{};
@@ -297,8 +297,10 @@ bool Lowering::varies(ValueId id) {
 
 /// What a call gave, without the new values of states that came with it.
 Val Lowering::after_call(FuncId func, const Callable& callable, Val result, Span span) {
+  if (a_.of_one_example.contains(func) && model_ < 0) a_.of_one_example.insert(func_);
+  else if (a_.of_one_example.contains(func)) return look_at_one(func, span, "a derivative in this function is that of one example"), Val{};
   if (!a_.collectives.contains(func)) return result;
-  if (!enter_collective(span, "a function that looks at its whole batch")) return {};
+  if (!enter_collective(span, "a function that looks at its whole batch", a_.updates.contains(func))) return {};
   const auto updates = a_.updates.find(func);
   if (updates == a_.updates.end()) return result;
   const ValueId all = make(result, span);

@@ -208,9 +208,11 @@ bool Lowering::place_arguments(const Func& f, std::span<const Argument> args, co
       while (k < params.size() && (name_of(k) != a.name.id || (a.is_captured && of_param[k]))) ++k;  // a direction may have the name of what is captured
       if (k == params.size()) {
         std::vector<std::string_view> names;
-        for (size_t j = 0; j < params.size(); ++j) names.push_back(str(name_of(j)));
+        for (size_t j = 0; j < params.size(); ++j)
+          if (!is_hidden_name(str(name_of(j)))) names.push_back(str(name_of(j)));
         Diagnostic& d = fail(sema_error("unknown-argument"), a.name.span, fmt::format("{} has no parameter `{}`", called(f), str(a.name.id)));
         if (const std::string_view near = nearest_name(str(a.name.id), names); !near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+        else if (!names.empty()) d.help(fmt::format("it takes `{}`", fmt::join(names, "`, `")));
         return false;
       }
     } else {
@@ -282,6 +284,7 @@ bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argu
     for (auto [want, have] : found) pairs.push_back({want, have, k});
   }
   std::map<StrId, size_t> bound_by;
+  std::map<StrId, const Pair*> no_solution;  // `real[2 * n]` of 5 elements
   auto is_size_var = [&](StrId v) { return std::find(f.size_vars.begin(), f.size_vars.end(), v) != f.size_vars.end(); };
   for (const Pair& p : pairs)
     if (const StrId v = dims().as_variable(p.want); v && is_size_var(v) && bound.emplace(v, p.have).second) bound_by[v] = p.param;
@@ -302,12 +305,24 @@ bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argu
       const bool is_linear = k && *k != 0 && slope == dims().sub(dims().substitute(p.want, at2), dims().substitute(p.want, at1));
       if (!is_linear) continue;
       const DimId solution = dims().div(dims().mul(dims().sub(p.have, rest), dims().constant(*k < 0 ? -1 : 1)), dims().constant(*k < 0 ? -*k : *k));
-      if (!solution || dims().add(rest, dims().mul(slope, solution)) != p.have) continue;
+      if (!solution || dims().add(rest, dims().mul(slope, solution)) != p.have) {
+        no_solution.emplace(unknown, &p);
+        continue;
+      }
       bound[unknown] = solution, bound_by[unknown] = p.param, progress = true;
     }
   }
   for (StrId v : f.size_vars)
     if (!bound.contains(v)) {
+      if (const auto none = no_solution.find(v); none != no_solution.end()) {
+        const Argument& arg = *of_param[none->second->param];
+        const Inst param = f[f.body().params[none->second->param]];
+        Diagnostic& d = fail(sema_error("size-mismatch"), arg.span,
+                             fmt::format("parameter `{}` of {} is {}, and the argument `{}` is {}: no `{}` fits", str(a_.m[param.attr].name), called(f),
+                                         types().text(param.type), code(arg.expr), type_text(arg.val), str(v)));
+        if (param.loc.span) d.label(param.loc.span, "the parameter is declared here");
+        return false;
+      }
       fail(sema_error("size-not-inferred"), call.span, fmt::format("the size `{}` of {} follows from no argument", str(v), called(f)))
           .help(fmt::format("give the sizes in the call, in the order of their declaration: `{}[…](…)`", f.name.substr(0, f.name.find('.'))));
       return false;
@@ -318,8 +333,8 @@ bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argu
     const Argument& arg = *of_param[p.param];
     const Inst param = f[f.body().params[p.param]];
     Diagnostic& d = fail(sema_error("size-mismatch"), arg.span,
-                         fmt::format("parameter `{}` of {} is {} with {} = {}, and the argument `{}` is {}", str(a_.m[param.attr].name), called(f), types().text(param.type),
-                                     dims().text(p.want), dims().text(want), code(arg.expr), type_text(arg.val)));
+                         fmt::format("parameter `{}` of {} is {}{}, and the argument `{}` is {}", str(a_.m[param.attr].name), called(f), types().text(param.type),
+                                     want == p.want ? "" : fmt::format(" with {} = {}", dims().text(p.want), dims().text(want)), code(arg.expr), type_text(arg.val)));
     if (param.loc.span) d.label(param.loc.span, "the parameter is declared here");
     if (arg.val.origin && arg.val.origin != arg.span) d.label(arg.val.origin, fmt::format("`{}` is declared here", code(arg.expr)));
     for (StrId v : dims().variables(p.want))

@@ -267,7 +267,7 @@ FuncId Analysis::kept(FuncId f) {
   const std::vector<ValueId> params = m[id].body().params;
   Builder b(m, id, BlockId{0});
   b.set_result(b.call(f, std::move(sizes), params, m[f].loc));
-  if (collectives.contains(f)) collectives.insert(id);
+  copy_reach(f, id);
   return m.derived[key] = id;
 }
 
@@ -344,7 +344,7 @@ FuncId Analysis::adapter(FuncId f, size_t n_hidden, const std::vector<StrId>& na
   for (StrId v : m[f].size_vars) sizes.push_back(m.types.dims.variable(v));
   Builder b(m, id, BlockId{0});
   b.set_result(b.call(f, std::move(sizes), args, {span}));
-  if (collectives.contains(f)) collectives.insert(id);
+  copy_reach(f, id);
   return m.derived[key] = id;
 }
 
@@ -472,9 +472,13 @@ bool Lowering::updates_nothing(FuncId f, Span span) {
 
 bool Lowering::looks_at_one(FuncId f, Span span, std::string_view why) {
   if (!a_.collectives.contains(f)) return true;
+  look_at_one(f, span, why);
+  return false;
+}
+
+void Lowering::look_at_one(FuncId f, Span span, std::string_view why) {
   fail(sema_error("collective-in-derivative"), span, fmt::format("{}, and the function looks at its whole batch", why))
       .label(a_.m[f].loc.span, "it reaches `batch_mean`, `batch_sum` or `update`");
-  return false;
 }
 
 /// The function that is given for a parameter of type `want`, resolved; absent after an error.

@@ -411,10 +411,7 @@ std::optional<Lowering::LoopRange> Lowering::lower_loop_range(ExprId range) {
     DimId least;
     if (!extremes(extent, least, out.bound)) out.bound = {};
     // `1..n` has no more than n steps, also where n is 0.
-    DimId most;
-    if (out.bound && !dims().is_provably_nonnegative(out.bound) && extremes(*to, least, most) && dims().is_provably_nonnegative(most) &&
-        extremes(*from, least, most) && dims().is_provably_nonnegative(least) && extremes(*to, least, most))
-      out.bound = most;
+    if (const DimId most = dims().nonnegative_bound(out.bound)) out.bound = most;
     out.count = make_size(extent, l);
     return out;
   }

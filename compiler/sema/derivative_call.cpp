@@ -113,7 +113,9 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   if (!a_.is_generic(f.function)) {
     const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
     if (!base) return failed_ = true, Val{};
-    if (!looks_at_one(base, call.span, fmt::format("`{}` inside the model would be that of one example", word))) return {};
+    // Outside of a model the batch is one example.
+    if (model_ < 0 && func_ && a_.collectives.contains(base)) a_.of_one_example.insert(func_);
+    else if (model_ >= 0 && !looks_at_one(base, call.span, fmt::format("`{}` inside the model would be that of one example", word))) return {};
   }
   spec.base = f.function;
   const Val result = a_.function_value(std::move(spec));

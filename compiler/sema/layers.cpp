@@ -273,7 +273,7 @@ FuncId Analysis::held(FuncId f, size_t n_hidden, const std::vector<StrId>& world
   for (StrId v : m[f].size_vars) given.push_back(at[v]);
   Builder b(m, id, BlockId{0});
   b.set_result(b.call(f, std::move(given), args, loc));
-  if (collectives.contains(f)) collectives.insert(id);
+  copy_reach(f, id);
   if (auto it = updates.find(f); it != updates.end()) {
     std::vector<int32_t> slots = it->second;
     updates[id] = std::move(slots);

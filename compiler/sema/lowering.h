@@ -199,6 +199,11 @@ class Analysis {
   FileModels& file_models;
   std::unordered_map<StrId, TopLevel> top;
   std::unordered_set<FuncId> collectives;               // functions that reach `batch_mean`, `batch_sum` or `update`
+  std::unordered_set<FuncId> of_one_example;            // outside of models: those that reach the derivative of such a function
+  void copy_reach(FuncId from, FuncId to) {
+    for (auto* set : {&collectives, &of_one_example})
+      if (set->contains(from)) set->insert(to);
+  }
   std::unordered_map<FuncId, std::vector<int32_t>> updates;  // of functions for training: states whose new values they return, behind their own result
   std::deque<FnEntry> functions;
   std::deque<ModelEntry> models;
@@ -561,6 +566,7 @@ class Lowering {
   bool infer_from_functions(const Signature& signature, std::span<const Argument* const> of_param, std::map<StrId, DimId>& bound);
   bool updates_nothing(FuncId f, Span span);
   bool looks_at_one(FuncId f, Span span, std::string_view why);
+  void look_at_one(FuncId f, Span span, std::string_view why);
   Val resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context);
   bool accepts(const Func& f, const Callable& c, const std::vector<TypeId>& params, TypeId result);
   void choose_sizes(const Signature& signature, const FnEntry& entry, const std::map<StrId, DimId>& bound, Choice& choice);
@@ -733,7 +739,7 @@ class Lowering {
   bool is_collective(StrId name) const { return str(name) == "batch_mean" || str(name) == "batch_sum"; }
   Val lower_collective(const Expr& call, bool is_mean);
   ValueId over_batch(ValueId x, bool is_mean, Span span);
-  bool enter_collective(Span span, std::string_view what);
+  bool enter_collective(Span span, std::string_view what, bool updates);
   void lower_update(const Stmt& s);
   bool add_update(int32_t slot, ValueId value, Span span);
   void declare_stacked_states();

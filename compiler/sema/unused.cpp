@@ -22,10 +22,13 @@ class Unused {
   Unused(const Ast& ast, const Interner& names, Diagnostics& diagnostics) : ast_(ast), names_(names), diagnostics_(diagnostics) {}
 
   void file() {
-    for (const Decl& d : ast_.decls)
-      if (d.kind == DeclKind::model) model(d);
     for (const Decl& d : ast_.decls) {
-      if (d.kind == DeclKind::fn) function(ast_[d.fn], fmt::format("`{}`", names_[d.name.id]));
+      if (d.kind == DeclKind::model) model(d);
+      if (d.kind == DeclKind::derivative) has_rule_.insert(d.name.id);
+    }
+    for (const Decl& d : ast_.decls) {
+      // A parameter may be there for the declared derivative alone.
+      if (d.kind == DeclKind::fn) function(ast_[d.fn], fmt::format("`{}`", names_[d.name.id]), has_rule_.contains(d.name.id) ? Entry::Kind::silent : Entry::Kind::parameter);
       if (d.kind == DeclKind::const_ || d.kind == DeclKind::export_) walk(d.value);
       if (d.kind == DeclKind::derivative) walk(d.value);  // its parameters are those of the function
       if (d.kind == DeclKind::train) train(d);
@@ -52,11 +55,11 @@ class Unused {
 
   // ------------------------------------------------------------------------------------------- declarations
 
-  void function(const Fn& fn, const std::string& owner) {
+  void function(const Fn& fn, const std::string& owner, Entry::Kind kind = Entry::Kind::parameter) {
     const size_t mark = scope_.size();
     for (const Param& p : ast_[fn.params]) {
       const bool is_function = p.type && ast_[p.type].kind == TypeKind::function;
-      push({p.name, Entry::Kind::parameter, is_function ? Entry::Callable::yes : p.type ? Entry::Callable::no : Entry::Callable::perhaps, false, owner});
+      push({p.name, kind, is_function ? Entry::Callable::yes : p.type ? Entry::Callable::no : Entry::Callable::perhaps, false, owner});
     }
     walk(fn.body);
     leave(mark);
@@ -248,6 +251,7 @@ class Unused {
   std::unordered_map<StrId, int32_t> visible_;  // the innermost entry of a name, -1 if there is none now
   std::vector<Model> models_;  // their parameters and what was read of them
   std::set<StrId> fields_;     // names read behind a dot
+  std::set<StrId> has_rule_;   // functions
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "pipeline/prediction.h"
+#include "tests/pipeline/checked.h"
 #include "tests/pipeline/training_run.h"
 
 namespace dlc {
@@ -129,6 +130,23 @@ TEST(Collectives, AreDifferentiatedAsTheWholeBatchsObjective) {
   // Through a tuple, and in an index's body.
   EXPECT_NEAR(gradient_of(" { let (a, b) = batch_mean((w * x, x))\n return a * b }"), m * m, 1e-13);
   EXPECT_NEAR(gradient_of(" { let y[i in 0..3] = batch_sum(w * x) * i\n return sum(y) }"), 3 * n * m, 1e-12);
+}
+
+TEST(Collectives, MayStandUnderSizes) {
+  const double w = 0.015625, m = 31.0 / 5;
+  EXPECT_NEAR(gradient_of(" { let v = [w * x, x]\n return many(v) }\n  fn many[n](v: f64[n]) -> f64 = if n == 0 { 1 } else { batch_mean(v[0]) * many(v[1..n]) }"), m * m, 1e-13);
+  EXPECT_NEAR(gradient_of(" = w * x * some([x])\n  fn some[n](v: f64[n]) -> f64 = if n > 1 { 0 } else { batch_mean(w * v[0]) }"), 2 * w * m * m, 1e-13);
+}
+
+// The derivative of one example's loss, outside of the model; in the model that would not be the one of the batch's objective.
+TEST(Collectives, HaveADerivativeOutsideOfTheModel) {
+  const std::string model = "model M[D] {\n  param w: f64[D] = 0.5\n  loss(x: f64[D], y: f64) -> f64 = (dot(w, x) - y)^2 * batch_mean(y)\n";
+  const auto c = loaded(model + "}\nexport g = grad(M[2].loss, wrt = params)\nfn h(w: f64[2]) = sum(grad(M[2].loss, wrt = x)((w = w), [1, 1], 2))\n");
+  EXPECT_EQ(numbers_of(*c, "g", R"(params={"w":[1,2]},x=[1,1],y=2)"), (std::vector<double>{4, 4}));
+  EXPECT_EQ(numbers_of(*c, "h", "w=[1,2]"), (std::vector<double>{12}));
+  Compilation inside({});
+  EXPECT_FALSE(inside.load("m.dl", model + "  fn predict(x: f64[D]) -> f64 = h([1, 2])\n}\nfn h(w: f64[2]) -> f64 = sum(grad(M[2].loss, wrt = x)((w = w), [1, 1], 2))\n"));
+  EXPECT_NE(render_all(inside.diagnostics, inside.sources).find("collective-in-derivative"), std::string::npos);
 }
 
 TEST(Collectives, OutsideABatchSeeOneExample) {

@@ -142,6 +142,73 @@ fn e(a: real) = argmin(fn(x) = x^2 - a * x + x^4 / 10, 0.2)
   for (const char* name : {"a", "b", "d", "e"}) expect_checked(*c, name);
 }
 
+// A rule counts wherever its function is called, also where the body by itself is constant or does not read what the rule reads.
+TEST(Functions, RulesOfConstantBodies) {
+  const auto c = loaded(R"(
+fn st(x: real) -> real = round(x)
+derivative st(x) -> y { jvp(dx) = dx }
+fn spike(x: real) -> real = if x > 0 { 1 } else { 0 }
+derivative spike(x) -> y { jvp(dx) = dx / (1 + abs(x))^2 }
+fn other(x: real, y: real) -> real = y
+derivative other(x, y) { jvp(dx, dy) = 7 * dx + dy }
+fn bisect(f: fn(real) -> real, lo: real, hi: real) -> real {
+  var (l, r) = (lo, hi)
+  for _ in 0..60 { if f(0.5 * (l + r)) > 0 { r = 0.5 * (l + r) } else { l = 0.5 * (l + r) } }
+  return 0.5 * (l + r)
+}
+derivative bisect(f, lo, hi) -> x { jvp(df, dlo, dhi) = -df(x) / grad(f)(x) + 0 * (dlo + dhi) }
+fn slopes(x: real) = (grad(st)(x), grad(fn(z: real) = st(z)^2)(x), grad(fn(z: real) = st(z) * z)(x), jvp(fn(z: real) = st(z)^2)(x, dz = 1), grad(fn(z: real) = st(st(z)), mode = forward)(x))
+fn net(w: real) -> real {
+  var (v, n) = (0.0, 0.0)
+  for t in 0..4 {
+    v = 0.5 * v + w
+    n += spike(v - 1)
+  }
+  return n
+}
+fn rest(x: real, y: real) = (grad(net)(x), grad(fn(z: real) = other(z, 2))(x), grad(fn(a: real) = bisect(fn(z) = z^2 - a, 0, 10))(y))
+)");
+  EXPECT_EQ(numbers_of(*c, "slopes", "x=1.7"), (std::vector<double>{1, 4, 3.7, 4, 1}));
+  double net = 0;
+  for (double v = 0, dv = 0; const int t : {0, 1, 2, 3}) {
+    static_cast<void>(t);
+    v = 0.5 * v + 0.7, dv = 0.5 * dv + 1;
+    net += dv / ((1 + std::abs(v - 1)) * (1 + std::abs(v - 1)));
+  }
+  const std::vector<double> rest = numbers_of(*c, "rest", "x=0.7,y=2");
+  EXPECT_NEAR(rest[0], net, 1e-14);
+  EXPECT_EQ(rest[1], 7);
+  EXPECT_NEAR(rest[2], 0.5 / std::sqrt(2), 1e-14);
+}
+
+// What recurs on sizes may take functions that capture, are for certain sizes, or both.
+TEST(Functions, RecursionsTakeFunctions) {
+  for (DType real : {DType::f64, DType::f32}) {
+    const auto c = loaded(R"(
+fn fold[n](f: fn(real, real) -> real, x: real[n]) -> real {
+  if n == 1 { return x[0] }
+  let m = div(n, 2)
+  return f(fold(f, x[0..m]), fold(f, x[m..n]))
+}
+fn times[k, n](f: fn(real[n]) -> real[n], x: real[n]) -> real[n] {
+  if k == 0 { return x }
+  return times[k - 1, n](f, f(x))
+}
+fn both[n](f: fn(real) -> real, g: fn(real, real) -> real, x: real[n]) -> real {
+  if n == 1 { return f(x[0]) }
+  return g(f(x[n - 1]), both(f, g, x[0..n - 1]))
+}
+fn captures[n](x: real[n], w: real) = fold(fn(a, b) = a * b * w + x[0], x)
+fn sized(x: real[3], A: real[3, 3]) = times[2, 3](fn(v) = tanh(A @ v), x)
+fn open[n](x: real[n], A: real[n, n]) = times[3, n](fn(v) = tanh(A @ v / n), x)
+fn inner[n](x: real[n], w: real) = grad(fn(z: real) = both(fn(u) = sin(u * z), fn(a, b) = a * b + w, x))(w)
+fn at(x: real[4]) = captures(x, 2)
+)", real);
+    for (const char* name : {"captures", "sized", "open", "inner"}) expect_checked(*c, name);
+    EXPECT_EQ(numbers_of(*c, "at", "x=[1,2,3,4]"), (std::vector<double>{251}));
+  }
+}
+
 // What is given may be for the sizes of its caller only: written in place, named, built in, of structs; or for any.
 constexpr const char* kAtSizes = R"(
 struct S[n] { v: real[n] }

@@ -51,6 +51,20 @@ TEST(Jacobian, Values) {
   EXPECT_EQ(numbers_of(*c, "back", s + R"(,k=5,bar={"a":[1,1],"b":2})"), (std::vector<double>{13, 13, 6}));
 }
 
+// Of a list with a struct in it, `h.a.b` is the block of a and b, taken apart inside.
+TEST(Jacobian, HessianOfAListWithAStruct) {
+  const auto c = loaded("struct P { a: real  b: real[2] }\nfn d(p: P, w: real) -> real = p.a * sum(p.b) * w^2\n"
+                        "export h = hessian(d, wrt = [p, w])\nfn pair(p: P, w: real) = (0.0, hessian(d, wrt = [p, w])(p, w))\n"
+                        "fn aw(p: P, w: real) = hessian(d, wrt = [p, w])(p, w).p.w.a\nfn bp(p: P, w: real) = hessian(d, wrt = [p, w])(p, w).p.p.b.a\n");
+  const std::string at = R"(p={"a":1,"b":[2,3]},w=2)";
+  std::vector<double> blocks{0, 4, 4, 4, 4, 0, 0, 0, 0, 20, 4, 4, 20, 4, 4, 10};
+  EXPECT_EQ(numbers_of(*c, "h", at), blocks);
+  blocks.insert(blocks.begin(), 0);
+  EXPECT_EQ(numbers_of(*c, "pair", at), blocks);
+  EXPECT_EQ(numbers_of(*c, "aw", at), (std::vector<double>{20}));
+  EXPECT_EQ(numbers_of(*c, "bp", at), (std::vector<double>{4, 4}));
+}
+
 // The same Hessian by every pair of modes.
 TEST(Jacobian, HessianModes) {
   for (const std::string mode : {"forward", "reverse", "symbolic", "numeric"}) {

@@ -1,6 +1,7 @@
 // The x86 backend: choosing the cpu, a short pass pipeline, emission. No fast-math, no contraction.
 #include "codegen/cpu/target.h"
 
+#include <algorithm>
 #include <csetjmp>
 #include <mutex>
 
@@ -12,6 +13,7 @@
 #include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/ErrorHandling.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Support/TargetSelect.h>
@@ -25,12 +27,17 @@
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
+#include "base/check.h"
+
 namespace dlc::cpu {
 
 namespace {
 
 // Above this many instructions the whole module is compiled without optimisation.
 constexpr size_t kMostOptimized = 60000;
+// Loop strength reduction takes time that grows much faster than a function: 25 s of 28 for the second derivative of thirty
+// lines of loops (a function of 21 000 instructions), and 0.3 s at 5000. It changes addresses only, so results are the same without it.
+constexpr int kMostReduced = 5000;
 constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
 
 thread_local std::jmp_buf* fatal_return = nullptr;
@@ -62,6 +69,21 @@ bool must_compile_fast(const llvm::Module& module) {
     n += f.getInstructionCount();
   }
   return n > kMostOptimized;
+}
+
+/// The passes that emit code, without those that take too long for this module.
+bool add_emitting_passes(const llvm::Module& module, llvm::TargetMachine& machine, llvm::legacy::PassManager& passes, llvm::raw_pwrite_stream& out,
+                         llvm::CodeGenFileType kind) {
+  static std::mutex one_at_a_time;  // LLVM asks for this pass by an option of the process, when the passes are listed
+  const std::lock_guard lock(one_at_a_time);
+  auto& options = llvm::cl::getRegisteredOptions();
+  const auto option = options.find("disable-lsr");
+  DLC_CHECK(option != options.end(), "LLVM has the option disable-lsr");
+  auto& is_disabled = *static_cast<llvm::cl::opt<bool>*>(option->second);
+  is_disabled = std::any_of(module.begin(), module.end(), [](const llvm::Function& f) { return f.getInstructionCount() > kMostReduced; });
+  const bool cannot = machine.addPassesToEmitFile(passes, out, nullptr, kind);
+  is_disabled = false;
+  return !cannot;
 }
 
 /// What the emitter leaves to do: common addresses, folding across values, code that does not change in a loop.
@@ -152,7 +174,7 @@ Result<std::string> Target::emit(llvm::Module& module, Output output) {
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
   const auto kind = output == Output::object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
-  if (machine_->addPassesToEmitFile(passes, out, nullptr, kind)) return Error{"LLVM cannot emit this kind of file"};
+  if (!add_emitting_passes(module, *machine_, passes, out, kind)) return Error{"LLVM cannot emit this kind of file"};
   passes.run(module);
   return std::string(bytes.data(), bytes.size());
 }
