@@ -270,7 +270,10 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
   const TypeId a = type_of(x), c = type_of(y);
   if (a == c && !shape_of(x).is_flexible) return a;
   const Shape p = shape_of(x), q = shape_of(y);
-  if (p.dims != q.dims) return differ();
+  // Of the sizes that the branch of an `if n == 1` has, those of the other one tell more.
+  std::vector<DimId> dims = p.dims;
+  if (p.dims != q.dims && are_equal_here(p.dims, q.dims, false)) dims = q.dims;
+  else if (p.dims != q.dims && !are_equal_here(p.dims, q.dims, true)) return differ();
   DType dtype = p.dtype;
   if (p.is_flexible && q.is_flexible) {
     dtype = p.wants_float || q.wants_float ? default_float() : DType::i64;
@@ -281,6 +284,8 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
     dtype = fixed.dtype;
     if (dtype == DType::i64 && free.wants_float) dtype = want && is_float(types()[want].dtype) ? types()[want].dtype : default_float();
     if (dtype != DType::i64 && !is_float(dtype)) return differ();
+  } else if (p.dtype == q.dtype && p.dtype != DType::tuple) {
+    dtype = p.dtype;
   } else if (is_float(p.dtype) && q.dtype == DType::i64) {
     dtype = p.dtype;
   } else if (is_float(q.dtype) && p.dtype == DType::i64) {
@@ -288,7 +293,7 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
   } else {
     return differ();
   }
-  return types().array(dtype, p.dims);
+  return types().array(dtype, std::move(dims));
 }
 
 Val Lowering::lower_if(ExprId id, TypeId want) {

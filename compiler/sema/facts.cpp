@@ -104,6 +104,31 @@ bool Lowering::follows(DimId d) {
   });
 }
 
+/// A size in the branch of `if n == 1`, or of an `if` that we were in just now: with 1 for n.
+DimId Lowering::given_equalities(DimId d, bool in_second) {
+  for (size_t r = 0; r < regions_.size() && d; ++r) {
+    const std::vector<DimId>& facts = regions_[r].facts[r + 1 == regions_.size() ? in_second : regions_[r].in_second];
+    for (DimId fact : facts) {
+      const DimId negative = dims().mul(dims().constant(-1), fact);
+      if (std::find(facts.begin(), facts.end(), negative) == facts.end()) continue;
+      for (StrId v : dims().variables(fact)) {  // fact = ±v + rest, which is 0
+        const DimId rest = dims().sub(fact, dims().variable(v)), other = dims().sub(negative, dims().variable(v));
+        for (DimId side : {rest, other}) {
+          const std::vector<StrId> used = dims().variables(side);
+          if (side && std::find(used.begin(), used.end(), v) == used.end()) d = dims().substitute(d, {{v, dims().mul(dims().constant(-1), side)}});
+        }
+      }
+    }
+  }
+  return d;
+}
+
+bool Lowering::are_equal_here(const std::vector<DimId>& a, const std::vector<DimId>& c, bool in_second) {
+  return a.size() == c.size() && std::equal(a.begin(), a.end(), c.begin(), [&](DimId x, DimId y) {
+    return x == y || given_equalities(x, in_second) == given_equalities(y, in_second);
+  });
+}
+
 /// Whether every condition around us is one on sizes, which says itself what they are for.
 bool Lowering::is_under_sizes_only() const {
   return std::all_of(regions_.begin(), regions_.end(), [](const Region& r) { return !r.guarded || r.is_on_sizes; });

@@ -610,6 +610,8 @@ class Lowering {
   bool add_facts(ExprId condition, bool holds, std::vector<DimId>& facts, int depth = 0);
   Region guarded_region(const Builder::IfBlocks& blocks, ExprId condition);
   bool follows(DimId d);
+  DimId given_equalities(DimId d, bool in_second);
+  bool are_equal_here(const std::vector<DimId>& a, const std::vector<DimId>& c, bool in_second);
   bool is_under_sizes_only() const;
   Val index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, Bounds bounds, Span span);
   ValueId moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, Bounds bounds, Loc l);

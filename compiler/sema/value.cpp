@@ -1,6 +1,7 @@
 // From what an expression means (Val) to instructions: flexible literals get a dtype, sizes become ints, and values of
 // enclosing blocks come in as block parameters.
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include <fmt/format.h>
@@ -301,6 +302,10 @@ ValueId Lowering::coerce(const Val& v, TypeId want, Span span, std::string_view 
     fail(sema_error("literal-not-int"), span, fmt::format("{} is an int, and this is a number with a fraction", context));
     return {};
   }
+  if (adapts && s.dims != t.dims && !s.dims.empty()) {
+    const ValueId own = make(v, span, t.dtype);
+    return own ? coerce_value(own, want, span, context) : own;
+  }
   if (!adapts || (s.dims != t.dims && !(fills && s.dims.empty()))) {
     fail(sema_error("type-mismatch"), span, fmt::format("{} is {}, and this is {}", context, types().text(want), type_text(v)));
     return {};
@@ -325,6 +330,13 @@ ValueId Lowering::coerce_value(ValueId id, TypeId want, Span span, std::string_v
     if (fields.size() == t.fields.size()) return b().tuple(fields, want, loc(span));
   }
   if (have.dtype == DType::i64 && is_float(t.dtype) && have.dims == t.dims) return b().convert(id, t.dtype, loc(span));
+  if (have.dtype == t.dtype && !t.is_tuple() && are_equal_here(have.dims, t.dims, regions_.back().in_second)) {
+    std::vector<int> axes(t.dims.size());
+    std::iota(axes.begin(), axes.end(), 0);
+    ViewMap map = permute_map(a_.m, have, axes, t.dims);
+    map.guarded = true;  // for any other sizes, at which this branch is not taken
+    return b().view(id, map, loc(span));
+  }
   const bool is_size = have.dtype == t.dtype && have.dims.size() == t.dims.size() && !t.is_tuple();
   const bool is_precision = is_float(have.dtype) && is_float(t.dtype) && have.dims == t.dims;
   const DiagnosticKind& kind = is_size        ? sema_error("size-mismatch")
