@@ -158,17 +158,21 @@ struct Requester {
   bool find_wrt() {
     std::vector<int> floats;
     std::string names;
-    for (int k = 0; k < n_params(); ++k)
+    StrId mixed;  // of several types
+    for (int k = 0; k < n_params(); ++k) {
+      if (k >= spec.n_hidden && a.m.types[param_type(k)].is_tuple() && !is_hidden_name(str(param_name(k)))) mixed = param_name(k);
       if (k >= spec.n_hidden && a.m.types.all_float(param_type(k)) && !is_hidden_name(str(param_name(k)))) {
         floats.push_back(k);
         names += (names.empty() ? "`" : ", `") + std::string(str(param_name(k))) + "`";
       }
+    }
     if (spec.wrt.empty()) {
       if (floats.size() == 1) return request.wrt = floats, true;
       const bool is_none = floats.empty();
-      fail(is_none ? request_error("not-differentiable") : sema_error("wrt-missing"), spec.span,
-           is_none ? std::string("the function has no float parameter") : fmt::format("`wrt` is missing: the float parameters are {}", names))
-          .label(f().loc.span, "the function is declared here");
+      Diagnostic& d = fail(is_none ? request_error("not-differentiable") : sema_error("wrt-missing"), spec.span,
+                           is_none ? std::string("the function has no parameter that is a float, or made of floats alone") : fmt::format("`wrt` is missing: the float parameters are {}", names));
+      d.label(f().loc.span, "the function is declared here");
+      if (is_none && mixed) d.help(fmt::format("a field of `{}` may be in `wrt`, by its path", str(mixed)));
       return false;
     }
     for (const std::vector<Name>& path : spec.wrt)

@@ -53,7 +53,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "A function that calls itself at other sizes must say what it returns, for its calls of itself are checked before its body is: "
      "`fn det[n](A: real[n, n]) -> real = if n == 1 { A[0, 0] } else { … det(…) … }`."},
     {"too-deep", "Functions that are made for their callers call each other more than 100 deep: those that are generic in `float`, that take functions, or that "
-     "are declared in bodies. Give some of them concrete types, or declare them at the top level. "
+     "are declared in bodies. Give some of them concrete types, or declare them at the top level. A function that recurs on sizes may hand "
+     "on the functions that it was given, but not another one at each size. "
      "Or tuples hold tuples deeper than that: a struct has names for its parts."},
 
     {"unused-parameter",
