@@ -59,6 +59,7 @@ Val Lowering::call_value(const Val& f, const Expr* sizes, const Expr& call, Type
   if (!func_) return fail(sema_error("const-not-constant"), call.span, "a constant cannot call a declared function"), Val{};
   if (callable.kind == Callable::Kind::declared && a_.functions[static_cast<size_t>(callable.declared)].takes_functions)
     return call_higher_order(f, sizes, call, want);
+  if (a_.takes_functions(f.function)) return call_derivative_of_higher_order(f, sizes, call, want);
   if (a_.is_generic(f.function)) {
     if (!lower_arguments(call, nullptr, args)) return {};
     const FuncId func = a_.func_of(f.function, float_type_for(f.function, args, want), call.span);

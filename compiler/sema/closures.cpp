@@ -285,7 +285,7 @@ Val Lowering::lower_checkpoint(const Expr& call) {
     fail(sema_error("bad-derivative"), args[0].span, fmt::format("`checkpoint` takes a function of this program, and `{}` is {}", code(args[0].value), type_text(f)));
     return {};
   }
-  if (!a_.is_generic(f.function)) {
+  if (!a_.is_generic(f.function) && !a_.takes_functions(f.function)) {
     const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
     if (!base || !updates_nothing(base, args[0].span) || !looks_at_one(base, args[0].span, "`checkpoint` computes one example again")) return failed_ = true, Val{};
   }
@@ -573,58 +573,100 @@ void Lowering::choose_sizes(const Signature& signature, const FnEntry& entry, co
   }
 }
 
-Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want) {
-  std::vector<Argument> args;
+/// The instance of `f` for these arguments; its `func` is absent after an error.
+Lowering::ChosenInstance Lowering::choose_instance(const Val& f, const Expr* sizes, std::span<const Argument> args, const Expr& call, TypeId want) {
+  ChosenInstance result;
   const Callable callee = a_.callables[static_cast<size_t>(f.function)];
   const int32_t declared = callee.declared;
-  if (is_own(f)) add_hidden_arguments(args);
-  for (const Val& v : callee.is_layers ? callee.captured : std::vector<Val>{}) args.push_back({.val = v, .is_hidden = true});
-  if (!lower_arguments(call, nullptr, args)) return {};
   const DType float_type = float_type_for(f.function, args, want);
   const Signature* signature = a_.signature(declared, float_type);
-  if (!signature) return failed_ = true, Val{};
-  const Func& head = signature->func;
-  std::vector<const Argument*> of_param;
-  if (!place_arguments(head, args, call, of_param)) return {};
-  std::vector<const FunctionType*> function_at(of_param.size());
-  for (const FunctionType& type : signature->functions) function_at[type.position] = &type;
+  if (!signature) return failed_ = true, result;
+  const Func& head = result.head = signature->func;
+  std::vector<const Argument*>& of_param = result.of_param;
+  if (!place_arguments(head, args, call, of_param)) return result;
+  result.function_at.resize(of_param.size());
+  for (const FunctionType& type : signature->functions) result.function_at[type.position] = &type;
   bool ok = true;
   for (size_t k = 0; k < of_param.size(); ++k)
-    if (!function_at[k]) ok = fits_parameter(head, head.body().params[k], *of_param[k]) && ok;
-  std::map<StrId, DimId> bound;
+    if (!result.function_at[k]) ok = fits_parameter(head, head.body().params[k], *of_param[k]) && ok;
+  std::map<StrId, DimId>& bound = result.bound;
   for (StrId v : callee.world) bound[v] = dims().variable(v);
   for (const auto& [name, size] : is_own(f) ? model_sizes() : callee.sizes) bound[name] = size;
   if (ok && !sizes) ok = infer_from_functions(*signature, of_param, bound);
-  if (!ok || !bind_sizes(head, sizes, of_param, call, bound)) return {};
+  if (!ok || !bind_sizes(head, sizes, of_param, call, bound)) return result;
 
-  Choice choice;
-  std::vector<Val> captured = callee.is_layers ? std::vector<Val>{} : callee.captured;
+  if (!callee.is_layers) result.captured = callee.captured;
   for (size_t k = 0; k < of_param.size(); ++k) {
-    if (!function_at[k]) continue;
+    if (!result.function_at[k]) continue;
     const std::string context = fmt::format("`{}` of {}", str(a_.m[head[head.body().params[k]].attr].name), called(head));
-    const Val given = resolve_function(*of_param[k], *function_at[k], bound, context);
-    if (!given) return {};
+    const Val given = resolve_function(*of_param[k], *result.function_at[k], bound, context);
+    if (!given) return result;
     const Callable& c = a_.callables[static_cast<size_t>(given.function)];
-    choice.functions.push_back(given.function);
-    captured.insert(captured.end(), c.captured.begin(), c.captured.end());
+    result.choice.functions.push_back(given.function);
+    result.captured.insert(result.captured.end(), c.captured.begin(), c.captured.end());
   }
-  choose_sizes(*signature, a_.functions[static_cast<size_t>(declared)], bound, choice);
-  const FuncId func = a_.chosen_instance(declared, float_type, choice, call.span);
-  if (!func || (a_.m[func].rule && !looks_at_one(func, call.span, "the declared derivative is that of one example"))) return failed_ = true, Val{};
+  choose_sizes(*signature, a_.functions[static_cast<size_t>(declared)], bound, result.choice);
+  const FuncId func = a_.chosen_instance(declared, float_type, result.choice, call.span);
+  if (!func || (a_.m[func].rule && !looks_at_one(func, call.span, "the declared derivative is that of one example"))) return failed_ = true, result;
+  result.func = func;
+  return result;
+}
 
+Val Lowering::call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want) {
+  std::vector<Argument> args;
+  const Callable callee = a_.callables[static_cast<size_t>(f.function)];
+  if (is_own(f)) add_hidden_arguments(args);
+  for (const Val& v : callee.is_layers ? callee.captured : std::vector<Val>{}) args.push_back({.val = v, .is_hidden = true});
+  if (!lower_arguments(call, nullptr, args)) return {};
+  ChosenInstance chosen = choose_instance(f, sizes, args, call, want);
+  if (!chosen.func) return {};
+  const Func& head = chosen.head;
   std::vector<ValueId> operands;
-  for (size_t k = 0; k < of_param.size(); ++k) {
-    if (function_at[k]) continue;
+  for (size_t k = 0; k < chosen.of_param.size(); ++k) {
+    if (chosen.function_at[k]) continue;
     const Inst param = head[head.body().params[k]];
-    operands.push_back(coerce(of_param[k]->val, types().substitute(param.type, bound), of_param[k]->span, fmt::format("`{}` of {}", str(a_.m[param.attr].name), called(head))));
+    const Argument& arg = *chosen.of_param[k];
+    operands.push_back(coerce(arg.val, types().substitute(param.type, chosen.bound), arg.span, fmt::format("`{}` of {}", str(a_.m[param.attr].name), called(head))));
     if (!operands.back()) return {};
   }
-  for (const Val& v : captured) operands.push_back(make(v, call.span));
+  for (const Val& v : chosen.captured) operands.push_back(make(v, call.span));
   std::vector<DimId> given;
-  for (StrId v : choice.world) given.push_back(dims().variable(v));
+  for (StrId v : chosen.choice.world) given.push_back(dims().variable(v));
   for (StrId v : head.size_vars)
-    if (!choice.sizes.contains(v)) given.push_back(bound[v]);
-  return after_call(func, callee, value(b().call(func, std::move(given), operands, loc(call.span))), call.span);
+    if (!chosen.choice.sizes.contains(v)) given.push_back(chosen.bound[v]);
+  return after_call(chosen.func, callee, value(b().call(chosen.func, std::move(given), operands, loc(call.span))), call.span);
+}
+
+/// `grad(f, wrt = x)(sin, x)`: the derivative of the instance of `f` that is for `sin`, by what is left of its parameters.
+Val Lowering::call_derivative_of_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want) {
+  std::vector<Argument> args, of_function, others;
+  if (!lower_arguments(call, nullptr, args)) return {};
+  std::vector<int32_t> tower{f.function};
+  while (a_.callables[static_cast<size_t>(tower.back())].kind == Callable::Kind::derivative) tower.push_back(a_.callables[static_cast<size_t>(tower.back())].base);
+  Val base;
+  base.kind = Val::Kind::function, base.function = tower.back();
+  const FnEntry& entry = a_.functions[static_cast<size_t>(a_.callables[static_cast<size_t>(tower.back())].declared)];
+  const std::span<const Param> params = (*entry.ast)[(*entry.ast)[entry.fn].params];
+  size_t next = 0;
+  for (Argument a : args) {  // by name from here on, for the functions go
+    if (!a.name && next < params.size()) a.name = {params[next++].name.id, a.span};
+    if (std::any_of(params.begin(), params.end(), [&](const Param& p) { return p.name.id == a.name.id; })) of_function.push_back(a);
+    if (a.val.kind != Val::Kind::function) others.push_back(a);
+  }
+  const ChosenInstance chosen = choose_instance(base, sizes, of_function, call, want);
+  if (!chosen.func) return {};
+  Callable c;
+  c.kind = Callable::Kind::resolved, c.func = chosen.func, c.captured = chosen.captured, c.world = chosen.choice.world, c.span = call.span;
+  Val instance = a_.function_value(std::move(c));
+  for (tower.pop_back(); !tower.empty(); tower.pop_back()) {
+    Callable derivative = a_.callables[static_cast<size_t>(tower.back())];
+    derivative.base = instance.function;
+    instance = a_.function_value(std::move(derivative));
+  }
+  const FuncId func = a_.func_of(instance.function, a_.options.real, call.span);
+  if (!func) return failed_ = true, Val{};
+  add_captured_arguments(a_.m[func], instance, others);
+  return call_func(func, instance, nullptr, others, call);
 }
 
 /// A function that takes functions and that nobody calls is lowered for functions of the types it takes, so that it is

@@ -110,7 +110,8 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   if (!f) return {};
   if (is_own(f)) spec.n_hidden = n_hidden_arguments();
   if (is_own(f)) add_parameter_paths(a_.base_of(f.function), spec);
-  if (!a_.is_generic(f.function)) {
+  const bool is_open = a_.is_generic(f.function) || a_.takes_functions(f.function);  // what it is differs from call to call
+  if (!is_open) {
     const FuncId base = a_.func_of(f.function, a_.options.real, call.span);
     if (!base) return failed_ = true, Val{};
     // Outside of a model the batch is one example.
@@ -120,7 +121,7 @@ Val Lowering::lower_derivative(Kind kind, const Expr& call) {
   spec.base = f.function;
   const Val result = a_.function_value(std::move(spec));
   // A function that is the same for all callers can be checked here, called or not.
-  if (!a_.is_generic(result.function) && !a_.func_of(result.function, a_.options.real, call.span)) return failed_ = true, Val{};
+  if (!is_open && !a_.func_of(result.function, a_.options.real, call.span)) return failed_ = true, Val{};
   return result;
 }
 
@@ -300,6 +301,11 @@ FuncId Analysis::request(const Callable& spec, FuncId base) {
   if (has_blocks && !r.fits_rank()) return {};
   if (spec.picks_mode) r.request.mode = r.mode_by_shape();
   return request_function(m, r.request, {spec.span});
+}
+
+bool Analysis::takes_functions(int32_t index) const {
+  const Callable& base = base_of(index);
+  return base.kind == Callable::Kind::declared && functions[static_cast<size_t>(base.declared)].takes_functions;
 }
 
 bool Analysis::is_generic(int32_t index) const {

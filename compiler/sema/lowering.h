@@ -15,6 +15,7 @@
 #include "ops/builder.h"
 #include "sema/errors.h"
 #include "sema/models.h"
+#include "sema/region.h"
 #include "sema/sema.h"
 #include "sema/value.h"
 #include "syntax/ast.h"
@@ -167,6 +168,7 @@ class Analysis {
   void check_uncalled(int32_t function);
   FuncId chosen_instance(int32_t function, DType float_type, const Choice& choice, Span use);
 
+  bool takes_functions(int32_t callable) const;  // the function, or what it is a derivative of
   bool is_generic(int32_t callable) const;
   Val constant(int32_t index, Span use);
   /// The function that makes a declared struct: its parameters are the fields, its result type is the struct.
@@ -274,30 +276,6 @@ struct Environment {
   bool is_training = false, has_key = false;
   TypeId params, states;
   std::map<StrId, DimId> model_sizes;
-};
-
-/// A region being filled. Values of enclosing blocks come in as block parameters, on first use.
-struct Region {
-  BlockId first, second;   // second: the other block of an `if`
-  bool in_second = false;
-  bool guarded = false;    // under an `if`: subscripts need hold only where the branch is taken
-  std::vector<DimId> facts[2];  // what its condition says is not negative: in first, in second
-  bool is_on_sizes = false;     // that is all it says, and of sizes alone
-  bool is_open_loop = false;  // a loop whose number of steps no size tells
-  ValueId counter;         // of such a loop where random numbers may be drawn: its steps, unless its index is a size
-  bool is_map = false;     // index notation: what it computes for one index cannot be seen by another
-  std::vector<ValueId> captures;
-  std::unordered_map<int32_t, std::pair<ValueId, ValueId>> params;  // by captured value; in first, in second
-  BlockId block() const { return in_second ? second : first; }
-};
-
-/// An index variable that is bound where we are. It runs over 0 … extent − 1; a range that starts elsewhere or has a
-/// step is a polynomial in it.
-struct BoundIndex {
-  StrId name;
-  DimId extent;
-  ValueId id;
-  BlockId block;
 };
 
 /// dtype and shape of a Val without making an instruction.
@@ -570,6 +548,17 @@ class Lowering {
   Val resolve_function(const Argument& arg, const FunctionType& want, const std::map<StrId, DimId>& bound, std::string_view context);
   bool accepts(const Func& f, const Callable& c, const std::vector<TypeId>& params, TypeId result);
   void choose_sizes(const Signature& signature, const FnEntry& entry, const std::map<StrId, DimId>& bound, Choice& choice);
+  struct ChosenInstance {
+    FuncId func;
+    Func head;
+    std::vector<const Argument*> of_param;
+    std::vector<const FunctionType*> function_at;  // by parameter; null: it is a value
+    std::map<StrId, DimId> bound;
+    std::vector<Val> captured;
+    Choice choice;
+  };
+  ChosenInstance choose_instance(const Val& f, const Expr* sizes, std::span<const Argument> args, const Expr& call, TypeId want);
+  Val call_derivative_of_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
   Val call_higher_order(const Val& f, const Expr* sizes, const Expr& call, TypeId want);
 
   // ---- rules.cpp

@@ -209,6 +209,26 @@ fn at(x: real[4]) = captures(x, 2)
   }
 }
 
+// `grad(f, wrt = x)(sin, x)`: the derivative has the parameters of f, functions too.
+TEST(Functions, DerivativesTakeFunctions) {
+  const auto c = loaded(R"(
+fn ap(g: fn(real) -> real, x: real) -> real = g(x)^2
+fn over[n](q: fn(real, real) -> real, x: real[n], w: real) -> real = sum[i](q(x[i], w))
+fn sq(a: real, w: real) = a * a * w
+fn one(x: real) = grad(ap, wrt = x)(sin, x)
+fn two(x: real) = grad(grad(ap, wrt = x), wrt = x)(sin, x)
+fn captures(x: real, c: real) = grad(ap, wrt = x)(fn(z) = sin(c * z), x)
+fn nested(x: real, c: real) = grad(fn(c: real) = grad(ap, wrt = x)(fn(z) = sin(c * z), x))(c)
+fn kept(x: real, c: real) = checkpoint(ap)(fn(z) = sin(c * z), x)
+fn arrays[n](x: real[n], w: real) = (grad(over, wrt = x)(sq, x, w), grad(over, wrt = [w, x])(q = sq, x = x, w = w),
+  jvp(over, wrt = w)(sq, x, w, dw = 2), hessian(over, wrt = x)(fn(a, b) = a^3 * b + w, x, 2))
+)");
+  EXPECT_NEAR(numbers_of(*c, "one", "x=0.7")[0], std::sin(1.4), 1e-15);
+  EXPECT_NEAR(numbers_of(*c, "two", "x=0.7")[0], 2 * std::cos(1.4), 1e-15);
+  EXPECT_EQ(numbers_of(*c, "arrays", "x=[1,2],w=3"), (std::vector<double>{6, 12, 5, 6, 12, 10, 12, 0, 0, 24}));
+  for (const char* name : {"captures", "nested", "kept"}) expect_checked(*c, name);
+}
+
 // What is given may be for the sizes of its caller only: written in place, named, built in, of structs; or for any.
 constexpr const char* kAtSizes = R"(
 struct S[n] { v: real[n] }
