@@ -135,7 +135,7 @@ class Checker {
     if (!c_.ready(func_)) return fail(render_all(c_.diagnostics, c_.sources));
     for (ValueId p : f().body().params)
       if (holds_key(f()[p].type)) return skip("it takes a random key");
-    if (!sampler_.choose_sizes(sizes_)) return skip("no sizes up to 5 fit its parameters");
+    if (!sampler_.choose_sizes(sizes_)) return skip("no sizes up to 8 fit its parameters");
     sampler_.enlarge(sizes_, [&](const Args& args, const auto& sizes) {
       const auto value = interpret<double>(c_.module, func_, args, sizes);
       return !value && is_of_size(value.error());

@@ -52,6 +52,7 @@ std::string check_text(const FunctionCheck& check, const Sources& sources) {
   }
   for (const CheckRow& row : check.rows)
     if (!row.error.empty()) text += fmt::format("  {}: {}{} {}\n", row.what, row.span ? sources.place(row.span) + ": " : "", row.error, row.at);
+  if (check.n_value_errors) text += fmt::format("  outside: the value ends in an error at {} of them, first in {}\n", check.n_value_errors, check.value_error);
   if (check.n_out_of_range) text += fmt::format("  out of range: {}\n", check.out_of_range_at);
   for (const std::string& note : check.notes) text += fmt::format("  note: {}\n", note);
   if (worst && worst->worst > 0)
@@ -76,6 +77,7 @@ nlohmann::ordered_json check_json(const FunctionCheck& check, const Sources& sou
   json["samples"] = check.n_samples, json["on_kinks"] = check.n_kinks, json["outside_domain"] = check.n_outside;
   json["out_of_range"] = check.n_out_of_range, json["without_second_derivative"] = check.n_without_second, json["notes"] = check.notes;
   json["samples_wanted"] = check.n_wanted, json["without_differences"] = check.n_without_differences;
+  json["value_errors"] = check.n_value_errors, json["value_error"] = check.value_error;
   json["sizes"] = check.sizes, json["cut_short"] = check.is_cut_short, json["seconds"] = check.seconds;
   json["rows"] = Json::array();
   for (const CheckRow& row : check.rows) {

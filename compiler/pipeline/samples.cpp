@@ -31,10 +31,12 @@ bool Sampler::fits(const std::map<StrId, int64_t>& sizes) const {
 bool Sampler::choose_sizes(std::map<StrId, int64_t>& sizes) {
   // Different sizes first: a mixed-up axis then shows.
   constexpr int64_t kFirst[] = {3, 2, 4, 5, 1};
-  for (int attempt = 0; attempt < 1000; ++attempt) {
+  constexpr int kAttempts = 1000;  // with sizes up to 5, and then up to 8
+  for (int attempt = 0; attempt < 2 * kAttempts; ++attempt) {
+    const auto largest = static_cast<uint64_t>(attempt < kAttempts ? kLargestSize : kLargerSize);
     size_t k = 0;
     for (StrId name : f_.size_vars) {
-      sizes[name] = attempt == 0 ? kFirst[k % std::size(kFirst)] : 1 + static_cast<int64_t>(random_() % kLargestSize);
+      sizes[name] = attempt == 0 ? kFirst[k % std::size(kFirst)] : 1 + static_cast<int64_t>(random_() % largest);
       ++k;
     }
     if (fits(sizes)) return true;

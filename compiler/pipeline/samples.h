@@ -15,7 +15,7 @@ class Sampler {
  public:
   Sampler(const Module& m, const Func& f, uint64_t seed) : m_(m), f_(f), random_(seed) {}
 
-  /// Values of the size variables, at most 5, such that every size of a parameter or of the result is positive and every
+  /// Values of the size variables, at most 5 or, if there are no such, at most 8, such that every size of a parameter or of the result is positive and every
   /// check of a subscript holds. False when none is found.
   bool choose_sizes(std::map<StrId, int64_t>& sizes);
   using Fails = std::function<bool(const std::vector<InterpValue<double>>& args, const std::map<StrId, int64_t>& sizes)>;

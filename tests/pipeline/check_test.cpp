@@ -147,24 +147,30 @@ TEST(Check, ASecondDerivativeThatEndsInAnErrorFails) {
 
 TEST(Check, AnErrorOfTheValueIsSaid) {
   const auto c = loaded("fn steps(x: real) {\n  var y = x\n  while abs(y) >= 0 @max_iters(3) { y = 0.5 * y }\n  return y\n}\n"
-                        "fn some(x: real) {\n  var y = x\n  while y > 1 @max_iters(1) { y = 0.5 * y }\n  return log(-1 - y * y)\n}\n");
+                        "fn some(x: real) {\n  var y = x\n  while y > 1 @max_iters(1) { y = 0.5 * y }\n  return log(-1 - y * y)\n}\n"
+                        "fn newton(a: real) {\n  var x = a\n  for i in 0..8 { x = 0.5 * (x + a / x) }\n  while x < 0 @max_iters(1) { x = x / 2 }\n  return x\n}\n");
   const FunctionCheck steps = checked(*c, "steps", {.n_samples = 3}), some = checked(*c, "some", {.n_samples = 20});
   EXPECT_FALSE(steps.failed());
   EXPECT_NE(steps.skipped.find("ends in an error at each of 12 samples"), std::string::npos) << steps.skipped;
   EXPECT_NE(steps.skipped.find(":3:3: "), std::string::npos) << steps.skipped;
   EXPECT_NE(steps.skipped.find("[max-iters] at x = "), std::string::npos) << steps.skipped;
+  const FunctionCheck newton = checked(*c, "newton", {.n_samples = 20});
+  EXPECT_FALSE(newton.failed()) << check_text(newton, c->sources);
+  EXPECT_GT(newton.n_samples, 0);
+  EXPECT_NE(check_text(newton, c->sources).find("outside: the value ends in an error at "), std::string::npos) << check_text(newton, c->sources);
   EXPECT_NE(some.skipped.find("finite; the value ends in an error at "), std::string::npos) << some.skipped;
 }
 
 // Larger sizes are tried where all subscripts leave the arrays; other samples keep the sizes that they had.
 TEST(Check, SizesGrowUntilSubscriptsFit) {
   const auto c = loaded("fn f[n](x: real[n]) {\n  var s = x[0]\n  for i in 0..8 { s = sin(s) * x[(i * 3) % 7] }\n  return s\n}\n"
-                        "fn g[n](x: real[n]) = sum(x^2)\nfn far[n](x: real[n]) {\n  var s = x[0]\n  for i in 0..8 { s = s * x[(i * 3) % 70] }\n  return s\n}\n");
-  const FunctionCheck f = checked(*c, "f"), g = checked(*c, "g"), far = checked(*c, "far", {.n_samples = 3});
+                        "fn g[n](x: real[n]) = sum(x^2)\nfn h[n](x: real[n]) = x[0] * x[6]\nfn far[n](x: real[n]) {\n  var s = x[0]\n  for i in 0..8 { s = s * x[(i * 3) % 70] }\n  return s\n}\n");
+  const FunctionCheck f = checked(*c, "f"), g = checked(*c, "g"), h = checked(*c, "h"), far = checked(*c, "far", {.n_samples = 3});
   EXPECT_FALSE(f.failed()) << check_text(f, c->sources);
   EXPECT_EQ(f.n_samples, 15) << f.skipped;
   EXPECT_EQ(f.sizes, "n = 8");
   EXPECT_EQ(g.sizes, "n = 3");
+  EXPECT_TRUE(h.sizes == "n = 7" || h.sizes == "n = 8") << h.sizes << h.skipped;
   EXPECT_NE(far.skipped.find("[index-out-of-range]"), std::string::npos) << far.skipped;
 }
 
