@@ -11,9 +11,10 @@
 // gradient, with a tangent function for each array, would take LLVM seconds; `notes` says so, and how many numbers numeric mode
 // was tried by. The first sample is compared in full, later ones only within the time; what that left out is counted.
 //
-// Samples on a kink (where the one-sided 200-bit differences disagree) are counted; there differences prove nothing, but
-// the modes must still agree on the convention. Left out, and counted, are samples
-//   – outside the domain: the value or derivative is not finite;
+// Samples on a kink are counted: where the one-sided 200-bit differences disagree, or where differences and derivative do and
+// those of some operation disagree (pipeline/slopes.h). There differences prove nothing, but the modes must still agree on the
+// convention. A derivative that ends in an error where the value has none is a failure. Left out, and counted, are samples
+//   – outside the domain: the value or derivative is not finite, or the value ends in an error;
 //   – out of range: a comparison fails there, and a number on the way is too large or too small for its type, which 200
 //     bits do not notice (exp(exp(x²)) at 3). What only underflows to a harmless zero fails nothing and is compared;
 //   – for order 2, without a second derivative: the gradient has no finite differences to either side, as that of
@@ -51,6 +52,7 @@ struct CheckRow {
   int64_t n = 0;            // comparisons
   std::string at;           // the worst one: "d/dx1 at x1 = 1.5, x2 = 0.5"
   Span span;                // … and where in the source its error arises
+  std::string error;        // what ended an evaluation, at `at`: "subscript 5 is outside 0..4 [index-out-of-range]"
   bool failed() const { return !(worst <= limit); }
 };
 
@@ -63,6 +65,8 @@ struct FunctionCheck {
   int n_without_differences = 0;    // out of time: the modes are compared there with each other and with 200 bits only
   int n_kinks = 0, n_outside = 0, n_out_of_range = 0, n_without_second = 0;
   std::string out_of_range_at;  // the first number too large or small: "`exp(x * x)` = 1e400 at x = 30"
+  int n_value_errors = 0;       // of n_outside: the value itself ends in an error
+  std::string value_error;      // the first: its place, what it says, and where: "f.dl:2:3: subscript 5 is outside 0..4 [index-out-of-range] at x = 1"
   std::vector<std::string> notes;
   bool is_cut_short = false;  // by the time limit
   double seconds = 0;
@@ -75,7 +79,9 @@ Result<FunctionCheck> check_function(Compilation& c, FuncId f, const CheckOption
 
 std::string check_text(const FunctionCheck& check, const Sources& sources);
 nlohmann::ordered_json check_json(const FunctionCheck& check, const Sources& sources);
-/// Adds error `modes-disagree` for the worst failed row.
+/// Of a check without samples.
+std::string why_nothing_is_left(const FunctionCheck& check);
+/// Adds error `modes-disagree` or `derivative-fails` for the worst failed row.
 void report_failure(const FunctionCheck& check, Diagnostics& diagnostics);
 
 }  // namespace dlc

@@ -14,6 +14,7 @@ namespace {
 
 std::string amount(const CheckRow& row) {
   if (row.n == 0) return "–";
+  if (!row.error.empty()) return "ends in an error";
   if (row.unit == "samples differ") return fmt::format("{} of {} {}", row.worst, row.n, row.unit);
   return fmt::format("{:.3g} {}", row.worst, row.unit);
 }
@@ -47,14 +48,26 @@ std::string check_text(const FunctionCheck& check, const Sources& sources) {
   const CheckRow* worst = nullptr;
   for (const CheckRow& row : check.rows) {
     text += fmt::format("  {}{}  {:<24} {}\n", row.what, std::string(width - cells(row.what), ' '), amount(row), verdict(row));
-    if (row.unit == "ulp" && row.n > 0 && (!worst || row.worst > worst->worst)) worst = &row;
+    if (row.unit == "ulp" && row.error.empty() && row.n > 0 && (!worst || row.worst > worst->worst)) worst = &row;
   }
+  for (const CheckRow& row : check.rows)
+    if (!row.error.empty()) text += fmt::format("  {}: {}{} {}\n", row.what, row.span ? sources.place(row.span) + ": " : "", row.error, row.at);
+  if (check.n_value_errors) text += fmt::format("  outside: the value ends in an error at {} of them, first in {}\n", check.n_value_errors, check.value_error);
   if (check.n_out_of_range) text += fmt::format("  out of range: {}\n", check.out_of_range_at);
   for (const std::string& note : check.notes) text += fmt::format("  note: {}\n", note);
   if (worst && worst->worst > 0)
     text += fmt::format("  worst: {}, {}{}{}\n", worst->what, worst->at, worst->span ? "\n         from " : "",
                         worst->span ? fmt::format("{}: `{}`", sources.place(worst->span), sources.text(worst->span)) : "");
   return text;
+}
+
+std::string why_nothing_is_left(const FunctionCheck& check) {
+  const int n = check.n_outside + check.n_out_of_range, n_errors = check.n_value_errors;
+  if (n_errors == n) return fmt::format("the value ends in an error at each of {} samples, first in {}", n, check.value_error);
+  std::string why = fmt::format("at none of {} samples are value and derivative finite", n);
+  if (check.n_out_of_range) why += fmt::format(" and within the range of their type: {}", check.out_of_range_at);
+  if (n_errors) why += fmt::format("; the value ends in an error at {} of them, first in {}", n_errors, check.value_error);
+  return why;
 }
 
 nlohmann::ordered_json check_json(const FunctionCheck& check, const Sources& sources) {
@@ -64,11 +77,14 @@ nlohmann::ordered_json check_json(const FunctionCheck& check, const Sources& sou
   json["samples"] = check.n_samples, json["on_kinks"] = check.n_kinks, json["outside_domain"] = check.n_outside;
   json["out_of_range"] = check.n_out_of_range, json["without_second_derivative"] = check.n_without_second, json["notes"] = check.notes;
   json["samples_wanted"] = check.n_wanted, json["without_differences"] = check.n_without_differences;
+  json["value_errors"] = check.n_value_errors, json["value_error"] = check.value_error;
   json["sizes"] = check.sizes, json["cut_short"] = check.is_cut_short, json["seconds"] = check.seconds;
   json["rows"] = Json::array();
-  for (const CheckRow& row : check.rows)
+  for (const CheckRow& row : check.rows) {
     json["rows"].push_back({{"what", row.what}, {"worst", number_json(row.worst)}, {"unit", row.unit}, {"limit", row.limit},
                             {"comparisons", row.n}, {"ok", !row.failed()}, {"at", row.at}, {"place", sources.place(row.span)}});
+    if (!row.error.empty()) json["rows"].back()["error"] = row.error;
+  }
   return json;
 }
 
@@ -76,6 +92,13 @@ void report_failure(const FunctionCheck& check, Diagnostics& diagnostics) {
   const CheckRow* row = worst_failure(check);
   if (!row) return;
   const Span span = row->span ? row->span : check.span;
+  if (!row->error.empty()) {
+    diagnostics
+        .error(find_kind<kPipelineErrors>("derivative-fails"), span,
+               fmt::format("`{}`: {} ends in an error where the value has none: {}", check.function, row->what, row->error))
+        .here(row->at);
+    return;
+  }
   diagnostics
       .error(find_kind<kPipelineErrors>("modes-disagree"), span,
              fmt::format("`{}`: {} is off by {}; at most {} is rounding", check.function, row->what, amount(*row), row->limit))

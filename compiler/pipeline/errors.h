@@ -18,6 +18,16 @@ inline constexpr DiagnosticKind kPipelineErrors[] = {
      "derivative is one that no difference shows:\n\n"
      "    fn f(x: real) = floor(1e8 * x)         // the derivative is 0; differences see a slope of 1e8\n\n"
      "If the modes disagree with each other, dlc is wrong: please report the program."},
+    {"derivative-fails",
+     "`dlc check` found a point where the value is computed and a derivative ends in an error, which the message names. Some errors are "
+     "those of one mode: reverse mode keeps what the steps of a loop computed, and with `@memory(…)` it may want more than that "
+     "(`tape-full`):\n\n"
+     "    fn f(x: real[64]) {\n"
+     "      var s = x\n"
+     "      for i in 0..100 @memory(2KiB) { s = sin(s) * x }\n"
+     "      return sum(s)\n"
+     "    }\n\n"
+     "Any other, a subscript or a size that the value does not have, is a mistake of dlc: please report the program."},
     {"argument-type-mismatch",
      "The value that a call gives for a parameter is not of the parameter's type: a fraction for an int, one number for an array, "
      "rows of different lengths, a number beyond the range of f32. Arrays are JSON lists within lists, one for each axis; "

@@ -138,7 +138,7 @@ class Reporter {
   bool sample_point() {
     r_.is_sampled = true;
     Sampler sampler(m_, f(), options_.seed);
-    if (!sampler.choose_sizes(sizes_)) return r_.skipped = "no sizes up to 5 fit its parameters; give a point with --at", false;
+    if (!sampler.choose_sizes(sizes_)) return r_.skipped = "no sizes up to 8 fit its parameters; give a point with --at", false;
     const FuncId gradient = wrt_.empty() ? FuncId{} : c_.derivative(request(Mode::reverse), f().loc);
     c_.diagnostics.clear();
     for (int n = 0; n < kAttempts; ++n) {

@@ -9,7 +9,7 @@ namespace {
 constexpr int kStyles = 5;
 constexpr uint64_t kInts[kStyles] = {2, 4, 3, 4, 2};  // ints are below this: often subscripts, of arrays that may be short
 constexpr int kWhole = 4;  // the style of whole numbers
-constexpr int64_t kLargestSize = 5;
+constexpr int64_t kLargestSize = 5, kLargerSize = 8;
 constexpr int64_t kLongRow = 16;
 }  // namespace
 
@@ -31,16 +31,37 @@ bool Sampler::fits(const std::map<StrId, int64_t>& sizes) const {
 bool Sampler::choose_sizes(std::map<StrId, int64_t>& sizes) {
   // Different sizes first: a mixed-up axis then shows.
   constexpr int64_t kFirst[] = {3, 2, 4, 5, 1};
-  for (int attempt = 0; attempt < 1000; ++attempt) {
+  constexpr int kAttempts = 1000;  // with sizes up to 5, and then up to 8
+  for (int attempt = 0; attempt < 2 * kAttempts; ++attempt) {
+    const auto largest = static_cast<uint64_t>(attempt < kAttempts ? kLargestSize : kLargerSize);
     size_t k = 0;
     for (StrId name : f_.size_vars) {
-      sizes[name] = attempt == 0 ? kFirst[k % std::size(kFirst)] : 1 + static_cast<int64_t>(random_() % kLargestSize);
+      sizes[name] = attempt == 0 ? kFirst[k % std::size(kFirst)] : 1 + static_cast<int64_t>(random_() % largest);
       ++k;
     }
     if (fits(sizes)) return true;
     if (f_.size_vars.empty()) return false;
   }
   return false;
+}
+
+void Sampler::enlarge(std::map<StrId, int64_t>& sizes, const Fails& fails) const {
+  Sampler other = *this;
+  const auto always_fails = [&](const std::map<StrId, int64_t>& at) {
+    for (int n = 0; n < 2 * kStyles; ++n)
+      if (!fails(other.sample(n, at), at)) return false;
+    return true;
+  };
+  if (f_.size_vars.empty() || !always_fails(sizes)) return;
+  constexpr int kAttempts = 30;
+  for (int64_t largest : {kLargestSize, kLargerSize})
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      std::map<StrId, int64_t> larger = sizes;
+      for (StrId name : f_.size_vars) larger[name] = attempt == 0 ? largest : 1 + static_cast<int64_t>(other.random_() % static_cast<uint64_t>(largest));
+      if (!fits(larger) || always_fails(larger)) continue;
+      sizes = larger;
+      return;
+    }
 }
 
 double Sampler::number(int style) {

@@ -1,6 +1,8 @@
 // `check` passes what is right and fails what is not.
 #include "pipeline/check.h"
 
+#include <fmt/format.h>
+
 #include "loaded.h"
 #include "pipeline/error_scale.h"
 #include "interp/interp.h"
@@ -84,6 +86,92 @@ TEST(Check, WhatIsHardToMeasureIsNoFailure) {
       EXPECT_EQ(check.n_kinks, 0);
     }
   }
+}
+
+// Smooth, and made of operations that stand on a kink at whole numbers: the modes follow the conventions, which differences of the
+// whole do not see.
+TEST(Check, KinksOfOperationsCount) {
+  constexpr const char* kPrograms[] = {
+      "fn f(x: real) = abs(x)^2", "fn f(x: real) = sin(abs(x))^2", "fn f(x: real[5]) = sum[i](sqrt(1 + sin(abs(x[i]))^2))",
+      "fn f(x: real[5]) = sum[i](max(x[i], -x[i])^2)", "fn f(x: real[5]) = sum[i](norm([x[i], x[i]^2])^2)",
+      "fn f(x: real[5]) = sum[i](cos(sqrt(x[i]^2)))", "fn f(x: f32) = abs(x)^2", "fn f(x: real) = relu(x) - relu(-x)",
+      "fn f(x: real) = hypot(x, x)^2", "fn f(x: real) = if x == 0 { 0 } else { x }", "fn f(x: real[60]) = sum[i](relu(x[i]) - relu(-x[i]))",
+      "fn f(x: real) = abs(x) * sign(x)", "fn g(x: real) = abs(x)^2\nfn f(x: real) = grad(g)(x)"};
+  for (const char* text : kPrograms) {
+    const auto c = loaded(std::string(text) + "\n");
+    const FunctionCheck check = checked(*c, "f", {.order = 2, .n_samples = 60});
+    EXPECT_FALSE(check.failed()) << text << "\n" << check_text(check, c->sources);
+    EXPECT_GT(check.n_kinks, 0) << text;
+    EXPECT_GT(check.n_samples, 2 * check.n_kinks) << text;
+  }
+}
+
+// What is smooth there, operation by operation, is compared: a wrong second derivative of it shows at 0 as elsewhere.
+TEST(Check, OnlyKinksAreLeftOut) {
+  const auto c = loaded("fn right(x: real) = cos(x)^2 * exp(x^4) + cbrt(2 + x)\n"
+                        "fn slope(x: real) = 2 * x\nderivative slope(x) { jvp(dx) = select(x == 0, 3, 2) * dx }\n"
+                        "fn square(x: real) = x^2\nderivative square(x) { jvp(dx) = slope(x) * dx }\nfn wrong(x: real) = square(x)\n");
+  const FunctionCheck right = checked(*c, "right", {.order = 2, .n_samples = 60}), wrong = checked(*c, "wrong", {.order = 2, .n_samples = 60});
+  EXPECT_FALSE(right.failed()) << check_text(right, c->sources);
+  EXPECT_EQ(right.n_kinks, 0);
+  EXPECT_TRUE(wrong.failed()) << check_text(wrong, c->sources);
+  EXPECT_EQ(wrong.n_kinks, 0);
+}
+
+// Where the value is computed, an error in a derivative is a failure; `@memory` makes one of reverse mode.
+TEST(Check, ADerivativeThatEndsInAnErrorFails) {
+  for (const char* type : {"real", "f32"}) {
+    const auto c = loaded(fmt::format("fn f(x: {}[64]) {{\n  var s = x\n  for i in 0..100 @memory(2KiB) {{ s = sin(s) * x }}\n  return sum(s)\n}}\n", type));
+    const FunctionCheck check = checked(*c, "f", {.n_samples = 4});
+    EXPECT_TRUE(check.skipped.empty()) << check.skipped;
+    ASSERT_TRUE(check.failed());
+    const std::string text = check_text(check, c->sources);
+    EXPECT_NE(text.find(":3:3: reverse mode of this loop wants"), std::string::npos) << text;
+    EXPECT_NE(text.find("[tape-full] at x = "), std::string::npos) << text;
+    Diagnostics diagnostics;
+    report_failure(check, diagnostics);
+    ASSERT_TRUE(diagnostics.has_errors());
+    EXPECT_STREQ(diagnostics.all()[0].kind->slug, "derivative-fails");
+    EXPECT_TRUE(diagnostics.all()[0].span);
+  }
+}
+
+// The tape of the first order has its place, that of reverse over reverse has not.
+TEST(Check, ASecondDerivativeThatEndsInAnErrorFails) {
+  const auto c = loaded("fn f(x: real[8]) {\n  var s = x\n  for i in 0..6 @memory(1KiB) { s = sin(s) * x }\n  return sum(s)\n}\n");
+  const FunctionCheck first = checked(*c, "f", {.n_samples = 2}), second = checked(*c, "f", {.order = 2, .n_samples = 2});
+  EXPECT_FALSE(first.failed()) << check_text(first, c->sources);
+  EXPECT_TRUE(second.failed());
+  for (const CheckRow& row : second.rows) EXPECT_EQ(row.failed(), row.what == "order 2, reverse over reverse") << check_text(second, c->sources);
+}
+
+TEST(Check, AnErrorOfTheValueIsSaid) {
+  const auto c = loaded("fn steps(x: real) {\n  var y = x\n  while abs(y) >= 0 @max_iters(3) { y = 0.5 * y }\n  return y\n}\n"
+                        "fn some(x: real) {\n  var y = x\n  while y > 1 @max_iters(1) { y = 0.5 * y }\n  return log(-1 - y * y)\n}\n"
+                        "fn newton(a: real) {\n  var x = a\n  for i in 0..8 { x = 0.5 * (x + a / x) }\n  while x < 0 @max_iters(1) { x = x / 2 }\n  return x\n}\n");
+  const FunctionCheck steps = checked(*c, "steps", {.n_samples = 3}), some = checked(*c, "some", {.n_samples = 20});
+  EXPECT_FALSE(steps.failed());
+  EXPECT_NE(steps.skipped.find("ends in an error at each of 12 samples"), std::string::npos) << steps.skipped;
+  EXPECT_NE(steps.skipped.find(":3:3: "), std::string::npos) << steps.skipped;
+  EXPECT_NE(steps.skipped.find("[max-iters] at x = "), std::string::npos) << steps.skipped;
+  const FunctionCheck newton = checked(*c, "newton", {.n_samples = 20});
+  EXPECT_FALSE(newton.failed()) << check_text(newton, c->sources);
+  EXPECT_GT(newton.n_samples, 0);
+  EXPECT_NE(check_text(newton, c->sources).find("outside: the value ends in an error at "), std::string::npos) << check_text(newton, c->sources);
+  EXPECT_NE(some.skipped.find("finite; the value ends in an error at "), std::string::npos) << some.skipped;
+}
+
+// Larger sizes are tried where all subscripts leave the arrays; other samples keep the sizes that they had.
+TEST(Check, SizesGrowUntilSubscriptsFit) {
+  const auto c = loaded("fn f[n](x: real[n]) {\n  var s = x[0]\n  for i in 0..8 { s = sin(s) * x[(i * 3) % 7] }\n  return s\n}\n"
+                        "fn g[n](x: real[n]) = sum(x^2)\nfn h[n](x: real[n]) = x[0] * x[6]\nfn far[n](x: real[n]) {\n  var s = x[0]\n  for i in 0..8 { s = s * x[(i * 3) % 70] }\n  return s\n}\n");
+  const FunctionCheck f = checked(*c, "f"), g = checked(*c, "g"), h = checked(*c, "h"), far = checked(*c, "far", {.n_samples = 3});
+  EXPECT_FALSE(f.failed()) << check_text(f, c->sources);
+  EXPECT_EQ(f.n_samples, 15) << f.skipped;
+  EXPECT_EQ(f.sizes, "n = 8");
+  EXPECT_EQ(g.sizes, "n = 3");
+  EXPECT_TRUE(h.sizes == "n = 7" || h.sizes == "n = 8") << h.sizes << h.skipped;
+  EXPECT_NE(far.skipped.find("[index-out-of-range]"), std::string::npos) << far.skipped;
 }
 
 TEST(Check, AFunctionWithoutADerivativeIsCheckedAsAValue) {
