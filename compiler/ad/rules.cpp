@@ -1,6 +1,8 @@
 // Declared derivatives, see rules.h.
 #include "ad/rules.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ad/errors.h"
@@ -57,6 +59,15 @@ bool has_directions(Module& m, FuncId f, const Wrt& wrt, const std::vector<int>&
 }
 
 }  // namespace
+
+bool has_direction(const Module& m, FuncId f, size_t k) {
+  if (!m[f].rule) return true;
+  const Func& rule = m[m[f].rule];
+  const std::string name = fmt::format("d{}", m.strings[m[m[f][m[f].body().params[k]].attr].name]);
+  const std::vector<ValueId> params = rule.body().params;
+  return std::any_of(params.begin() + static_cast<ptrdiff_t>(m[f].body().params.size()), params.end(),
+                     [&](ValueId p) { return m.strings[m[rule[p].attr].name] == name; });
+}
 
 std::string_view written_name(std::string_view name) { return name.substr(0, name.find('.')); }
 

@@ -16,6 +16,9 @@ namespace dlc {
 [[nodiscard]] FuncId forward_by_rule(Module& m, FuncId f, const Wrt& wrt, Diagnostics& diagnostics);
 [[nodiscard]] FuncId reverse_by_rule(Module& m, FuncId f, const Wrt& wrt, bool with_unit_seed, Diagnostics& diagnostics);
 
+/// False where `f` has a declared derivative and that has no direction for parameter `k`.
+bool has_direction(const Module& m, FuncId f, size_t k);
+
 /// How the program names what has a declared derivative, or a parameter of it: instances add to a name behind a dot.
 std::string_view written_name(std::string_view name);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "ad/rules.h"
 #include "pipeline/arguments.h"
 
 namespace dlc {
@@ -51,6 +52,7 @@ Result<std::vector<int>> find_wrt(const Compilation& c, FuncId id, std::span<con
     found.push_back(k);
   }
   if (!names.empty()) return found;
+  std::erase_if(floats, [&](int k) { return !has_direction(c.module, id, static_cast<size_t>(k)); });
   if (floats.empty()) return Error{fmt::format("`{}` has no float parameter to differentiate with respect to", f.name)};
   if (otherwise == WrtDefault::only && floats.size() > 1)
     return Error{fmt::format("`{}` has {} float parameters, ({}): name those to differentiate with respect to", f.name, floats.size(),

@@ -647,6 +647,7 @@ Val Lowering::call_derivative_of_higher_order(const Val& f, const Expr* sizes, c
   base.kind = Val::Kind::function, base.function = tower.back();
   const FnEntry& entry = a_.functions[static_cast<size_t>(a_.callables[static_cast<size_t>(tower.back())].declared)];
   const std::span<const Param> params = (*entry.ast)[(*entry.ast)[entry.fn].params];
+  if (is_own(base)) add_hidden_arguments(of_function), others = of_function;
   size_t next = 0;
   for (Argument a : args) {  // by name from here on, for the functions go
     if (!a.name && next < params.size()) a.name = {params[next++].name.id, a.span};

@@ -222,7 +222,15 @@ fn nested(x: real, c: real) = grad(fn(c: real) = grad(ap, wrt = x)(fn(z) = sin(c
 fn kept(x: real, c: real) = checkpoint(ap)(fn(z) = sin(c * z), x)
 fn arrays[n](x: real[n], w: real) = (grad(over, wrt = x)(sq, x, w), grad(over, wrt = [w, x])(q = sq, x = x, w = w),
   jvp(over, wrt = w)(sq, x, w, dw = 2), hessian(over, wrt = x)(fn(a, b) = a^3 * b + w, x, 2))
+model B[n] {
+  param w: real[n] = 0.5
+  fn all(f: fn(real) -> real, x: real[n]) -> real = sum[i](f(w[i] * x[i]))
+  fn by_x(x: real[n]) -> real[n] = grad(all, wrt = x)(sin, x)
+  fn by_w(x: real[n]) -> real[n] = grad(all, wrt = w)(fn(z) = z^2 * x[0], x)
+}
+fn model(x: real[2], w: real[2]) = (B[2].by_x((w = w), x), B[2].by_w((w = w), x))
 )");
+  EXPECT_EQ(numbers_of(*c, "model", "x=[1,2],w=[3,0]"), (std::vector<double>{3 * std::cos(3), 0, 6, 0}));
   EXPECT_NEAR(numbers_of(*c, "one", "x=0.7")[0], std::sin(1.4), 1e-15);
   EXPECT_NEAR(numbers_of(*c, "two", "x=0.7")[0], 2 * std::cos(1.4), 1e-15);
   EXPECT_EQ(numbers_of(*c, "arrays", "x=[1,2],w=3"), (std::vector<double>{6, 12, 5, 6, 12, 10, 12, 0, 0, 24}));
