@@ -1,5 +1,6 @@
 // Dead code: copies what the result needs (ops/liveness.h). A region's capture that its blocks do not use is dropped, so what
-// only it needed dies too; so is a carried value of a loop that neither its result nor a carried value that is needed depends on.
+// only it needed dies too; so is a field of an `if` that nobody reads, and a carried value of a loop that neither its result nor a
+// carried value that is needed depends on.
 #include <algorithm>
 
 #include "ops/liveness.h"
@@ -27,9 +28,8 @@ struct DcePass {
         if (in.n_blocks == 0 || live.is_passed(v, static_cast<int>(k))) operands.push_back(map[static_cast<size_t>(source[k].i)]);
       if (in.n_blocks) copy_regions(b, v, in);
       ValueId& made = map[static_cast<size_t>(v.i)];
-      const bool is_loop = in.n_blocks > 0 && region_shape(m, old[v]).n_carried > 0;
-      if (in.op == "get"_op && old[old.operand(v, 0)].n_blocks > 0) made = read_loop(b, old.operand(v, 0), in, operands[0]);
-      else if (is_loop) made = close_loop(b, v, in, operands);
+      if (in.op == "get"_op && live.fields(old.operand(v, 0)).size() > 1) made = read_field(b, old.operand(v, 0), in, operands[0]);
+      else if (!live.fields(v).empty()) made = close_region(b, v, in, operands);
       else made = b.raw(in, operands);
     }
     if (!results) return map[static_cast<size_t>(block.result.i)];
@@ -39,20 +39,21 @@ struct DcePass {
     return b.joined(values, old[block.result].loc);
   }
 
-  /// The loop with the carried values that are left.
-  ValueId close_loop(Builder& b, ValueId v, Inst in, std::span<const ValueId> operands) {
+  /// The loop or `if` with the values that are left.
+  ValueId close_region(Builder& b, ValueId v, Inst in, std::span<const ValueId> operands) {
     in.type = b.func()[b.func()[BlockId{in.first_block.i + in.n_blocks - 1}].result].type;
-    Attr attr = m[in.attr];
-    attr.ints[0] = static_cast<int64_t>(live.n_carried(v));
-    in.attr = m.intern(std::move(attr));
+    if (region_shape(m, old[v]).n_carried > 0) {
+      Attr attr = m[in.attr];
+      attr.ints[0] = static_cast<int64_t>(live.n_needed(v));
+      in.attr = m.intern(std::move(attr));
+    }
     return b.raw(in, operands);
   }
-  ValueId read_loop(Builder& b, ValueId loop, const Inst& get, ValueId made) {
-    if (region_shape(m, old[loop]).n_carried == 0) return b.raw(get, std::span(&made, 1));
-    const std::vector<bool>& needed = live.carried(loop);
+  ValueId read_field(Builder& b, ValueId region, const Inst& get, ValueId made) {
+    const std::vector<bool>& needed = live.fields(region);
     const auto field = static_cast<ptrdiff_t>(m[get.attr].ints[0]);
     const auto at = std::count(needed.begin(), needed.begin() + field, true);
-    return b.part(made, live.n_carried(loop), static_cast<size_t>(at), get.loc);
+    return b.part(made, live.n_needed(region), static_cast<size_t>(at), get.loc);
   }
 
   void copy_regions(Builder& b, ValueId v, Inst& in) {
@@ -68,8 +69,9 @@ struct DcePass {
         map[static_cast<size_t>(source.params[static_cast<size_t>(p)].i)] =
             append_param(m, b.func(), inner.block(), param.op, param.type, m[param.attr].name, param.loc);
       }
-      const bool is_carrying = shape.n_carried > 1 && k == in.n_blocks - 1 && live.n_carried(v) < live.carried(v).size();
-      inner.set_result(copy_block(inner, source, is_carrying ? &live.carried(v) : nullptr));
+      const bool yields_fields = shape.n_carried == 0 || k == in.n_blocks - 1;  // not a loop's condition
+      const bool is_less = yields_fields && live.n_needed(v) < live.fields(v).size();
+      inner.set_result(copy_block(inner, source, is_less ? &live.fields(v) : nullptr));
     }
     in.first_block = first;
   }
