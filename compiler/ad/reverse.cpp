@@ -15,6 +15,7 @@
 #include "ad/rules.h"
 #include "ad/stores.h"
 #include "ad/sweep.h"
+#include "ad/trails.h"
 #include "ad/undo.h"
 #include "base/check.h"
 #include "ops/array_adjoint.h"
@@ -26,12 +27,15 @@ namespace {
 class ReverseSweep : public Sweep {
  public:
   ReverseSweep(Module& module, const Func& f, const Activity& a, Diagnostics& diagnostics)
-      : Sweep(module, f, a), diagnostics_(diagnostics), undo_(module, f, a) {}
+      : Sweep(module, f, a), diagnostics_(diagnostics), undo_(module, f, a), trails_(module, f, undo_, primal) {}
 
   /// Carries the cotangents of the block's result (already in their slots) back to its parameters.
   void run(Builder& b, const Block& block) {
-    for (auto v = block.body.rbegin(); v != block.body.rend(); ++v)
-      if (has_carried(*v)) step(b, *v);
+    for (auto v = block.body.rbegin(); v != block.body.rend(); ++v) {
+      if (!has_carried(*v)) continue;
+      trails_.hand_over(b, *v);
+      step(b, *v);
+    }
   }
 
   /// x_bar += g, unless leaf `leaf` of `v` depends on nothing active.
@@ -163,17 +167,21 @@ class ReverseSweep : public Sweep {
     for (size_t slot : seeds) outer.push_back(carried[slot].value);
     const std::vector<Total> totals = is_map ? std::vector<Total>{} : totals_of(v);
     for (const Total& total : totals) outer.push_back(carried[total.slot].value);
+    std::vector<Through> through = is_map ? std::vector<Through>{} : trails_.through(v);
+    const std::vector<ValueId> kept = trails_.kept(through);
+    outer.insert(outer.end(), kept.begin(), kept.end());
 
     const BlockId first{static_cast<int32_t>(b.func().blocks.size())};
     for (int32_t k = 0; k < in.n_blocks; ++k) b.func().blocks.emplace_back();
     std::vector<std::vector<Carried>> yields;  // per block: per leaf of the captures
     std::vector<std::vector<ValueId>> given;   // per block: the parameters of `totals`
-    std::vector<ThroughBranch> through = chains_.empty() || is_map ? std::vector<ThroughBranch>{} : undo_.through(v, chains_.back());
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       const Block& inner = source[BlockId{in.first_block.i + k}];
       Builder nested = b.in(BlockId{first.i + k});
       given.push_back(enter_block(nested, v, inner, seeds, totals, loc));
-      run_side(nested, inner, k, through);
+      trails_.enter_side(nested, v, k, through, loc);
+      run(nested, inner);
+      trails_.leave_side(nested, v, k, through, loc);
       yields.push_back(yielded(inner, static_cast<size_t>(in.n_operands - n_own)));
     }
 
@@ -199,7 +207,7 @@ class ReverseSweep : public Sweep {
       }
     }
     if (targets.empty()) return drop_blocks(b, first);
-    std::erase_if(through, [](const ThroughBranch& t) { return !t.arrays[0] || !t.arrays[1]; });
+    std::erase_if(through, [](const Through& t) { return !t.is_changed; });
     bool is_sparse = is_map, is_steep = false;
     for (int32_t k = 0; k < in.n_blocks; ++k) {
       Builder nested = b.in(BlockId{first.i + k});
@@ -210,14 +218,12 @@ class ReverseSweep : public Sweep {
         is_steep = is_steep || g.is_steep;
         values.push_back(g ? g.value : nested.zeros(leaf_types(m.types, source[target.capture].type)[target.leaf], loc));
       }
-      for (const ThroughBranch& t : through) values.push_back(t.arrays[k]);
+      for (const Through& t : through) values.push_back(t.arrays[k]);
       nested.set_result(nested.joined(values, loc));
     }
     const ValueId all = close_region(b, in, first, outer, loc);
     const size_t n_results = targets.size() + through.size();
-    for (size_t n = 0; n < through.size(); ++n)
-      for (const std::vector<size_t>& loops : through[n].loops)
-        for (size_t o : loops) before_branch_[through[n].chain.key(o)] = {b.part(all, n_results, targets.size() + n, loc), through[n].n_before};
+    for (size_t n = 0; n < through.size(); ++n) trails_.before_branch(through[n], b.part(all, n_results, targets.size() + n, loc));
     for (size_t n = 0; n < targets.size(); ++n) {
       ValueId g = b.part(all, n_results, n, loc);
       if (is_map) g = b.sum(g, leading_axes(m[in.attr].dims.size()), loc);
@@ -321,54 +327,6 @@ class ReverseSweep : public Sweep {
 
   /// What undoes an update: see Store::tapes.
   using Keep = std::function<void(const Update&, std::span<const ValueId> kept)>;
-
-  // The way back of an inner loop ends with the array as it was before that loop. From this the array is made as it was after
-  // the loop before it in the step, where the way back of that begins; and in the end as it was before the step. Then one
-  // piece of memory is enough, for nobody needs two of these at a time.
-
-  /// The array after the first `n` updates of a chain, by the first loop that follows them; absent: none does.
-  ValueId restored(Builder& b, const Chain& chain, size_t n, Loc loc) {
-    for (size_t o = n; o < chain.stores.size(); ++o) {
-      if (!undo_.is_loop(chain.stores[o])) continue;
-      const Update& loop = chain.stores[o].update;
-      const auto known = restored_.find(loop.inst.i);
-      const auto branch = before_branch_.find(chain.key(o));
-      const bool is_in_branch = !chain.stores[o].is_certain;
-      if (is_in_branch ? branch == before_branch_.end() || branch->second.n_before < n : known == restored_.end()) return {};
-      const size_t first = is_in_branch ? branch->second.n_before : o;
-      return undo_.all(b, is_in_branch ? branch->second.array : known->second[loop.part], chain.stores.subspan(n, first - n), chain.kept.subspan(n, first - n), loc);
-    }
-    return {};
-  }
-
-  /// Steps through a side of an `if`, or a map's body, where what undoes the step around it is not seen.
-  void run_side(Builder& nested, const Block& inner, int side, std::vector<ThroughBranch>& through) {
-    chains_.emplace_back();
-    run(nested, inner);
-    chains_.pop_back();
-    for (ThroughBranch& t : through) {
-      const Update* const first = t.loops[side].empty() ? nullptr : &t.chain.stores[t.loops[side][0]].update;
-      const auto known = first ? restored_.find(first->inst.i) : restored_.end();
-      if (!first) t.arrays[side] = at(inner.params[t.param]);
-      else if (known != restored_.end()) t.arrays[side] = known->second[first->part];
-    }
-  }
-  /// `kept`: what undoes this step, by carried value that has no row on the tape, and by store.
-  void enter_step(const Tape& tape, const std::vector<std::vector<std::vector<ValueId>>>& kept) {
-    std::vector<Chain>& chains = chains_.emplace_back();
-    for (size_t k = 0; k < tape.values.size(); ++k)
-      if (!tape.values[k]) chains.push_back({tape.stores[k], kept[chains.size()]});
-    for (const Chain& chain : chains)
-      for (size_t o = 0; o < chain.stores.size(); ++o) restored_.erase(chain.key(o).first), before_branch_.erase(chain.key(o));
-  }
-  /// What carried value `part` of a loop is after it.
-  ValueId last_of(Builder& b, ValueId loop, size_t part, ValueId recomputed, Loc loc) {
-    for (const Chain& chain : chains_.empty() ? std::vector<Chain>{} : chains_.back())
-      for (size_t o = 0; o < chain.stores.size(); ++o)
-        if (chain.stores[o].update == Update{loop, part})
-          if (const ValueId x = restored(b, chain, o + 1, loc)) return x;
-    return recomputed;
-  }
 
   /// Copies a block, and hands over what its stores overwrite; of those in a branch after it.
   void copy_keeping(Builder& b, const Block& block, const StepStores& stores, const Keep& keep) {
@@ -530,6 +488,17 @@ class ReverseSweep : public Sweep {
     return all;
   }
 
+  /// The arrays that have no row on the tape are trails, each with what undoes this step of it.
+  void enter_step(const Tape& tape, BlockId body, const std::vector<std::vector<std::vector<ValueId>>>& kept) {
+    std::vector<Trail> trails;
+    for (size_t k = 0; k < tape.values.size(); ++k) {
+      if (tape.values[k]) continue;
+      trails.push_back(trails_.trail(source[body], k, tape.stores[k]));
+      trails.back().kept = kept[trails.size() - 1];
+    }
+    trails_.enter(body, std::move(trails));
+  }
+
   void step_loop(Builder& b, ValueId v, Loc loc) {
     const Inst in = source[v];
     const RegionShape shape = region_shape(m, in);
@@ -551,13 +520,14 @@ class ReverseSweep : public Sweep {
     for (const Captured& c : captured) carried.push_back(c.sum ? c.sum.value : b.zeros(c.type, loc));
     const size_t first_undone = carried.size();
     for (size_t k = 0; k < n; ++k)
-      if (!tape.values[k]) carried.push_back(last_of(b, v, k, tape.last[k], loc));
+      if (!tape.values[k]) carried.push_back(trails_.last_of(b, v, k, tape.last[k], loc));
     for (size_t k = 0; k < n; ++k) {
       if (tape.values[k]) captures.push_back(tape.values[k]);
       for (const Store& store : tape.stores[k]) captures.insert(captures.end(), store.tapes.begin(), store.tapes.end());
     }
     for (int k = shape.own_operands + shape.n_carried; k < in.n_operands; ++k) captures.push_back(at(source.operand(v, k)));
 
+    const size_t n_left = trails_.n_left();
     for (bool is_known = false; !is_known;) {
       const BlockId block = b.begin_for(carried, captures, loc);
       Builder nested = b.in(block);
@@ -593,12 +563,13 @@ class ReverseSweep : public Sweep {
       for (size_t k = 0; k < active.size(); ++k)
         accumulate(nested, body.result, active[k], {made[1 + k], flags[k].is_sparse, flags[k].is_steep}, loc);
       ++loop_depth_;
-      enter_step(tape, kept);
+      const BlockId body_id{in.first_block.i + in.n_blocks - 1};
+      enter_step(tape, body_id, kept);
       run(nested, body);
       --loop_depth_;
       for (size_t o = 0; o < undone.size(); ++o)
-        if (const ValueId x = restored(nested, chains_.back()[o], 0, loc)) undone[o] = x;
-      chains_.pop_back();
+        if (const ValueId x = trails_.at_begin(nested, o, loc)) undone[o] = x;
+      trails_.leave(body_id);
       std::vector<ValueId> values;
       is_known = true;
       for (size_t k = 0; k < active.size(); ++k) {
@@ -610,15 +581,14 @@ class ReverseSweep : public Sweep {
       for (const Captured& c : captured) totals.push_back(leaves(body.params[own + static_cast<size_t>(c.operand - shape.own_operands)])[c.leaf]);
       for (const Carried& total : totals) values.push_back(total.value);
       values.insert(values.end(), undone.begin(), undone.end());
-      if (!is_known) continue;
       nested.set_result(nested.joined(values, loc));
+      if (trails_.begin_elsewhere(b.func(), block, n_left)) is_known = false;
+      if (!is_known) continue;
       LoopOptions options = loop_options(m, in.attr);
       options.every = options.memory = 0;
       const ValueId all = b.end_for(block, tape.count, carried, captures, options, loc);
-      std::vector<ValueId>& before = restored_[v.i];
-      before.assign(n, {});
       for (size_t k = 0, o = 0; k < n; ++k)
-        if (!tape.values[k]) before[k] = b.part(all, values.size(), first_undone + o++, loc);
+        if (!tape.values[k]) trails_.before_loop(v, k, b.part(all, values.size(), first_undone + o++, loc));
       for (size_t k = 0; k < captured.size(); ++k) {
         const ValueId o = source.operand(v, captured[k].operand);
         if (captured[k].sum) leaves(o)[captured[k].leaf] = {};  // it is part of the sum
@@ -680,13 +650,7 @@ class ReverseSweep : public Sweep {
   Diagnostics& diagnostics_;
   std::unordered_map<int32_t, Tape> tapes_;  // by loop, of its latest copy
   Undo undo_;
-  std::unordered_map<int32_t, std::vector<ValueId>> restored_;  // by loop: its undone arrays as they were before it
-  struct BeforeBranch {
-    ValueId array;
-    size_t n_before;
-  };
-  std::map<std::pair<int32_t, size_t>, BeforeBranch> before_branch_;  // by loop in an `if` and part: see ThroughBranch
-  std::vector<std::vector<Chain>> chains_;   // of the steps that are read, one within the other
+  Trails trails_;
   int loop_depth_ = 0;                       // of the step that is read
   bool failed_ = false;
 };

@@ -78,30 +78,4 @@ ValueId Undo::all(Builder& b, ValueId x, std::span<const Store> stores, std::spa
   return x;
 }
 
-std::vector<ThroughBranch> Undo::through(ValueId branch, std::span<const Chain> chains) const {
-  std::vector<ThroughBranch> all;
-  for (const Chain& chain : chains) {
-    ThroughBranch found{chain, chain.stores.size(), 0, {}, {}};
-    bool ok = true;
-    for (int side = 0; side < 2; ++side) {
-      const Block& block = source_[BlockId{source_[branch].first_block.i + side}];
-      bool has_stores = false;
-      for (size_t o = 0; o < chain.stores.size(); ++o) {
-        if (std::find(block.body.begin(), block.body.end(), chain.stores[o].update.inst) == block.body.end()) continue;
-        found.n_before = std::min(found.n_before, o);
-        has_stores = has_stores || !is_loop(chain.stores[o]);
-        if (is_loop(chain.stores[o])) found.loops[side].push_back(o);
-      }
-      if (found.loops[side].empty()) continue;
-      const Update& first = chain.stores[found.loops[side][0]].update;
-      const ValueId array = source_.operand(first.inst, region_shape(m_, source_[first.inst]).own_operands + static_cast<int>(first.part));
-      const auto at = std::find(block.params.begin(), block.params.end(), array);
-      ok = ok && !has_stores && at != block.params.end();
-      found.param = static_cast<size_t>(at - block.params.begin());
-    }
-    if (ok && !(found.loops[0].empty() && found.loops[1].empty())) all.push_back(std::move(found));
-  }
-  return all;
-}
-
 }  // namespace dlc

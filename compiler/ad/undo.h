@@ -7,7 +7,6 @@
 #pragma once
 #include <span>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "ad/activity.h"
@@ -22,22 +21,6 @@ struct Store {                 // one update of such an array (ad/stores.h), in 
   bool is_certain = true;      // it stands under no `if`
 };
 
-/// The updates that a step makes of one array, and what undoes them in this step.
-struct Chain {
-  std::span<const Store> stores;
-  std::span<const std::vector<ValueId>> kept;
-  std::pair<int32_t, size_t> key(size_t o) const { return {stores[o].update.inst.i, stores[o].update.part}; }
-};
-
-/// A chain that goes through an `if` by inner loops: the way back of the `if` gives the array as it was before it, by the loops
-/// of a side, or as that side was given it.
-struct ThroughBranch {
-  Chain chain;
-  size_t n_before, param;  // of the chain: its updates before the `if`; the array among the blocks' parameters
-  std::vector<size_t> loops[2];
-  ValueId arrays[2];       // absent: a side is not stepped through
-};
-
 class Undo {
  public:
   Undo(Module& m, const Func& source, const Activity& activity) : m_(m), source_(source), activity_(activity) {}
@@ -46,7 +29,6 @@ class Undo {
   bool has_tape(ValueId loop) const;
   const StepStores& stores_of(ValueId loop);
   bool is_certain(ValueId loop, const Update& u) const;
-  bool is_loop(const Store& store) const { return source_[store.update.inst].n_blocks > 0; }
 
   /// The types of what undoes an update.
   std::vector<TypeId> kept_types(const Update& u);
@@ -55,8 +37,6 @@ class Undo {
 
   /// The array before some updates, from the one after them and what was kept of each.
   ValueId all(Builder& b, ValueId x, std::span<const Store> stores, std::span<const std::vector<ValueId>> kept, Loc loc);
-  /// Those of `chains` that go through an `if`, and by nothing but loops in a side that has any.
-  std::vector<ThroughBranch> through(ValueId branch, std::span<const Chain> chains) const;
 
  private:
   ValueId one(Builder& b, ValueId x, const Store& store, std::span<const ValueId> kept, Loc loc);

@@ -144,6 +144,8 @@ ValueId Builder::tuple(std::span<const ValueId> values, Loc loc) {
 ValueId Builder::get(ValueId t, int field, Loc loc) {
   const Inst in = func()[t];
   if (in.op == "tuple"_op) return func().operand(t, field);
+  if (in.op == "if"_op)
+    if (const ValueId x = passed_through({in.first_block, BlockId{in.first_block.i + 1}}, func().operands(t).subspan(1), field)) return x;
   const TypeId result = types()[in.type].fields[static_cast<size_t>(field)].type;
   return append_inst("get"_op, result, m_.intern({.ints = {field}}), std::span(&t, 1), loc);
 }
@@ -177,7 +179,23 @@ Builder::IfBlocks Builder::begin_if(std::span<const ValueId> captures, Loc loc) 
   return {first, second};
 }
 
+ValueId Builder::passed_through(IfBlocks blocks, std::span<const ValueId> captures, int field) {
+  const Func& f = func();
+  ValueId outer[2];
+  for (int side = 0; side < 2; ++side) {
+    const Block& block = f[side == 0 ? blocks.then_block : blocks.else_block];
+    ValueId v = block.result;
+    if (field >= 0 && f[v].op != "tuple"_op) return {};
+    if (field >= 0) v = f.operand(v, field);
+    const auto param = std::find(block.params.begin(), block.params.end(), v);
+    if (param == block.params.end()) return {};
+    outer[side] = captures[static_cast<size_t>(param - block.params.begin())];
+  }
+  return outer[0] == outer[1] ? outer[0] : ValueId{};
+}
+
 ValueId Builder::end_if(IfBlocks blocks, ValueId condition, std::span<const ValueId> captures, Loc loc) {
+  if (const ValueId x = passed_through(blocks, captures, -1)) return x;
   std::vector<ValueId> operands{condition};
   operands.insert(operands.end(), captures.begin(), captures.end());
   Inst in;

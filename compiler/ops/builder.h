@@ -119,6 +119,8 @@ class Builder {
   ValueId append_inst(OpId op, TypeId type, AttrId attr, std::span<const ValueId> operands, Loc loc);
   ValueId fold_constants(OpId op, std::span<const ValueId> operands, TypeId type, Loc loc);
   ValueId apply_identities(OpId op, std::span<const ValueId> operands, TypeId type, Loc loc);
+  /// What both sides of an `if` yield as this field (−1: as the result) where it is one and the same capture; else absent.
+  ValueId passed_through(IfBlocks blocks, std::span<const ValueId> captures, int field);
   TypeId elementwise_type(OpId op, std::span<const ValueId> operands);
 
   /// Bit pattern of a constant (as `const` stores it), also through unguarded views and reshapes.

@@ -1,5 +1,6 @@
 // Loops and their reverse mode: a loop of 10⁶ steps that carries 64 doubles, with the whole tape and in 64 MiB; the same loop
-// in C++ beside it; a loop that updates one element of a short and of a long array.
+// in C++ beside it; a loop that updates one element of a short and of a long array, always and under an `if`
+// that a later one reads.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -29,11 +30,20 @@ fn update[n](x: real, y: real[n], k: int) -> real {
   for i in 1..1000 { v[i] = v[i - 1] * x + 0.5 * v[i] }
   return v[k]
 }
+fn update_if[n](x: real, y: real[n], k: int) -> real {
+  var v = y
+  for i in 1..1000 {
+    if v[i] > 0.25 { v[i] = v[i] * x + v[i - 1] * v[i] }
+    if v[i] > 100 { break }
+  }
+  return v[k]
+}
 export walk
 export walk_gradient = value_and_grad(walk, wrt = x)
 export walk_gradient_in_64MiB = value_and_grad(walk_in_64MiB, wrt = x)
 export update
 export update_gradient = value_and_grad(update, wrt = x)
+export update_if_gradient = value_and_grad(update_if, wrt = x)
 )";
 
 dlc::Function compiled(const char* name) {
@@ -96,6 +106,7 @@ BENCHMARK_CAPTURE(walk, loop/gradient_in_64MiB, "walk_gradient_in_64MiB", true)-
 BENCHMARK(walk_in_cpp)->Name("loop/cpp")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(update, loop/update, "update", false)->Arg(1000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(update, loop/update_gradient, "update_gradient", true)->Arg(1000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(update, loop/update_if_gradient, "update_if_gradient", true)->Arg(1000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(copy)->Name("loop/copy")->Arg(1000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace

@@ -1,6 +1,7 @@
 // What a step of a loop costs: as much as what it reads and changes, on the way forward and back, also of arrays that are larger.
 #include <cmath>
 #include <regex>
+#include <span>
 
 #include "cases.h"
 #include "codegen/codegen.h"
@@ -57,10 +58,31 @@ const Case kInnerStores[] = {
      "x=[1,2,-1,0.5,1]", {2.0}},
     {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var w = x\n  for i in 0..n - 2 {\n    var j = 0\n    while v[i + j] > 0.1 @max_iters(2) { v[i + j] = v[i + j] * x[i]\n      w[j] += v[i] * w[i]\n      j += 1 }\n    w[i] = w[i] * v[i]\n  }\n  return sum(v * w)\n}",
      "x=[2,0.5,-1,3,-1]", {260.125}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var s = 0.0\n  for i in 2..n {\n    if x[i] > 0.25 {\n      v[i] = v[i] * v[i]\n      for j in 0..3 { v[i - j] = v[i] * x[i - j] }\n      v[i] *= v[i - 1]\n    }\n    if v[i] < 2 { s += v[i] * v[i - 1] }\n    for j in 0..2 { if v[i - j] > 0.25 { v[i - j] *= v[i - 2] }\n      s += v[i - j] * v[i] }\n  }\n  return s + sum(v)\n}",
+     "x=[1,2,-1,0.5,1]", {-2.995849609375}},
 };
 
-TEST(LoopCost, AStepTouchesNoWholeArray) {
-  for (const Case& k : kSmallSteps) {
+// What a step stored is read in the same step, where the derivative of the store needs what was there before: in the condition of a
+// later `if`, in a factor, in that `if`, in another store's, nested, beside a `break`.
+const Case kReadStores[] = {
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for t in 0..n {\n    if v[t] > 0.5 { v[t] = v[t] * v[t] }\n    if v[t] > 8 { break }\n  }\n  return sum(v)\n}",
+     "x=[0.25,2,3,1.5]", {14.75}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var s = 0.0\n  for t in 0..n {\n    if v[t] > 0.5 { v[t] = v[t] * v[t] }\n    s += v[t] * v[n - 1 - t]\n  }\n  return s + sum(v)\n}",
+     "x=[0.25,2,3,1.5]", {64.4375}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  for t in 0..n - 1 {\n    if v[t] > 0.5 { v[t] = v[t] * v[t] } else { v[t + 1] *= v[t] }\n    if v[t + 1] > 0.4 { v[t + 1] = v[t] * v[t + 1] } else { v[t] *= 3 * v[t] }\n  }\n  return sum(v)\n}",
+     "x=[0.25,2,3,0.125]", {0.765625}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var s = 0.0\n  for t in 0..n - 1 {\n    if v[t] > 0.5 {\n      v[t] = v[t] * v[t]\n      if v[t] < 6 { v[t + 1] *= v[t] } else { s += v[t] * v[t + 1] }\n      v[t] *= v[t + 1]\n    }\n    if v[t] > 2 { s += v[t] * v[t] }\n  }\n  return s + sum(v)\n}",
+     "x=[0.25,2,-3,1.5,0.5]", {-49.6865234375}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var s = 0.0\n  for t in 0..n {\n    v[t] = v[t] * v[t]\n    if v[t] > 0.75 { s += v[t] * v[t] }\n    v[t] *= 0.5\n    if v[n - 1 - t] > 0.5 { s += v[t] * v[n - 1 - t] }\n  }\n  return s + sum(v)\n}",
+     "x=[0.25,2,-3,1.5,0.5]", {135.34375}},
+    {"fn f[n](x: real[n]) -> real {\n  var (v, w) = (x, 2 * x)\n  for t in 1..n {\n    if v[t] > 0.5 { (v[t], w[t]) = (v[t - 1] * w[t], v[t] * w[t]) } else { w[t] *= w[t - 1] }\n    if w[t] > 1 { v[t] += w[t] * v[t] }\n    v[t] *= w[t]\n  }\n  return sum(v * w)\n}",
+     "x=[0.25,2,-3,1.5,0.5]", {41833.8125}},
+    {"fn f[n](x: real[n]) -> real {\n  var v = x\n  var i = 0\n  while v[i] < 8 @max_iters(n) {\n    if v[i] > 0.5 { v[i] = v[i] * v[i] }\n    if v[i] > 1 { v[i + 1] += v[i] * v[i] }\n    i += 1\n    if i == n - 1 { break }\n  }\n  return sum(v)\n}",
+     "x=[0.25,2,0.125,1.5,0.5]", {22.375}},
+};
+
+void expect_no_whole_array(std::span<const Case> cases) {
+  for (const Case& k : cases) {
     SCOPED_TRACE(k.source);
     const auto c = loaded(k.source);
     const FuncId f = function(*c, "f");
@@ -71,6 +93,22 @@ TEST(LoopCost, AStepTouchesNoWholeArray) {
     EXPECT_NE(back.find("  loop"), std::string::npos);
     EXPECT_EQ(long_lines_in_loops(back), "");
   }
+}
+
+TEST(LoopCost, AStepTouchesNoWholeArray) {
+  expect_no_whole_array(kSmallSteps);
+  expect_no_whole_array(kInnerStores);
+  expect_no_whole_array(kReadStores);
+}
+
+// The way back of a way back undoes what that undid.
+TEST(LoopCost, NorInTheSecondDerivative) {
+  for (std::span<const Case> cases : {std::span<const Case>(kReadStores), std::span<const Case>(kSmallSteps).subspan(1, 1)})
+    for (const Case& k : cases) {
+      SCOPED_TRACE(k.source);
+      const auto c = loaded(std::string(k.source) + "\nfn g[n](x: real[n]) -> real[n] = hvp(f, mode = reverse)(x, dx = x)");
+      EXPECT_EQ(long_lines_in_loops(loops_text(c->module, function(*c, "g"))), "");
+    }
 }
 
 // Where n steps each keep an array of n there is an array of n·n.
@@ -98,6 +136,7 @@ TEST(LoopCost, InnerLoopsRunAtLength) {
 TEST(LoopCost, ValuesAndDerivatives) {
   for (const Case& k : kSmallSteps) expect_value(k), expect_derivatives_agree(k, 4);
   for (const Case& k : kInnerStores) expect_value(k), expect_derivatives_agree(k, 4);
+  for (const Case& k : kReadStores) expect_value(k), expect_derivatives_agree(k, 4);
 }
 
 }  // namespace
