@@ -147,7 +147,7 @@ class Laws {
   /// How many derivatives may stand within each other.
   static int n_requests(const std::string& source) {
     int n = 0;
-    for (const auto& [word, order] : {std::pair("grad(", 1), std::pair("hessian(", 2), std::pair("vjp(", 1), std::pair("jvp(fn", 1)})
+    for (const auto& [word, order] : {std::pair("grad(", 1), std::pair("hessian(", 2), std::pair("hvp(", 2), std::pair("jacobian(", 1), std::pair("vjp(", 1), std::pair("jvp(fn", 1)})
       for (size_t at = 0; (at = source.find(word, at)) != std::string::npos; ++at) n += order;
     return n;
   }
