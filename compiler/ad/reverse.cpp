@@ -493,7 +493,7 @@ class ReverseSweep : public Sweep {
     std::vector<Trail> trails;
     for (size_t k = 0; k < tape.values.size(); ++k) {
       if (tape.values[k]) continue;
-      trails.push_back(trails_.trail(source[body], k, tape.stores[k]));
+      trails.push_back(trails_.trail(source[body], path_of(tape.values.size(), k), tape.stores[k]));
       trails.back().kept = kept[trails.size() - 1];
     }
     trails_.enter(body, std::move(trails));

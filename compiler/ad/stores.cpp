@@ -21,27 +21,28 @@ struct Trace {
   std::vector<Update> updates;
   std::unordered_map<int32_t, std::vector<Update>> in_branch;
 
-  /// The parameter of its block that field `field` of `v` is made of; absent: of something else.
-  ValueId origin(ValueId v, size_t field) {
+  /// The parameter of its block that this part of `v` is made of; absent: of something else.
+  ValueId origin(ValueId v, FieldPath path) {
     std::vector<Update> own;  // the last one first
     for (;;) {
       const Inst in = f[v];
       if (in.op == "param"_op) break;
       if (in.op == "tuple"_op) {
-        v = f.operand(v, static_cast<int>(field)), field = 0;
+        if (path.empty()) return {};
+        v = f.operand(v, static_cast<int>(taken(path)));
       } else if (in.op == "get"_op) {
-        field = static_cast<size_t>(m[in.attr].ints[0]), v = f.operand(v, 0);
+        path.insert(path.begin(), static_cast<size_t>(m[in.attr].ints[0])), v = f.operand(v, 0);
       } else if (in.op == "put"_op || in.op == "add_at"_op) {
         own.push_back({v}), v = f.operand(v, 0);
       } else if (in.op == "if"_op) {
         const std::vector<Update> after = std::exchange(updates, {});
-        v = before_branch(v, field), field = 0;
+        v = before_branch(v, path), path.clear();
         own.insert(own.end(), updates.rbegin(), updates.rend());
         updates = after;
         if (!v) return {};
-      } else if ((in.op == "for"_op || in.op == "while"_op) && is_update(v, field)) {
-        own.push_back({v, field});
-        v = f.operand(v, region_shape(m, in).own_operands + static_cast<int>(field)), field = 0;
+      } else if (const size_t part = path.empty() ? 0 : taken(path); (in.op == "for"_op || in.op == "while"_op) && is_update(v, part)) {
+        own.push_back({v, part});
+        v = f.operand(v, region_shape(m, in).own_operands + static_cast<int>(part));
       } else {
         return {};
       }
@@ -51,11 +52,11 @@ struct Trace {
   }
 
   /// The operand that both sides make their result of.
-  ValueId before_branch(ValueId branch, size_t field) {
+  ValueId before_branch(ValueId branch, const FieldPath& path) {
     ValueId outer[2];
     for (int side = 0; side < 2; ++side) {
       const Block& block = f[BlockId{f[branch].first_block.i + side}];
-      const ValueId param = origin(block.result, field);
+      const ValueId param = origin(block.result, path);
       const auto at = std::find(block.params.begin(), block.params.end(), param);
       if (!param || at == block.params.end()) return {};
       outer[side] = f.operand(branch, 1 + static_cast<int>(at - block.params.begin()));
@@ -74,7 +75,7 @@ struct Trace {
   std::vector<Update> updates_of(ValueId loop, size_t part) const {
     Trace trace{m, f, has_tape, {}, {}};
     const Block& body = f[BlockId{f[loop].first_block.i + f[loop].n_blocks - 1}];
-    const bool is_updated = trace.origin(body.result, part) == body.params[static_cast<size_t>(region_shape(m, f[loop]).own_params) + part];
+    const bool is_updated = trace.origin(body.result, path_of(static_cast<size_t>(region_shape(m, f[loop]).n_carried), part)) == body.params[static_cast<size_t>(region_shape(m, f[loop]).own_params) + part];
     return is_updated ? trace.updates : std::vector<Update>{};
   }
 
@@ -115,7 +116,7 @@ StepStores stores_of_loop(const Module& m, const Func& f, ValueId loop, const st
   StepStores found;
   for (size_t k = 0; k < static_cast<size_t>(shape.n_carried); ++k) {
     Trace trace{m, f, has_tape, {}, {}};
-    const bool is_updated = trace.origin(body.result, k) == body.params[static_cast<size_t>(shape.own_params) + k];
+    const bool is_updated = trace.origin(body.result, path_of(static_cast<size_t>(shape.n_carried), k)) == body.params[static_cast<size_t>(shape.own_params) + k];
     found.of.push_back(is_updated ? trace.updates : std::vector<Update>{});
     if (!is_updated) continue;
     for (auto& [branch, updates] : trace.in_branch) {

@@ -12,6 +12,17 @@
 
 namespace dlc {
 
+/// A part of a tuple whose fields may be tuples: which field, of that which field, and so on.
+using FieldPath = std::vector<size_t>;
+/// Takes the first step of a path, which has one.
+inline size_t taken(FieldPath& path) {
+  const size_t field = path.front();
+  path.erase(path.begin());
+  return field;
+}
+/// Of what a loop's step makes: carried value `k`, which is all of it where there is one.
+inline FieldPath path_of(size_t n_carried, size_t k) { return n_carried == 1 ? FieldPath{} : FieldPath{k}; }
+
 struct Update {
   ValueId inst;     // `put`, `add_at`, or a loop whose steps make carried value `part` by updates
   size_t part = 0;

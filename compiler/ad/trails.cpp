@@ -38,7 +38,7 @@ bool Trails::stands_in(ValueId inst, BlockId block) const {
   return true;
 }
 
-Trail Trails::trail(const Block& block, size_t field, std::span<const Store> stores) const {
+Trail Trails::trail(const Block& block, FieldPath path, std::span<const Store> stores) const {
   Trail trail;
   trail.stores = stores;
   size_t n = stores.size();
@@ -47,9 +47,9 @@ Trail Trails::trail(const Block& block, size_t field, std::span<const Store> sto
     if (!m_.types[in.type].is_tuple()) trail.states.push_back({v, n});
     if (in.op == "param"_op) return trail;
     if (in.op == "tuple"_op) {
-      v = source_.operand(v, static_cast<int>(field)), field = 0;
+      v = source_.operand(v, static_cast<int>(taken(path)));
     } else if (in.op == "get"_op) {
-      field = static_cast<size_t>(m_[in.attr].ints[0]), v = source_.operand(v, 0);
+      path.insert(path.begin(), static_cast<size_t>(m_[in.attr].ints[0])), v = source_.operand(v, 0);
     } else if (in.op == "put"_op || in.op == "add_at"_op) {
       --n, v = source_.operand(v, 0);
     } else if (in.op == "if"_op) {
@@ -59,13 +59,13 @@ Trail Trails::trail(const Block& block, size_t field, std::span<const Store> sto
       const size_t second = n;
       while (n > 0 && stands_in(stores[n - 1].update.inst, sides[0])) --n;
       const Block& side = source_[sides[0]];
-      const ValueId param = this->trail(side, field, stores.subspan(n, second - n)).states.back().value;
+      const ValueId param = this->trail(side, path, stores.subspan(n, second - n)).states.back().value;
       const int operand = 1 + static_cast<int>(std::find(side.params.begin(), side.params.end(), param) - side.params.begin());
-      trail.passages.push_back({v, operand, field, n, second, end});
-      v = source_.operand(v, operand), field = 0;
+      trail.passages.push_back({v, operand, path, n, second, end});
+      v = source_.operand(v, operand), path.clear();
     } else {
       DLC_CHECK(in.n_blocks > 0 && region_shape(m_, in).n_carried > 0, "an array is updated by stores, branches and loops");
-      --n, v = source_.operand(v, region_shape(m_, in).own_operands + static_cast<int>(field)), field = 0;
+      --n, v = source_.operand(v, region_shape(m_, in).own_operands + static_cast<int>(path.empty() ? 0 : taken(path)));
     }
   }
 }
@@ -166,7 +166,7 @@ void Trails::enter_side(Builder& nested, ValueId branch, int32_t side, std::span
   for (const Through& t : through) {
     const Trail& outer = open_.back()[t.trail];
     const size_t begin = side == 0 ? t.at.first : t.at.second, end = side == 0 ? t.at.second : t.at.end;
-    Trail& inner = trails.emplace_back(trail(source_[id], t.at.field, outer.stores.subspan(begin, end - begin)));
+    Trail& inner = trails.emplace_back(trail(source_[id], t.at.path, outer.stores.subspan(begin, end - begin)));
     for (size_t o = t.at.first; o < t.at.end; ++o) {
       std::vector<ValueId> kept;
       for (ValueId x : outer.kept[o]) kept.push_back(append_param(m_, nested.func(), nested.block(), "param"_op, nested.type_id(x), {}, loc));

@@ -22,7 +22,8 @@ struct Trail {
   struct Passage {           // an `if` on its way: the operand and the result; its updates: those of one side, then of the other
     ValueId branch;
     int operand;
-    size_t field, first, second, end;
+    FieldPath path;
+    size_t first, second, end;
   };
   std::span<const Store> stores;           // the updates that the block makes
   std::vector<std::vector<ValueId>> kept;  // of each, what undoes it
@@ -49,8 +50,8 @@ class Trails {
   /// `made`: by value of `source`, what stands for it in the function that is built.
   Trails(Module& m, const Func& source, Undo& undo, std::vector<ValueId>& made);
 
-  /// A block whose values are made again is read from right to left: what field `field` of its result is, by `stores`, is a trail.
-  Trail trail(const Block& block, size_t field, std::span<const Store> stores) const;
+  /// A block whose values are made again is read from right to left: what this part of its result is, by `stores`, is a trail.
+  Trail trail(const Block& block, FieldPath path, std::span<const Store> stores) const;
   void enter(BlockId block, std::vector<Trail> trails);
   void leave(BlockId block);
   /// Of the block that is read: its trail as it was before the block; absent: nobody has changed it.

@@ -90,7 +90,8 @@ inline constexpr DiagnosticKind kSemaErrors[] = {
      "written for one example of a batch; elsewhere use `mean` and `sum` of an array."},
     {"collective-under-condition",
      "`batch_mean`, `batch_sum` and `update` may not stand under a condition, nor be reached by a call that does: what one example computes needs "
-     "all of its batch to get there. `if training` is no such condition, it is decided when the program is compiled."},
+     "all of its batch to get there. `if training` and conditions on sizes are no such conditions, they are the same for all. Nor may they stand in a function "
+     "that calls itself at other sizes."},
     {"collective-in-derivative",
      "`grad` and its kin inside a model differentiate one example's function, and here that function reaches `batch_mean`, `batch_sum` or `update`, "
      "which belong to the whole batch. So do `checkpoint(f)` and a declared derivative. The derivative by the parameters, which training takes, is that of the whole batch's objective."},

@@ -250,6 +250,7 @@ class Analysis {
   std::unordered_map<uint64_t, int32_t> named_values_;
   std::unordered_map<StrId, int> rule_depth_;  // of rules that are being lowered, by their function
   int instance_depth_ = 0;
+  std::unordered_set<FuncId> recurring_;  // that call themselves at other sizes
 };
 
 /// A name in scope of a function.

@@ -295,7 +295,7 @@ FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type,
     case FnEntry::Instance::State::failed: return {};
     case FnEntry::Instance::State::busy: {
       const bool on_sizes = !(*entry.ast)[entry.fn].sizes.empty();
-      if (on_sizes && slot.func && m[slot.func].declared_result) return slot.func;
+      if (on_sizes && slot.func && m[slot.func].declared_result) return *recurring_.insert(slot.func).first;
       if (on_sizes && !(*entry.ast)[entry.fn].result)
         diagnostics->error(sema_error("recursion-needs-type"), use, fmt::format("{} calls itself before its result type is known", called_in_source(entry)))
             .label(name.span, "declared here").help("write it after the parameters: `-> real`");
@@ -312,6 +312,12 @@ FuncId Analysis::made(FnEntry& entry, FnEntry::Instance& slot, DType float_type,
   slot.state = FnEntry::Instance::State::busy;
   ++instance_depth_;
   slot.func = lower_instance(entry, float_type, choice, &slot.func);
+  if (slot.func && recurring_.contains(slot.func) && collectives.contains(slot.func)) {
+    // It stays a call, which is made for one example at a time.
+    diagnostics->error(sema_error("collective-under-condition"), m[slot.func].loc.span, fmt::format("{} calls itself, and looks at its whole batch", called_in_source(entry)))
+        .help("compute what is of the batch before, and give it to the function: `rest(batch_mean(x), …)`");
+    slot.func = {};
+  }
   slot.state = slot.func ? FnEntry::Instance::State::done : FnEntry::Instance::State::failed;
   if (!slot.func && diagnostics != own_diagnostics_) slot.state = FnEntry::Instance::State::none;  // nobody heard why
   const bool is_top_level = !entry.env && !entry.is_prelude && entry.model < 0;
