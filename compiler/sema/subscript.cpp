@@ -226,7 +226,8 @@ bool Lowering::check_subscripts(const std::vector<DimId>& shape, std::span<const
     if (!is_empty && !check_inside(lo, hi, shape[k], s.span, array, proven)) return false;
     if (is_empty || proven || !under_if) continue;
     const bool is_certain = follows(start) && last && follows(dims().sub(dims().sub(shape[k], dims().constant(1)), last));
-    if (is_certain || is_under_sizes_only()) bounds = std::max(bounds, Bounds::guarded);
+    // A recursion on sizes lives on slices, `f(x[1..n])`, which stay views: their size is what is looked at.
+    if (is_certain || (!is_at && is_under_sizes_only())) bounds = std::max(bounds, Bounds::guarded);
     else moves[k] = true, bounds = Bounds::checked;
   }
   return true;
