@@ -1,8 +1,6 @@
 // Declared derivatives, see rules.h.
 #include "ad/rules.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "ad/errors.h"
@@ -18,20 +16,22 @@ std::vector<DimId> own_sizes(Module& m, const Func& f) {
   return sizes;
 }
 
-StrId direction_name(Module& m, const Func& f, size_t k) {
-  return m.strings.intern(fmt::format("d{}", m.strings[m[f[f.body().params[k]].attr].name]));
+std::string direction_text(const Module& m, const Func& f, size_t k) { return fmt::format("d{}", m.strings[m[f[f.body().params[k]].attr].name]); }
+StrId direction_name(Module& m, const Func& f, size_t k) { return m.strings.intern(direction_text(m, f, k)); }
+
+/// The position of a parameter's direction among the parameters of the rule; −1: it has none.
+int direction_position(const Module& m, FuncId f, size_t k) {
+  const Func& rule = m[m[f].rule];
+  const std::string name = direction_text(m, m[f], k);
+  int position = -1;
+  for (size_t p = m[f].body().params.size(); p < rule.body().params.size(); ++p)
+    if (m.strings[m[rule[rule.body().params[p]].attr].name] == name) position = static_cast<int>(p);
+  return position;
 }
 
-/// The position of each parameter's direction among the parameters of the rule; −1: it has none.
-std::vector<int> direction_positions(Module& m, FuncId f) {
-  const Func& rule = m[m[f].rule];
-  const size_t n = m[f].body().params.size();
-  std::vector<int> positions(n, -1);
-  for (size_t k = 0; k < n; ++k) {
-    const StrId name = direction_name(m, m[f], k);
-    for (size_t p = n; p < rule.body().params.size(); ++p)
-      if (m[rule[rule.body().params[p]].attr].name == name) positions[k] = static_cast<int>(p);
-  }
+std::vector<int> direction_positions(const Module& m, FuncId f) {
+  std::vector<int> positions;
+  for (size_t k = 0; k < m[f].body().params.size(); ++k) positions.push_back(direction_position(m, f, k));
   return positions;
 }
 
@@ -60,14 +60,7 @@ bool has_directions(Module& m, FuncId f, const Wrt& wrt, const std::vector<int>&
 
 }  // namespace
 
-bool has_direction(const Module& m, FuncId f, size_t k) {
-  if (!m[f].rule) return true;
-  const Func& rule = m[m[f].rule];
-  const std::string name = fmt::format("d{}", m.strings[m[m[f][m[f].body().params[k]].attr].name]);
-  const std::vector<ValueId> params = rule.body().params;
-  return std::any_of(params.begin() + static_cast<ptrdiff_t>(m[f].body().params.size()), params.end(),
-                     [&](ValueId p) { return m.strings[m[rule[p].attr].name] == name; });
-}
+bool has_direction(const Module& m, FuncId f, size_t k) { return !m[f].rule || direction_position(m, f, k) >= 0; }
 
 std::string_view written_name(std::string_view name) { return name.substr(0, name.find('.')); }
 

@@ -2,6 +2,7 @@
 // and the verifier must know that the ints of `sum` are axes and those of `view` a matrix: this is that fact, by
 // the name of the row. An op without a form (`plain`) is read and printed with whatever attribute it has.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -94,7 +95,9 @@ constexpr int n_blocks_of(const Op& row) {
 /// What stands between the two blocks of an instruction in text.
 constexpr std::string_view block_word(Form f) { return f == Form::while_region ? "do" : "else"; }
 
-/// Subscripts by arrays of ints or scalars: their attribute is whether they are guarded.
+/// How text names what is known of subscripts: by the number of a `Bounds` (ops/array.h).
+constexpr std::array<std::string_view, 5> kBoundsWords = {"", "guarded", "checked", "masked", "nonempty"};
+/// Subscripts by arrays of ints or scalars: their attribute is one of these.
 constexpr bool is_subscripting(Form f) { return f == Form::index || f == Form::put || f == Form::add_at; }
 
 /// The attribute of each form as text names it: `{batch = 0, m = 1, n = 0, k = 1}`. Empty: not written that way.

@@ -370,7 +370,12 @@ bool Parser::parse_body(Form form, Body& body) {
   if (token().kind == Kind::value && !parse_operands(body.operands)) return false;
   if (is_mark("{")) return body.has_attr = true, parse_attr(form, a);
   if (form == Form::get && take_mark(".")) return body.has_attr = true, parse_int(a.ints.emplace_back());
-  if (is_subscripting(form)) return body.has_attr = true, a.ints = {take_word("guarded") ? 1 : take_word("checked") ? 2 : take_word("masked") ? 3 : take_word("nonempty") ? 4 : 0}, true;
+  if (is_subscripting(form)) {
+    body.has_attr = true, a.ints = {0};
+    for (size_t k = 1; k < kBoundsWords.size(); ++k)
+      if (take_word(kBoundsWords[k])) return a.ints = {static_cast<int64_t>(k)}, true;
+    return true;
+  }
   if (form == Form::reshape || form == Form::iota) return body.has_attr = body.has_dims_of_type = true;
   if ((form == Form::view || form == Form::view_adjoint) && is_mark("[")) return parse_map(body);
   return true;

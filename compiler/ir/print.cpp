@@ -2,7 +2,6 @@
 // passes did to the ids. It also prints what the verifier rejects (that is when one reads IR), so nothing here
 // relies on an invariant: an attribute that does not have its op's form is printed as the lists it consists of.
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
 #include <bit>
@@ -342,9 +341,9 @@ bool Printer::print_special(const Inst& in, Form form) {
     case Form::index:
     case Form::put:
     case Form::add_at:
-      if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 4) return false;
+      if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] >= std::ssize(kBoundsWords)) return false;
       print_operands(in);
-      if (a.ints[0]) write(" {}", std::array{"guarded", "checked", "masked", "nonempty"}[static_cast<size_t>(a.ints[0] - 1)]);
+      if (a.ints[0]) write(" {}", kBoundsWords[static_cast<size_t>(a.ints[0])]);
       return true;
     case Form::reshape:
     case Form::iota:  // the dims are those of the type

@@ -260,7 +260,7 @@ bool Verifier::check_loop(ValueId v, Form form) {
 /// The subscripts are the operands from `first` on, ints of one shape; `dims` is what they select of operand 0.
 bool Verifier::check_subscripts(ValueId v, int first, std::vector<DimId>& dims) {
   const Attr& a = attr(f_[v]);
-  if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] > 4)
+  if (a.ints.size() != 1 || a.ints[0] < 0 || a.ints[0] >= std::ssize(kBoundsWords))
     return fail(v, "does not say what is known of its subscripts");
   const int n_subscripts = f_[v].n_operands - first;
   if (n_subscripts < 1) return fail(v, "has {} and subscripts", first == 1 ? "an array" : "an array, a value");

@@ -53,7 +53,7 @@
 
 namespace dlc {
 
-/// What is known of the subscripts of `index`, `put` and `add_at`.
+/// What is known of the subscripts of `index`, `put` and `add_at`; kBoundsWords (ir/form.h) names each.
 enum class Bounds : uint8_t {
   inside,    // proven, or checked when the function was entered
   guarded,   // may be outside, where nothing is read or stored
