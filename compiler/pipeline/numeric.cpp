@@ -114,23 +114,31 @@ double& float_at(InterpValue<double>& v, size_t element) {
   return v.floats[element];
 }
 
+std::vector<double> difference_steps(double x, double epsilon) {
+  const double h0 = std::cbrt(epsilon) * std::max(1.0, std::abs(x));
+  std::vector<double> steps;
+  for (int k = kSmallest; k <= kLargest; ++k) steps.push_back(std::ldexp(h0, 2 * k));
+  return steps;
+}
+
 NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction& scale, const Args& args, int parameter, size_t element,
                                    double epsilon) {
   Args moved = args;
   double& x = float_at(moved[static_cast<size_t>(parameter)], element);
-  const double x0 = x, h0 = std::cbrt(epsilon) * std::max(1.0, std::abs(x0));
+  const double x0 = x;
+  const std::vector<double> steps = difference_steps(x0, epsilon);
   const bool is_f32 = dtype_at(args[static_cast<size_t>(parameter)], element) == DType::f32;  // whatever f's result is
   const auto rounded = [&](double v) { return is_f32 ? static_cast<double>(static_cast<float>(v)) : v; };
   const double y = f(args).value_or(kNone);
   // Terms grow with the step: known at x and at the largest steps, taken as linear between.
-  const double furthest = std::ldexp(h0, 2 * kLargest), here = scale(args).value_or(0);
+  const double furthest = steps.back(), here = scale(args).value_or(0);
   x = x0 + furthest;
   double there = scale(moved).value_or(0);
   x = x0 - furthest;
   there = std::max(there, scale(moved).value_or(0));
   Trial trials[kSteps];
   for (int k = 0; k < kSteps; ++k) {
-    const double h = std::ldexp(h0, 2 * (k + kSmallest)), above = rounded(x0 + h), below = rounded(x0 - h);
+    const double h = steps[static_cast<size_t>(k)], above = rounded(x0 + h), below = rounded(x0 - h);
     Trial& t = trials[k];
     t.step = (above - below) / 2;
     x = above;
@@ -145,7 +153,7 @@ NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction
     const double terms = here + std::max(0.0, there - here) * std::min(1.0, h / furthest);
     t.noise = epsilon * std::max({terms, std::abs(y_above), std::abs(y_below)}) / t.step + t.gap / t.step * off_centre;
   }
-  NumericEstimate best{kNone, h0, std::numeric_limits<double>::infinity()};
+  NumericEstimate best{kNone, steps[-kSmallest], std::numeric_limits<double>::infinity()};
   int at = 0;
   for (int k = 1; k + 1 < kSteps; ++k) {
     const double d = trials[k].central;

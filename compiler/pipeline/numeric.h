@@ -47,6 +47,9 @@ using Args = std::vector<InterpValue<double>>;
 /// A scalar of the arguments; nothing when it cannot be computed there.
 using ScalarFunction = std::function<std::optional<double>(const Args&)>;
 
+/// The steps h above, at an element of this value: the shortest first.
+std::vector<double> difference_steps(double x, double epsilon);
+
 /// ∂f/∂(element `at` of the floats of leaf `leaf`) as above. `epsilon` is that of f's dtype; `scale` gives Σ|terms| of f,
 /// whose rounding is the noise; nothing where it is not known.
 NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction& scale, const Args& args, int parameter, size_t element,

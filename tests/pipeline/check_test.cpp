@@ -90,6 +90,17 @@ TEST(Check, WhatIsHardToMeasureIsNoFailure) {
 
 // Smooth, and made of operations that stand on a kink at whole numbers: the modes follow the conventions, which differences of the
 // whole do not see.
+// To differences it is noise about a slope of 0: every step is too long for its period, or too short for doubles.
+TEST(Check, WhatIsTooSteepForDifferencesIsSaid) {
+  const auto c = loaded("fn steep(x: real) -> real = cos(1e17 * x)\nfn mild(x: real) -> real = cos(1e6 * x)\n");
+  const std::string said = "numeric mode is not compared where no step is short enough";
+  const FunctionCheck steep = checked(*c, "steep", {.n_samples = 40}), mild = checked(*c, "mild", {.n_samples = 40});
+  EXPECT_FALSE(steep.failed()) << check_text(steep, c->sources);
+  EXPECT_NE(check_text(steep, c->sources).find(said), std::string::npos) << check_text(steep, c->sources);
+  EXPECT_FALSE(mild.failed()) << check_text(mild, c->sources);
+  EXPECT_EQ(check_text(mild, c->sources).find(said), std::string::npos) << check_text(mild, c->sources);
+}
+
 TEST(Check, KinksOfOperationsCount) {
   constexpr const char* kPrograms[] = {
       "fn f(x: real) = abs(x)^2", "fn f(x: real) = sin(abs(x))^2", "fn f(x: real[5]) = sum[i](sqrt(1 + sin(abs(x[i]))^2))",
