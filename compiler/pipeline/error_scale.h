@@ -10,6 +10,7 @@
 // It is the interpreter over a number that carries its scale (`Scaled`, interp/value.h), so it follows loops and branches.
 #pragma once
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,5 +21,9 @@ namespace dlc {
 
 /// The scales of the floats of f's result, in order. Empty where f has no value.
 std::vector<double> scales_of(const Module& m, FuncId f, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& sizes = {});
+
+/// The instruction of f itself at which the error grows most: |double − 200 bits| relative to the value, against its operands'.
+/// Nothing where there is no value or no error.
+std::optional<Span> error_origin(const Module& m, FuncId f, std::span<const InterpValue<double>> args, const std::map<StrId, int64_t>& sizes);
 
 }  // namespace dlc
