@@ -53,12 +53,6 @@ bool reads_few(Builder& b, const ViewMap& map, const Type& array) {
   return is_few && std::all_of(is_read.begin(), is_read.end(), [](bool read) { return read; });
 }
 
-/// The same subscripts again: what was checked on the way forward need not be checked on the way back.
-Bounds adjoint_bounds(Builder& b, const Inst& self) {
-  const Bounds bounds = bounds_of(b.module(), self);
-  return may_miss(bounds) ? Bounds::guarded : Bounds::inside;
-}
-
 }  // namespace
 
 ValueId transpose_view(Builder& b, const Inst& self, std::span<const ValueId> operands, int, ValueId y_bar, Loc loc) {
@@ -92,19 +86,20 @@ ValueId transpose_stack(Builder& b, const Inst&, std::span<const ValueId>, int k
   return b.pick(y_bar, 0, b.dims().constant(k), loc);
 }
 
+// The same subscripts, and the same is known of them: nothing may be left of what looked at them on the way forward.
 ValueId transpose_index(Builder& b, const Inst& self, std::span<const ValueId> operands, int, ValueId y_bar, Loc loc) {
-  return b.add_at(b.zeros(b.type_id(operands[0]), loc), y_bar, operands.subspan(1), adjoint_bounds(b, self), loc);
+  return b.add_at(b.zeros(b.type_id(operands[0]), loc), y_bar, operands.subspan(1), bounds_of(b.module(), self), loc);
 }
 
 // y = x but for v at the subscripts, which differ from each other: sema makes no other.
 ValueId transpose_put(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc loc) {
   const auto subscripts = operands.subspan(2);
-  if (k == 1) return b.index(y_bar, subscripts, adjoint_bounds(b, self), loc);
-  return b.put(y_bar, b.zeros(b.type_id(operands[1]), loc), subscripts, adjoint_bounds(b, self), loc);
+  if (k == 1) return b.index(y_bar, subscripts, bounds_of(b.module(), self), loc);
+  return b.put(y_bar, b.zeros(b.type_id(operands[1]), loc), subscripts, bounds_of(b.module(), self), loc);
 }
 
 ValueId transpose_add_at(Builder& b, const Inst& self, std::span<const ValueId> operands, int k, ValueId y_bar, Loc loc) {
-  return k == 0 ? y_bar : b.index(y_bar, operands.subspan(2), adjoint_bounds(b, self), loc);
+  return k == 0 ? y_bar : b.index(y_bar, operands.subspan(2), bounds_of(b.module(), self), loc);
 }
 
 // y[B,M,N] = a[B,M,K]·b[B,K,N]:  a_bar = y_bar·bᵀ,  b_bar = aᵀ·y_bar. The forms with a missing group of axes are
@@ -145,6 +140,7 @@ ValueId add_through_view(Builder& b, ValueId total, ValueId y_bar, const ViewMap
     const int n = static_cast<int>(part.subscripts.size());
     int n_array = map.source_rank(), n_view = map.result_rank();  // the axes that are left as they are need no subscripts
     while (n_array > 0 && n_view > n && is_same_axis(b.module(), map, array, n_array - 1, n_view - 1)) --n_array, --n_view;
+    if (n_array == 0) return {};  // a view that repeats what it reads: the parts are to be summed up, not to be placed
     std::vector<DimId> shape;  // of the subscripts: what the part has in front, and the view's axes that move
     if (n > 0) shape = b.type(part.subscripts[0]).dims;
     const int n_shape = static_cast<int>(shape.size());
@@ -156,13 +152,25 @@ ValueId add_through_view(Builder& b, ValueId total, ValueId y_bar, const ViewMap
       for (int k = 0; r < n && k < n_shape; ++k) axes[static_cast<size_t>(k)] = k;
       return shape.empty() ? own : b.view(own, permute_map(b.module(), b.type(own), axes, shape), loc);
     };
+    // What is inside of the array may be outside of the view.
+    const bool is_looked_at = is_checked(part.bounds) && !keeps_axes(b.module(), map, array, n);
+    const auto in_view = [&](ValueId at) {
+      ValueId is_inside;
+      for (int r = 0; r < n; ++r) {
+        const ValueId zero = b.broadcast(b.constant_int(0, loc), shape, loc);
+        const ValueId here = b.op("and"_op, {b.op("ge"_op, {position(r), zero}, loc),
+                                             b.op("lt"_op, {position(r), b.broadcast(b.size(map.dims[static_cast<size_t>(r)], loc), shape, loc)}, loc)}, loc);
+        is_inside = is_inside ? b.op("and"_op, {is_inside, here}, loc) : here;
+      }
+      return b.op("select"_op, {is_inside, at, b.broadcast(b.constant_int(-1, loc), shape, loc)}, loc);
+    };
     std::vector<ValueId> subscripts;
     for (int s = 0; s < n_array; ++s) {
       ValueId at = b.broadcast(b.size(map.offsets[static_cast<size_t>(s)], loc), shape, loc);
       for (int r : axes_read(map, s)) at = b.op("add"_op, {at, b.op("mul"_op, {position(r), b.constant_int(map.at(s, r), loc)}, loc)}, loc);
-      subscripts.push_back(at);
+      subscripts.push_back(is_looked_at ? in_view(at) : at);
     }
-    total = b.add_at(total, part.value, subscripts, map.guarded || may_miss(part.bounds) ? Bounds::guarded : Bounds::inside, loc);
+    total = b.add_at(total, part.value, subscripts, map.guarded ? Bounds::guarded : part.bounds, loc);
   }
   return total;
 }

@@ -364,12 +364,12 @@ TypeId without_names(TypeTable& types, TypeId type) {
 
 /// The callee over a box of fresh size variables: arguments in `varying` carry all of them. Every leaf of the result
 /// carries all of them too. A masked one has a further parameter, for which indices what it returns is wanted.
-FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varying, int n_axes, bool is_masked, Diagnostics& diagnostics) {
+FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varying, int n_axes, bool is_masked, const Rewritten& rewritten, Diagnostics& diagnostics) {
   std::string key = fmt::format("batch {} over {} of", callee.i, n_axes);
   for (bool v : varying) key += v ? " 1" : " 0";
   if (is_masked) key += " masked";
   if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
-  const Func& source = m[callee];
+  const Func& source = callee == rewritten.func ? rewritten.before : m[callee];
   Func f;
   f.name = m.unique_name(source.name + ".batch");
   f.size_vars = source.size_vars;
@@ -388,7 +388,7 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
   f.declared_result = with_leading(m.types, without_names(m.types, source.result_type()), box);
   const FuncId id = m.add(std::move(f));
   m.derived.emplace(key, id);
-  BatchPass pass(m, source, diagnostics);
+  BatchPass pass(m, source, rewritten, diagnostics);
   pass.box() = box;
   Builder b(m, id, BlockId{0});
   for (size_t k = 0; k < varying.size(); ++k) {
@@ -409,10 +409,10 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
     return id;
   }
   b.set_result(pass.materialise(b, result, (Axes{1} << n_axes) - 1, source.loc));
-  if (const FuncId rule = m[callee].rule) {
+  if (const FuncId rule = source.rule) {
     std::vector<bool> of_rule = varying;
     of_rule.resize(m[rule].body().params.size(), true);
-    const FuncId batched = batched_version(m, rule, of_rule, n_axes, false, diagnostics);
+    const FuncId batched = batched_version(m, rule, of_rule, n_axes, false, rewritten, diagnostics);
     m[id].rule = batched;
   }
   return id;
@@ -420,8 +420,38 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
 
 }  // namespace
 
+DimId BatchPass::extent(Axes axes) {
+  DimId all = m_.types.dims.constant(1);
+  for (size_t k = 0; k < box_.size(); ++k)
+    if (axes >> k & 1) all = m_.types.dims.mul(all, box_[k]);
+  return all;
+}
+
+Lifted BatchPass::merged(Builder& b, const Lifted& x, Axes axes, Loc loc) {
+  Lifted result{.is_tuple = x.is_tuple};
+  for (const Lifted& field : x.fields) result.fields.push_back(merged(b, field, axes, loc));
+  if (x.is_tuple) return result;
+  const ValueId full = expand(b, x, axes, loc);
+  std::vector<DimId> shape = b.type(full).dims;
+  shape.erase(shape.begin(), shape.begin() + count(axes));
+  shape.insert(shape.begin(), extent(axes));
+  return {b.reshape(full, std::move(shape), loc), 1, {}, false};
+}
+
+Lifted BatchPass::unmerged(Builder& b, const Lifted& x, Axes axes, Loc loc) {
+  Lifted result{.is_tuple = x.is_tuple};
+  for (const Lifted& field : x.fields) result.fields.push_back(unmerged(b, field, axes, loc));
+  if (x.is_tuple) return result;
+  std::vector<DimId> shape = b.type(x.value).dims, box;
+  for (size_t k = 0; k < box_.size(); ++k)
+    if (axes >> k & 1) box.push_back(box_[k]);
+  shape.erase(shape.begin());
+  shape.insert(shape.begin(), box.begin(), box.end());
+  return {b.reshape(x.value, std::move(shape), loc), axes, {}, false};
+}
+
 bool BatchPass::holds_float(const Inst& call, size_t k) const {
-  const Func& callee = m_[m_[call.attr].func];
+  const Func& callee = body_of(m_[call.attr].func);
   return m_.types.all_float(callee[callee.body().params[k]].type);
 }
 
@@ -431,31 +461,33 @@ Lifted BatchPass::lift_call(Builder& b, const Inst& in, std::span<const Lifted> 
   const Attr attr = m_[in.attr];
   const bool is_masked = wanted_ && !m_[attr.func].rule && asks(attr.func);
   if (is_masked) axes |= wanted_->axes;
+  // What calls itself under an index would need a version over one axis more each time.
+  const bool is_merged = count(axes) > 1 && calls_itself(m_, attr.func, &rewritten_);
+  const auto argument = [&](const Lifted& x, Axes over, TypeId like) {
+    return is_merged && over != 0 ? materialise(b, merged(b, x, over, in.loc), 1, in.loc, like) : materialise(b, x, over, in.loc, like);
+  };
   for (const Lifted& x : args.first(args.size() - attr.ints.size())) {
     // A rule's directions vary wherever it is called; so do the values that they are directions of.
     const bool is_direction = axes != 0 && m_[attr.func].rule && holds_float(in, varying.size());
     varying.push_back(is_direction || all_axes(x) != 0);
-    const Func& own = m_[attr.func];
-    ready.push_back(materialise(b, x, varying.back() ? axes : 0, in.loc, own[own.body().params[ready.size()]].type));
+    const Func& own = body_of(attr.func);
+    ready.push_back(argument(x, varying.back() ? axes : 0, own[own.body().params[ready.size()]].type));
   }
   for (const Lifted& size : args.last(attr.ints.size())) {  // as many as any index needs
     std::vector<int> all;
     for (int k = 0; k < count(size.axes); ++k) all.push_back(k);
     run_time_sizes.push_back(b.reduce("max_over"_op, size.value, all, in.loc));
   }
-  ValueId result;
-  if (axes == 0) {
-    result = b.call(attr.func, attr.dims, ready, attr.ints, run_time_sizes, in.loc);
-  } else {
-    const FuncId callee = batched_version(m_, attr.func, varying, count(axes), is_masked, diagnostics_);
-    if (diagnostics_.has_errors()) return failed_ = true, Lifted{};
-    if (is_masked) ready.push_back(expand(b, *wanted_, axes, in.loc));
-    std::vector<DimId> sizes = attr.dims;
-    for (size_t k = 0; k < box_.size(); ++k)
-      if (axes >> k & 1) sizes.push_back(box_[k]);
-    result = b.call(callee, std::move(sizes), ready, attr.ints, run_time_sizes, in.loc);
-  }
-  return lifted_fields(b, result, axes, in.loc);
+  if (axes == 0) return lifted_fields(b, b.call(attr.func, attr.dims, ready, attr.ints, run_time_sizes, in.loc), 0, in.loc);
+  const FuncId callee = batched_version(m_, attr.func, varying, is_merged ? 1 : count(axes), is_masked, rewritten_, diagnostics_);
+  if (diagnostics_.has_errors()) return failed_ = true, Lifted{};
+  if (is_masked) ready.push_back(argument(*wanted_, axes, {}));
+  std::vector<DimId> sizes = attr.dims;
+  if (is_merged) sizes.push_back(extent(axes));
+  for (size_t k = 0; k < box_.size() && !is_merged; ++k)
+    if (axes >> k & 1) sizes.push_back(box_[k]);
+  const ValueId result = b.call(callee, std::move(sizes), ready, attr.ints, run_time_sizes, in.loc);
+  return is_merged ? unmerged(b, lifted_fields(b, result, 1, in.loc), axes, in.loc) : lifted_fields(b, result, axes, in.loc);
 }
 
 void batch(Module& m, FuncId f, Diagnostics& diagnostics) {
@@ -463,8 +495,9 @@ void batch(Module& m, FuncId f, Diagnostics& diagnostics) {
   for (const Inst& in : m[f].insts) has_maps = has_maps || in.op == "map"_op;
   if (!has_maps) return;
   const Func old = begin_rewrite(m, f);
+  const Rewritten rewritten{f, old};
   Builder b(m, f, BlockId{0});
-  BatchPass pass(m, old, diagnostics);
+  BatchPass pass(m, old, rewritten, diagnostics);
   for (size_t k = 0; k < old.body().params.size(); ++k) {
     const ValueId made = m[f].body().params[k];
     pass.bind(old.body().params[k], lifted_fields(b, made, 0, old.loc));

@@ -64,7 +64,8 @@ bool BatchPass::asks(const Func& f, const Block& block) {
 bool BatchPass::asks(FuncId f) {
   const auto [known, is_new] = asks_.try_emplace(f, true);  // what recurs on sizes is taken to ask meanwhile
   if (!is_new) return known->second;
-  const bool result = std::any_of(m_[f].blocks.begin(), m_[f].blocks.end(), [&](const Block& block) { return asks(m_[f], block); });
+  const Func& g = body_of(f);
+  const bool result = std::any_of(g.blocks.begin(), g.blocks.end(), [&](const Block& block) { return asks(g, block); });
   return asks_[f] = result;
 }
 

@@ -44,8 +44,8 @@ inline int position(Axes axes, int k) { return std::popcount(axes & ((Axes{1} <<
 
 class BatchPass {
  public:
-  BatchPass(Module& m, const Func& old, Diagnostics& diagnostics)
-      : m_(m), old_(old), diagnostics_(diagnostics), map_(old.insts.size()), affine_(old.insts.size()) {}
+  BatchPass(Module& m, const Func& old, const Rewritten& rewritten, Diagnostics& diagnostics)
+      : m_(m), old_(old), rewritten_(rewritten), diagnostics_(diagnostics), map_(old.insts.size()), affine_(old.insts.size()) {}
 
   std::vector<DimId>& box() { return box_; }
   void bind(ValueId param, Lifted lifted) { at(param) = std::move(lifted); }
@@ -119,6 +119,11 @@ class BatchPass {
 
   // calls
   Lifted lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes);
+  const Func& body_of(FuncId f) const { return f == rewritten_.func ? rewritten_.before : m_[f]; }
+  /// The box axes `axes` as one, and back.
+  Lifted merged(Builder& b, const Lifted& x, Axes axes, Loc loc);
+  Lifted unmerged(Builder& b, const Lifted& x, Axes axes, Loc loc);
+  DimId extent(Axes axes);
   bool holds_float(const Inst& call, size_t k) const;
 
   // subscripts
@@ -133,6 +138,7 @@ class BatchPass {
 
   Module& m_;
   const Func& old_;
+  const Rewritten& rewritten_;  // what calls it, it itself among them, is made from what it was
   Diagnostics& diagnostics_;
   std::vector<Lifted> map_;
   std::vector<AffineInt> affine_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "ops/errors.h"
 #include "ops/size_check.h"
@@ -23,7 +24,13 @@ bool has_collective(const Func& f) {
   return std::any_of(f.insts.begin(), f.insts.end(), [](const Inst& in) { return in.op == "batch_sum"_op; });
 }
 
-ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operands, Diagnostics& diagnostics) {
+/// Whether some check of the callee need not hold at these sizes.
+bool may_fail(Module& m, const Func& callee, const std::map<StrId, DimId>& sizes) {
+  return std::any_of(callee.checks.begin(), callee.checks.end(),
+                     [&](const SizeCheck& check) { return !m.types.dims.is_provably_nonnegative(m.types.dims.substitute(check.nonnegative, sizes)); });
+}
+
+ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operands, bool is_under_if, Diagnostics& diagnostics) {
   Module& m = b.module();
   const Func& callee = m[m[in.attr].func];
   const bool has_body = static_cast<bool>(callee.body().result);
@@ -38,6 +45,8 @@ ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operand
     diagnostics.error(size_error("size-too-large"), in.loc.span, fmt::format("with these sizes a size in `{}` is too large", callee.name));
     return b.raw(in, operands);
   }
+  // Checks are made on entry: those of a call in a branch, on its own entry.
+  if (is_under_if && may_fail(m, callee, sizes)) return b.raw(in, operands);
   inline_checks(m, b.func(), callee, sizes, in.loc.span);
   return inline_body(b, callee, operands, sizes, Reason::written);
 }
@@ -48,9 +57,17 @@ void inline_calls(Module& m, FuncId f, Diagnostics& diagnostics) {
   bool has_calls = false;
   for (const Inst& in : m[f].insts) has_calls = has_calls || in.op == "call"_op;
   if (!has_calls) return;
-  rewrite_body(m, f, [&](Builder& b, const Inst& in, std::span<const ValueId> operands) {
-    return in.op == "call"_op ? inline_call(b, in, operands, diagnostics) : b.raw(in, operands);
-  });
+  std::set<int32_t> under_if;  // blocks
+  const auto visit = [&](Builder& b, const Inst& in, std::span<const ValueId> operands) {
+    return in.op == "call"_op ? inline_call(b, in, operands, under_if.contains(b.block().i), diagnostics) : b.raw(in, operands);
+  };
+  const auto keep = [&](Builder& b, const Inst& in, std::span<const ValueId>) {
+    const auto first = static_cast<int32_t>(b.func().blocks.size());
+    if (in.op == "if"_op || under_if.contains(b.block().i))
+      for (int32_t k = 0; k < in.n_blocks; ++k) under_if.insert(first + k);
+    return -1;
+  };
+  rewrite_body(m, f, visit, keep);
 }
 
 }  // namespace dlc

@@ -37,8 +37,13 @@ FuncId specialise(Module& m, FuncId f, const std::map<StrId, int64_t>& sizes, Di
 
 /// Functions that `f` calls, directly or not, callees before callers, `f` last. Requests count as calling their base.
 std::vector<FuncId> call_order(const Module& m, FuncId f);
+/// A function that is being made anew: the module has half of it, and `before` is what it was.
+struct Rewritten {
+  FuncId func;
+  const Func& before;
+};
 /// Whether a call of `f` leads to another call of it: a recursion on sizes.
-bool calls_itself(const Module& m, FuncId f);
+bool calls_itself(const Module& m, FuncId f, const Rewritten* rewritten = nullptr);
 
 /// Reported when a pass would make a function past kMaxInstructions (say, calls that double at every level).
 inline constexpr size_t kMaxInstructions = 8'000'000;

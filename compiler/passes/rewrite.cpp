@@ -30,13 +30,13 @@ Func begin_rewrite(Module& m, FuncId f) {
   return old;
 }
 
-bool calls_itself(const Module& m, FuncId f) {
+bool calls_itself(const Module& m, FuncId f, const Rewritten* rewritten) {
   std::vector<FuncId> todo{f};
   std::unordered_set<FuncId> seen;
   while (!todo.empty()) {
     const FuncId at = todo.back();
     todo.pop_back();
-    for (const Inst& in : m[at].insts) {
+    for (const Inst& in : (rewritten && at == rewritten->func ? rewritten->before : m[at]).insts) {
       if (in.op != "call"_op) continue;
       const FuncId callee = m[in.attr].func;
       if (callee == f) return true;

@@ -18,7 +18,7 @@ Func begin_rewrite(Module& m, FuncId f);
 
 /// `Visit(Builder&, const Inst&, span<const ValueId>) -> ValueId` for instructions without regions;
 /// `Branch(Builder&, const Inst&, span<const ValueId>) -> int` names the block that a region op reduces to (its
-/// parameters then are the operands from `1` on), or −1 to keep the op and rewrite its blocks.
+/// parameters then are the operands from `1` on), or −1 to keep the op and rewrite its blocks, which are then the next of the function.
 template <class Visit, class Branch>
 class BodyRewriter {
  public:

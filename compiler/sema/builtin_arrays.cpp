@@ -136,6 +136,8 @@ Val Lowering::matmul(const Val& x, const Val& y, ExprId xe, ExprId ye, Span span
     labelled(fail(sema_error("rank-mismatch"), span, fmt::format("`@` multiplies arrays, and here are {} and {}", type_text(x), type_text(y))));
     return {};
   }
+  if (a.dims.back() != c.dims.front() && are_equal_here({a.dims.back()}, {c.dims.front()}, regions_.back().in_second))
+    return matmul(with_sizes_here(x, span), with_sizes_here(y, span), xe, ye, span);
   if (a.dims.back() != c.dims.front()) {
     Diagnostic& d = fail(sema_error("matmul-inner-size"), span,
                          fmt::format("inner sizes of `{} @ {}` differ: {} and {}", code(xe), code(ye), dims().text(a.dims.back()), dims().text(c.dims.front())));
@@ -212,7 +214,7 @@ struct Builtins {
     const Val x = c.args[0].val, y = c.args[1].val;
     if (!x || !y) return {};
     const DimId n = w.shape_of(x).dims[0], m = w.shape_of(y).dims[0];
-    if (n != m) {
+    if (n != m && !w.are_equal_here({n}, {m}, w.regions_.back().in_second)) {
       Diagnostic& d = w.fail(sema_error("size-mismatch"), c.call.span,
                              fmt::format("sizes of `{}` and `{}` differ: {} and {}", w.code(c.args[0].expr), w.code(c.args[1].expr), w.dims().text(n), w.dims().text(m)));
       w.label_pair(d, x, c.args[0].expr, n, y, c.args[1].expr, m);

@@ -330,7 +330,7 @@ bool Lowering::bind_sizes(const Func& f, const Expr* sizes, std::span<const Argu
     }
   for (const Pair& p : pairs) {
     const DimId want = dims().substitute(p.want, bound);
-    if (want == p.have) continue;
+    if (want == p.have || are_equal_here({want}, {p.have}, regions_.back().in_second)) continue;
     const Argument& arg = *of_param[p.param];
     const Inst param = f[f.body().params[p.param]];
     Diagnostic& d = fail(sema_error("size-mismatch"), arg.span,

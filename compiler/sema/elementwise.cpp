@@ -18,6 +18,19 @@ bool is_suffix(const std::vector<DimId>& tail, const std::vector<DimId>& whole) 
 
 }  // namespace
 
+/// Arrays of as many axes whose sizes are the same only for the conditions that hold here.
+bool Lowering::differ_but_here(std::span<const Val> args) {
+  bool differ = false;
+  for (size_t k = 1; k < args.size() && !regions_.empty(); ++k)
+    for (size_t j = 0; j < k; ++j) {
+      const std::vector<DimId> a = shape_of(args[j]).dims, c = shape_of(args[k]).dims;
+      if (a.size() != c.size() || a == c) continue;
+      if (!are_equal_here(a, c, regions_.back().in_second)) return false;
+      differ = true;
+    }
+  return differ;
+}
+
 /// Scalars, and shapes that are exactly the trailing part of the longest, are repeated; nothing else is.
 bool Lowering::join_shapes(std::span<const Val> args, std::span<const ExprId> exprs, Span span, std::vector<DimId>& out) {
   size_t widest = 0;
@@ -166,6 +179,11 @@ Val Lowering::elementwise(OpId op, std::span<const Val> args, std::span<const Ex
       fail(sema_error("function-as-value"), exprs[k] ? ast_[exprs[k]].span : span, fmt::format("`{}` is a function, and a value is wanted", code(exprs[k])));
       return {};
     }
+  if (differ_but_here(args)) {
+    std::vector<Val> here;
+    for (const Val& v : args) here.push_back(with_sizes_here(v, span));
+    return elementwise(op, here, exprs, span);
+  }
   auto mismatch = [&](size_t k, const char* wanted) {
     Diagnostic& d = fail(sema_error("type-mismatch"), exprs[k] ? ast_[exprs[k]].span : span,
                          fmt::format("{} is wanted, and `{}` is {}", wanted, code(exprs[k]), type_text(args[k])));

@@ -259,6 +259,29 @@ Val Lowering::lower_literal_if(const Expr& e, const Val& condition) {
   return add_flex(std::move(node));
 }
 
+/// The type that values of both types can have, field by field: of the sizes that the branch of an `if n == 1` has, those of the other
+/// one tell more, and an int among floats is one. Absent: there is none.
+TypeId Lowering::joined(TypeId x, TypeId y) {
+  if (x == y) return x;
+  const Type p = types()[x], q = types()[y];
+  if (p.is_tuple() != q.is_tuple() || p.fields.size() != q.fields.size() || p.name != q.name) return {};
+  Type t = p;
+  for (size_t k = 0; k < p.fields.size(); ++k) {
+    Field& field = t.fields[k];
+    if (field.name && q.fields[k].name && field.name != q.fields[k].name) return {};
+    if (!field.name) field.name = q.fields[k].name;
+    field.type = joined(p.fields[k].type, q.fields[k].type);
+    if (!field.type) return {};
+  }
+  if (p.is_tuple()) return types().intern(std::move(t));
+  if (p.dims != q.dims && are_equal_here(p.dims, q.dims, false)) t.dims = q.dims;
+  else if (p.dims != q.dims && !are_equal_here(p.dims, q.dims, true)) return {};
+  if (p.dtype == q.dtype) return types().intern(std::move(t));
+  if (p.dims != q.dims) return {};
+  if (p.dtype == DType::i64 && is_float(q.dtype)) return y;
+  return q.dtype == DType::i64 && is_float(p.dtype) ? x : TypeId{};
+}
+
 /// The type both branches can have, or absent after an error.
 TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId want) {
   auto differ = [&] {
@@ -268,9 +291,11 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
     return TypeId{};
   };
   const TypeId a = type_of(x), c = type_of(y);
-  if (a == c && !shape_of(x).is_flexible) return a;
   const Shape p = shape_of(x), q = shape_of(y);
-  // Of the sizes that the branch of an `if n == 1` has, those of the other one tell more.
+  if (!p.is_flexible && !q.is_flexible) {
+    const TypeId both = joined(a, c);
+    return both ? both : differ();
+  }
   std::vector<DimId> dims = p.dims;
   if (p.dims != q.dims && are_equal_here(p.dims, q.dims, false)) dims = q.dims;
   else if (p.dims != q.dims && !are_equal_here(p.dims, q.dims, true)) return differ();
@@ -278,20 +303,12 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
   if (p.is_flexible && q.is_flexible) {
     dtype = p.wants_float || q.wants_float ? default_float() : DType::i64;
     if (want && is_float(types()[want].dtype)) dtype = types()[want].dtype;
-  } else if (p.is_flexible || q.is_flexible) {
+  } else {
     const Shape& fixed = p.is_flexible ? q : p;
     const Shape& free = p.is_flexible ? p : q;
     dtype = fixed.dtype;
     if (dtype == DType::i64 && free.wants_float) dtype = want && is_float(types()[want].dtype) ? types()[want].dtype : default_float();
     if (dtype != DType::i64 && !is_float(dtype)) return differ();
-  } else if (p.dtype == q.dtype && p.dtype != DType::tuple) {
-    dtype = p.dtype;
-  } else if (is_float(p.dtype) && q.dtype == DType::i64) {
-    dtype = p.dtype;
-  } else if (is_float(q.dtype) && p.dtype == DType::i64) {
-    dtype = q.dtype;
-  } else {
-    return differ();
   }
   return types().array(dtype, std::move(dims));
 }

@@ -129,6 +129,18 @@ bool Lowering::are_equal_here(const std::vector<DimId>& a, const std::vector<Dim
   });
 }
 
+/// In the branch of `if n == 2` an array of n elements as one of 2.
+Val Lowering::with_sizes_here(const Val& v, Span span) {
+  const Shape s = shape_of(v);
+  if (v.kind != Val::Kind::value || s.dtype == DType::tuple) return v;
+  std::vector<DimId> sizes;
+  for (DimId d : s.dims) sizes.push_back(given_equalities(d, regions_.back().in_second));
+  if (sizes == s.dims) return v;
+  Val here = value(coerce_value(make(v, span), types().array(s.dtype, std::move(sizes)), span, "this"));
+  here.origin = v.origin;
+  return here;
+}
+
 /// Whether every condition around us is one on sizes, which says itself what they are for.
 bool Lowering::is_under_sizes_only() const {
   return std::all_of(regions_.begin(), regions_.end(), [](const Region& r) { return !r.guarded || r.is_on_sizes; });

@@ -507,6 +507,7 @@ class Lowering {
 
   // ---- elementwise.cpp: operators and scalar functions
   Val elementwise(OpId op, std::span<const Val> args, std::span<const ExprId> exprs, Span span);
+  bool differ_but_here(std::span<const Val> args);
   bool join_shapes(std::span<const Val> args, std::span<const ExprId> exprs, Span span, std::vector<DimId>& out);
   Val numeric(OpId op, std::span<const Val> args, std::span<const ExprId> exprs, Span span, bool compares);
   Val int_arithmetic(OpId op, std::span<const Val> args, std::vector<DimId> dims, Span span);
@@ -527,6 +528,7 @@ class Lowering {
   Val lower_literal_if(const Expr& e, const Val& condition);
   Val lower_branch(ExprId branch, TypeId want);
   bool is_literal(ExprId e) const;
+  TypeId joined(TypeId x, TypeId y);
   TypeId join_branches(const Val& x, const Val& y, const Expr& e, TypeId want);
 
   // ---- closures.cpp
@@ -602,6 +604,7 @@ class Lowering {
   bool follows(DimId d);
   DimId given_equalities(DimId d, bool in_second);
   bool are_equal_here(const std::vector<DimId>& a, const std::vector<DimId>& c, bool in_second);
+  Val with_sizes_here(const Val& v, Span span);
   bool is_under_sizes_only() const;
   Val index_axes(ValueId x, const std::vector<int>& axes, std::span<const Subscript> subs, Bounds bounds, Span span);
   ValueId moving_window(ValueId x, std::span<const ValueId> starts, std::span<const Subscript> subs, Bounds bounds, Loc l);
