@@ -57,7 +57,8 @@ bool BatchPass::asks(const Func& f, const Block& block) {
   return std::any_of(block.body.begin(), block.body.end(), [&](ValueId v) {
     const Inst& in = f[v];
     if (in.op == "index"_op || in.op == "put"_op || in.op == "add_at"_op) return is_checked(bounds_of(m_, in));
-    return in.op == "call"_op ? asks(m_[in.attr].func) : asks(f, in);
+    if (in.op != "call"_op) return asks(f, in);
+    return !body_of(m_[in.attr].func).checks.empty() || asks(m_[in.attr].func);
   });
 }
 

@@ -86,7 +86,7 @@ class BatchPass {
   /// Makes the map's axes, all of them, part of each leaf's own shape.
   Lifted with_axes(Builder& b, const Lifted& x, Axes own, Loc loc);
   void bind_capture(ValueId v, int operand, ValueId param, const Lifted& lifted);
-  /// Whether it matters for which indices this is computed: a subscript in it is checked, or a loop might not come to an end.
+  /// Whether it matters for which indices this is computed: a subscript in it or a size is checked, or a loop might not come to an end.
   bool asks(const Func& f, const Inst& region);
   bool asks(const Func& f, const Block& block);
   bool asks(FuncId f);
@@ -119,6 +119,9 @@ class BatchPass {
 
   // calls
   Lifted lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes);
+  /// A call, not made where the callee wants sizes that it may not have and nothing is wanted of it.
+  ValueId call_if_wanted(Builder& b, FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, const std::vector<int64_t>& run_time,
+                         std::span<const ValueId> run_time_sizes, Loc loc);
   const Func& body_of(FuncId f) const { return f == rewritten_.func ? rewritten_.before : m_[f]; }
   /// The box axes `axes` as one, and back.
   Lifted merged(Builder& b, const Lifted& x, Axes axes, Loc loc);

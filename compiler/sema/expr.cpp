@@ -3,6 +3,7 @@
 
 #include "ir/form.h"
 #include "ops/table.h"
+#include "sema/builtins.h"
 #include "sema/lowering.h"
 
 namespace dlc::sema {
@@ -58,13 +59,18 @@ Val Lowering::lower_binary(ExprId id, TypeId want) {
   return left;
 }
 
-/// Whether an array is subscripted somewhere in it.
-bool Lowering::reads_elements(ExprId id) const {
+/// Whether something in it wants sizes or subscripts that fit: a subscript, or a call of anything but a function of scalars.
+bool Lowering::reads_elements(ExprId id) {
   std::vector<ExprId> todo{id};
   while (!todo.empty()) {
     const Expr& e = ast_[todo.back()];
     todo.pop_back();
     if (e.kind == ExprKind::index) return true;
+    if (e.kind == ExprKind::call) {
+      const Expr& callee = ast_[ast_.strip_parens(e.a)];
+      if (callee.kind != ExprKind::name || find(callee.name) || top_level(callee.name)) return true;
+      if (find_builtin(str(callee.name)) && !is_collective(callee.name)) return true;
+    }
     for (ExprId part : {e.a, e.b, e.c})
       if (part) todo.push_back(part);
     for (const Arg& a : ast_[e.args])

@@ -408,7 +408,7 @@ class Lowering {
   void add_assigned(ExprId target, const std::vector<StrId>& declared, std::vector<size_t>& out);
   DType float_of_params(DType otherwise) const;
   DType default_float() const;
-  bool reads_elements(ExprId e) const;
+  bool reads_elements(ExprId e);
   Val lower_where_needed(const Expr& e, const Val& left);
   Val lower_if_region(ExprId if_expr, TypeId want, bool has_value);
   void lower_for(const Stmt& s);

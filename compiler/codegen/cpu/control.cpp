@@ -20,8 +20,11 @@ void FunctionEmitter::branch(const Step& step) {
   const auto& mine = p_.leaves_of[index(step.value)];
   for (int side = 0; side < 2; ++side) {
     b_.SetInsertPoint(begin[side]);
-    steps(step.blocks[static_cast<size_t>(side)]);
     const Block& block = f_[BlockId{in.first_block.i + side}];
+    const size_t n_checked = checked_sizes_.size();
+    check_sizes_of(block);
+    steps(step.blocks[static_cast<size_t>(side)]);
+    checked_sizes_.resize(n_checked);
     const auto& theirs = p_.leaves_of[index(block.result)];
     for (size_t k = 0; k < mine.size(); ++k)
       results[side].push_back(type_of(mine[k]).dims.empty() ? scalar(theirs[k]) : nullptr);

@@ -118,12 +118,16 @@ class FunctionEmitter {
   bool needs_workspace() const;
   void bind_body_arguments();
   void check_sizes();
+  void check_sizes_of(const Block& block);
+  void check_size(DimId d);
+  bool is_checked_size(DimId d) const;
   void fail_if(llvm::Value* condition, int code, int32_t site, llvm::Value* value, llvm::Value* extent);
   void place_workspace();
   llvm::Value* slot_bytes(const Slot& slot);
   llvm::Value* constant(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
   llvm::Value* dim(DimId d);
   llvm::Value* size_variable(StrId name);
+  llvm::Value* extent(DimId d);
   llvm::Value* dim_product(const std::vector<DimId>& dims);
   void steps(const std::vector<Step>& list);
   void scalars(const Step& step);
@@ -274,6 +278,7 @@ class FunctionEmitter {
   llvm::LLVMContext& context_;
   Builder b_, entry_;
   Scope s_;
+  std::vector<DimId> checked_sizes_;  // where we are
   bool can_fail_ = false;
 
   // The loops around the code being emitted.

@@ -169,26 +169,48 @@ llvm::Value* FunctionEmitter::size_variable(StrId name) {
   DLC_CHECK(false, "every size variable of a function is one of its parameters");
 }
 
+/// A size of something that may not be made at all: where it is negative, 0.
+llvm::Value* FunctionEmitter::extent(DimId d) {
+  if (m_.types.dims.as_constant(d) || is_checked_size(d)) return dim(d);
+  return entry_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, dim(d), constant(0));
+}
+
 llvm::Value* FunctionEmitter::dim_product(const std::vector<DimId>& dims) {
   llvm::Value* product = constant(1);
-  for (DimId d : dims) product = entry_.CreateMul(product, dim(d));
+  for (DimId d : dims) product = entry_.CreateMul(product, extent(d));
   return product;
 }
 
+bool FunctionEmitter::is_checked_size(DimId d) const { return std::find(checked_sizes_.begin(), checked_sizes_.end(), d) != checked_sizes_.end(); }
+
+void FunctionEmitter::check_size(DimId d) {
+  if (m_.types.dims.as_constant(d) || is_checked_size(d)) return;
+  checked_sizes_.push_back(d);
+  llvm::Value* value = dim(d);
+  fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_BAD_SIZE, module_.add_site({p_.func, {d, d, f_.loc, SizeCheck::Kind::size, {}}}), value, value);
+}
+
+/// Of what is made here whenever the block runs: what is made in the branches of an `if` is looked at there.
+void FunctionEmitter::check_sizes_of(const Block& block) {
+  for (ValueId v : block.body) {
+    const Inst& in = f_[v];
+    std::vector<DimId> made;
+    for (int32_t l : p_.leaves_of[index(v)])
+      if (leaf(l).buffer >= 0 && buffer(leaf(l).buffer).place == Buffer::Place::workspace)
+        made.insert(made.end(), type_of(l).dims.begin(), type_of(l).dims.end());
+    if (in.op == "call"_op && n_size_operands(m_, in) == 0)
+      made.insert(made.end(), m_[in.attr].dims.begin(), m_[in.attr].dims.end());
+    for (DimId d : made) check_size(d);
+    for (int32_t k = 0; in.op != "if"_op && k < in.n_blocks; ++k) check_sizes_of(f_[BlockId{in.first_block.i + k}]);
+  }
+}
+
 void FunctionEmitter::check_sizes() {
-  std::vector<DimId> checked;
-  const auto check = [&](DimId d) {
-    if (m_.types.dims.as_constant(d) || std::find(checked.begin(), checked.end(), d) != checked.end()) return;
-    checked.push_back(d);
-    llvm::Value* value = dim(d);
-    fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_BAD_SIZE, module_.add_site({p_.func, {d, d, f_.loc, SizeCheck::Kind::size, {}}}), value, value);
-  };
   for (int32_t l : p_.inputs)
-    for (DimId d : type_of(l).dims) check(d);
+    for (DimId d : type_of(l).dims) check_size(d);
   for (int32_t l : p_.outputs)
-    for (DimId d : type_of(l).dims) check(d);
-  for (const Slot& s : p_.slots)
-    for (DimId d : s.dims) check(d);
+    for (DimId d : type_of(l).dims) check_size(d);
+  check_sizes_of(f_.body());
   for (const SizeCheck& c : f_.checks) {
     if (const auto known = m_.types.dims.as_constant(c.nonnegative); known && *known >= 0) continue;
     llvm::Value* value = dim(c.nonnegative);
@@ -247,7 +269,7 @@ llvm::Function* FunctionEmitter::emit_workspace_function(const std::string& name
     bytes = entry_.CreateAdd(bytes, mine);
     llvm::Value* estimate = llvm::ConstantFP::get(b_.getDoubleTy(), slot.element_bytes);
     if (slot.callee) estimate = entry_.CreateUIToFP(mine, b_.getDoubleTy());
-    else for (DimId d : slot.dims) estimate = entry_.CreateFMul(estimate, entry_.CreateSIToFP(dim(d), b_.getDoubleTy()));
+    else for (DimId d : slot.dims) estimate = entry_.CreateFMul(estimate, entry_.CreateSIToFP(extent(d), b_.getDoubleTy()));
     is_huge = entry_.CreateOr(is_huge, entry_.CreateFCmpOGT(estimate, limit));
   }
   bytes = b_.CreateSelect(b_.CreateICmpSLT(bytes, constant(0)), constant(0), bytes);
