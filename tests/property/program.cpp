@@ -69,11 +69,12 @@ class Generator {
     return {Kind::fixed, "$0 * (x + $1)", {std::move(sum), array(2)}};
   }
 
-  /// A function that calls itself at the next smaller size.
+  /// A function that calls itself at the next smaller size, once or under an index.
   Piece recursion() {
     scope_ = {}, scope_.numbers = {"y", "x[0]"};
     Piece last = number(1), first = number(2), next = number(1);
-    return {Kind::fixed, "fn deep[n](x: real[n], y: real) -> real = if n == 1 { $0 } else { $1 + 0.5 * deep(x[1..n], $2) }\n",
+    const std::string again = below(3) == 0 ? "0.2 * sum[j in 0..n](deep(x[0..n - 1] * (1 + 0.3 * j), $2))" : "0.5 * deep(x[1..n], $2)";
+    return {Kind::fixed, "fn deep[n](x: real[n], y: real) -> real = if n == 1 { $0 } else { $1 + " + again + " }\n",
             {std::move(last), std::move(first), std::move(next)}};
   }
 
@@ -213,7 +214,11 @@ class Generator {
       }
       case 5: return {Kind::array, "concat($0[1..n], $0[0..1])", {{Kind::array, one_of(scope_.arrays), {}}}};
       case 6: return {Kind::array, "(if $0 < $1 { $2 } else { $3 })", {number(0), number(0), array(depth - 1), array(depth - 1)}};
-      case 7: return {Kind::array, has_at_ ? one_of(scope_.arrays) + "[at]" : "x", {}};
+      case 7: {
+        static const Names kGathered = {"$0[at]", "$0[at]", "($1 * ones(n))[at]", "($0 + ones(n, n))[at[1]]", "concat($0, x)[1..n + 1][at]"};
+        if (!has_at_) return {Kind::array, "x", {}};
+        return {Kind::array, one_of(kGathered), {{Kind::array, one_of(scope_.arrays), {}}, number(depth - 1)}};
+      }
       case 8: return scope_.matrices.empty() ? array(0) : Piece{Kind::array, "($0 @ $1)", {matrix(depth - 1), array(depth - 1)}};
       case 9: {
         static const Names kParts = {"$0[0]", "$0[:, 1]", "sum($0, axis = 0)", "$0[-1, :]", "max($0, axis = 1)"};
