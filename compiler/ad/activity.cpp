@@ -127,14 +127,34 @@ class Analysis {
     for (size_t k = 0; k < n_carried; ++k) a.depends[a.leaves.begin(v) + k] = carried[k];
   }
 
+  /// Of what calls itself, the least that agrees with itself: at first nothing is said to depend, then what is found, until nothing
+  /// is added. What was found of other calls on the way is then looked at again.
   std::vector<bool> of_call(FuncId callee, const std::vector<bool>& arguments) {
-    const auto key = std::pair(callee.i, arguments);
+    const Key key(callee.i, arguments);
     if (auto known = calls_.find(key); known != calls_.end()) return known->second;
     const Func& f = m_[callee];
+    if (auto meanwhile = in_progress_.find(key); meanwhile != in_progress_.end()) return meanwhile->second.is_asked = true, meanwhile->second.results;
     // What a declared derivative stands for the body does not tell.
-    if (f.rule || std::find(in_progress_.begin(), in_progress_.end(), callee) != in_progress_.end()) return of_any(f, arguments);
-    in_progress_.push_back(callee);
+    const auto n_within = std::count_if(in_progress_.begin(), in_progress_.end(), [&](const auto& other) { return other.first.first == callee.i; });
+    if (f.rule || n_within >= kMostWithin) return of_any(f, arguments);
     DLC_CHECK(f.body().result, "a callee has its body before its caller is differentiated");
+    in_progress_[key].results.assign(leaf_types(m_.types, f.result_type()).size(), false);
+    std::vector<bool> results;
+    for (bool grows = true; grows;) {
+      const size_t n_found = found_.size();
+      results = of_body(f, arguments);
+      Meanwhile& meanwhile = in_progress_[key];
+      grows = meanwhile.is_asked && results != meanwhile.results;
+      meanwhile.results = results;
+      for (size_t k = n_found; grows && k < found_.size(); ++k) calls_.erase(found_[k]);
+      if (grows) found_.resize(n_found);
+    }
+    in_progress_.erase(key);
+    found_.push_back(key);
+    return calls_[key] = results;
+  }
+
+  std::vector<bool> of_body(const Func& f, const std::vector<bool>& arguments) {
     Activity a = start(f);
     size_t next = 0;
     for (ValueId p : f.body().params)
@@ -143,12 +163,10 @@ class Analysis {
     std::vector<bool> results;
     const ValueId result = f.body().result;
     for (size_t k = 0; k < a.leaves.count(result); ++k) results.push_back(a.depends[a.leaves.begin(result) + k]);
-    in_progress_.pop_back();
-    return calls_[key] = results;
+    return results;
   }
 
-  /// Of a call of a function that is not looked into, or within itself, whose results are not known yet: a leaf may depend on
-  /// every argument of its kind.
+  /// Of a call of a function that is not looked into: a leaf may depend on every argument of its kind.
   std::vector<bool> of_any(const Func& f, const std::vector<bool>& arguments) {
     bool on_floats = false, on_others = false;
     size_t next = 0;
@@ -227,8 +245,15 @@ class Analysis {
   }
 
   const Module& m_;
-  std::map<std::pair<int32_t, std::vector<bool>>, std::vector<bool>> calls_;
-  std::vector<FuncId> in_progress_;
+  using Key = std::pair<int32_t, std::vector<bool>>;  // the callee, and the leaves of its arguments that depend
+  struct Meanwhile {
+    std::vector<bool> results;
+    bool is_asked = false;  // by a call within itself
+  };
+  static constexpr int64_t kMostWithin = 16;  // of a function within itself, for other leaves each
+  std::map<Key, std::vector<bool>> calls_;
+  std::vector<Key> found_;  // in calls_, in order
+  std::map<Key, Meanwhile> in_progress_;
 };
 
 /// Why the useful result of `v` has no derivative; empty when it has one (or needs none).

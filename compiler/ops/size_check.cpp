@@ -78,6 +78,7 @@ Diagnostic failed_check(const SizeCheck& check, int64_t value, std::optional<int
   // The innermost place that is in the file of the outermost one is what the user wrote.
   std::vector<Span> places{check.loc.span};
   places.insert(places.end(), check.calls.begin(), check.calls.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());  // a derivative's call within a call
   const auto own = std::find_if(places.begin(), places.end(), [&](Span s) { return s.file == places.back().file; });
   d.span = *own;
   if (own != places.begin()) d.here("called here");

@@ -30,6 +30,19 @@ bool may_fail(Module& m, const Func& callee, const std::map<StrId, DimId>& sizes
                      [&](const SizeCheck& check) { return !m.types.dims.is_provably_nonnegative(m.types.dims.substitute(check.nonnegative, sizes)); });
 }
 
+/// The callee for one call: what its checks say names that call.
+FuncId for_call(Module& m, FuncId callee, Span call) {
+  const std::string key = fmt::format("{} called at {}:{}-{}", callee.i, call.file.i, call.begin, call.end);
+  if (const auto known = m.derived.find(key); known != m.derived.end()) return known->second;
+  Func copy = m[callee];
+  copy.name = m.unique_name(copy.name);
+  copy.checks.clear();
+  std::map<StrId, DimId> own;
+  for (StrId name : copy.size_vars) own[name] = m.types.dims.variable(name);
+  inline_checks(m, copy, m[callee], own, call);
+  return m.derived[key] = m.add(std::move(copy));
+}
+
 ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operands, bool is_under_if, Diagnostics& diagnostics) {
   Module& m = b.module();
   const Func& callee = m[m[in.attr].func];
@@ -46,7 +59,7 @@ ValueId inline_call(Builder& b, const Inst& in, std::span<const ValueId> operand
     return b.raw(in, operands);
   }
   // Checks are made on entry: those of a call in a branch, on its own entry.
-  if (is_under_if && may_fail(m, callee, sizes)) return b.raw(in, operands);
+  if (is_under_if && may_fail(m, callee, sizes)) return b.call(for_call(m, m[in.attr].func, in.loc.span), given, operands, in.loc);
   inline_checks(m, b.func(), callee, sizes, in.loc.span);
   return inline_body(b, callee, operands, sizes, Reason::written);
 }

@@ -40,6 +40,16 @@ bool Lowering::require_elements(ValueId x, const std::vector<int>& axes, std::st
   return true;
 }
 
+/// Under an `if`, what was reduced is looked at when it is reached, unless the condition proves that there are elements.
+ValueId Lowering::if_elements(ValueId y, std::span<const DimId> shape, const std::vector<int>& axes, Loc l) {
+  if (std::none_of(regions_.begin(), regions_.end(), [](const Region& r) { return r.guarded; })) return y;
+  for (int axis : axes) {
+    const DimId extent = shape[static_cast<size_t>(axis)];
+    if (y && !follows(dims().sub(extent, dims().constant(1)))) y = if_positive(make_size(extent, l), y, l);
+  }
+  return y;
+}
+
 ValueId Lowering::reduce_leaf(std::string_view name, ValueId x, const std::vector<int>& axes, Span span) {
   const Loc l = loc(span);
   DType dtype = b().type(x).dtype;
@@ -57,6 +67,14 @@ ValueId Lowering::reduce_leaf(std::string_view name, ValueId x, const std::vecto
     return flat ? over_axis("logsumexp", flat, axes[0], span) : flat;
   }
   if (!require_elements(x, axes, name, span)) return {};
+  const std::vector<DimId> shape = b().type(x).dims;
+  return if_elements(reduce_some(name, x, axes, span), shape, axes, l);
+}
+
+/// A reduction that has no value of no elements.
+ValueId Lowering::reduce_some(std::string_view name, ValueId x, const std::vector<int>& axes, Span span) {
+  const Loc l = loc(span);
+  DType dtype = b().type(x).dtype;
   if (name == "max") return b().reduce("max_over"_op, x, axes, l);
   if (name == "min") return b().reduce("min_over"_op, x, axes, l);
   if (name == "argmax" || name == "argmin") {

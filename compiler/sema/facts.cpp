@@ -5,6 +5,7 @@
 // In the second branch i ≠ 0 and n − 1 − (i + 1) ≥ 0; so i − 1 ≥ 0, for i is no less than 0, and i + 1 ≤ n − 1. A subscript that
 // nothing proves is looked at when it is reached.
 #include <algorithm>
+#include <map>
 
 #include "sema/lowering.h"
 
@@ -104,23 +105,35 @@ bool Lowering::follows(DimId d) {
   });
 }
 
-/// A size in the branch of `if n == 1`, or of an `if` that we were in just now: with 1 for n.
+/// A size in the branch of `if n == 1`, or of an `if` that we were in just now: with 1 for n. Each equality takes one variable out of
+/// those after it.
 DimId Lowering::given_equalities(DimId d, bool in_second) {
+  std::vector<std::map<StrId, DimId>> known;
+  const auto with_known = [&](DimId x) {
+    for (const auto& one : known) x = x ? dims().substitute(x, one) : x;
+    return x;
+  };
+  const DimId minus = dims().constant(-1);
   for (size_t r = 0; r < regions_.size() && d; ++r) {
     const std::vector<DimId>& facts = regions_[r].facts[r + 1 == regions_.size() ? in_second : regions_[r].in_second];
     for (DimId fact : facts) {
-      const DimId negative = dims().mul(dims().constant(-1), fact);
-      if (std::find(facts.begin(), facts.end(), negative) == facts.end()) continue;
-      for (StrId v : dims().variables(fact)) {  // fact = ±v + rest, which is 0
-        const DimId rest = dims().sub(fact, dims().variable(v)), other = dims().sub(negative, dims().variable(v));
-        for (DimId side : {rest, other}) {
+      if (std::find(facts.begin(), facts.end(), dims().mul(minus, fact)) == facts.end()) continue;
+      const DimId zero = with_known(fact);  // = ±v + rest
+      if (!zero) continue;
+      for (StrId v : dims().variables(zero)) {
+        std::optional<DimId> solution;
+        for (DimId side : {dims().sub(zero, dims().variable(v)), dims().sub(dims().mul(minus, zero), dims().variable(v))}) {
+          if (!side) continue;
           const std::vector<StrId> used = dims().variables(side);
-          if (side && std::find(used.begin(), used.end(), v) == used.end()) d = dims().substitute(d, {{v, dims().mul(dims().constant(-1), side)}});
+          if (std::find(used.begin(), used.end(), v) == used.end()) solution = dims().mul(minus, side);
         }
+        if (!solution || !*solution) continue;
+        known.push_back({{v, *solution}});
+        break;
       }
     }
   }
-  return d;
+  return with_known(d);
 }
 
 bool Lowering::are_equal_here(const std::vector<DimId>& a, const std::vector<DimId>& c, bool in_second) {

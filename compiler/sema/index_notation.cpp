@@ -141,7 +141,7 @@ bool Lowering::range_from_uses(BinderSpec& binder, ExprId body) {
     return false;
   }
   for (const auto& [size, where] : uses)
-    if (size != uses[0].first) {
+    if (size != uses[0].first && !are_equal_here({size}, {uses[0].first}, regions_.back().in_second)) {
       Diagnostic& d = fail(sema_error("binder-range-conflict"), binder.name.span,
                            fmt::format("the index `{}` runs over two sizes: {} and {}", name, dims().text(uses[0].first), dims().text(size)));
       d.label(ast_[uses[0].second].span, fmt::format("here over {}", dims().text(uses[0].first)));

@@ -651,6 +651,7 @@ class Lowering {
   Val lower_dynamic_reduction(const BinderSpec& binder, ExprId body, std::string_view word, TypeId want, Span span);
   Val lower_position(const RunTimeReduction& r, TypeId type);
   ValueId if_any(const RunTimeReduction& r, ValueId v);
+  ValueId if_positive(ValueId count, ValueId v, Loc l);
 
   // ---- call.cpp
   Val lower_call(const Expr& e, TypeId want);
@@ -677,6 +678,8 @@ class Lowering {
   Val reduce_value(std::string_view name, ValueId x, std::vector<int> axes, Span span);
   ValueId reduce_leaf(std::string_view name, ValueId x, const std::vector<int>& axes, Span span);
   bool require_elements(ValueId x, const std::vector<int>& axes, std::string_view name, Span span);
+  ValueId if_elements(ValueId y, std::span<const DimId> shape, const std::vector<int>& axes, Loc l);
+  ValueId reduce_some(std::string_view name, ValueId x, const std::vector<int>& axes, Span span);
   /// A prelude function of a vector applied along one axis.
   ValueId over_axis(std::string_view prelude, ValueId x, int axis, Span span);
   ValueId flatten(ValueId x, size_t n_leading, Span span);

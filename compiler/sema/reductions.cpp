@@ -150,11 +150,13 @@ std::vector<ValueId> Lowering::pass_over(const RunTimeReduction& r, const std::v
 }
 
 /// What a reduction starts from that has no value over an empty range: an error there.
-ValueId Lowering::if_any(const RunTimeReduction& r, ValueId v) {
-  const Loc l = loc(ast_[r.binder.range].span);
+ValueId Lowering::if_any(const RunTimeReduction& r, ValueId v) { return if_positive(r.range.count, v, loc(ast_[r.binder.range].span)); }
+
+/// `v`, an error where the number of elements that it was made of is not positive.
+ValueId Lowering::if_positive(ValueId count, ValueId v, Loc l) {
   std::vector<DimId> dims = b().type(v).dims;
   dims.insert(dims.begin(), this->dims().constant(1));
-  const ValueId zero = b().constant_int(0, l), has_elements = b().op("gt"_op, {r.range.count, zero}, l);
+  const ValueId zero = b().constant_int(0, l), has_elements = b().op("gt"_op, {count, zero}, l);
   return b().index(b().broadcast(v, dims, l), std::array{b().op("select"_op, {has_elements, zero, b().constant_int(-1, l)}, l)}, Bounds::nonempty, l);
 }
 

@@ -22,7 +22,7 @@ void FunctionEmitter::branch(const Step& step) {
     b_.SetInsertPoint(begin[side]);
     const Block& block = f_[BlockId{in.first_block.i + side}];
     const size_t n_checked = checked_sizes_.size();
-    check_sizes_of(block);
+    check_sizes_of(block, true);
     steps(step.blocks[static_cast<size_t>(side)]);
     checked_sizes_.resize(n_checked);
     const auto& theirs = p_.leaves_of[index(block.result)];

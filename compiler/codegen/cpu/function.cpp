@@ -190,18 +190,19 @@ void FunctionEmitter::check_size(DimId d) {
   fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_BAD_SIZE, module_.add_site({p_.func, {d, d, f_.loc, SizeCheck::Kind::size, {}}}), value, value);
 }
 
-/// Of what is made here whenever the block runs: what is made in the branches of an `if` is looked at there.
-void FunctionEmitter::check_sizes_of(const Block& block) {
+/// Of what is made here whenever the block runs: what is made in the branches of an `if` is looked at there, views too. (Elsewhere
+/// these have a check on entry.)
+void FunctionEmitter::check_sizes_of(const Block& block, bool is_branch) {
   for (ValueId v : block.body) {
     const Inst& in = f_[v];
     std::vector<DimId> made;
     for (int32_t l : p_.leaves_of[index(v)])
-      if (leaf(l).buffer >= 0 && buffer(leaf(l).buffer).place == Buffer::Place::workspace)
+      if (is_branch || (leaf(l).buffer >= 0 && buffer(leaf(l).buffer).place == Buffer::Place::workspace))
         made.insert(made.end(), type_of(l).dims.begin(), type_of(l).dims.end());
     if (in.op == "call"_op && n_size_operands(m_, in) == 0)
       made.insert(made.end(), m_[in.attr].dims.begin(), m_[in.attr].dims.end());
     for (DimId d : made) check_size(d);
-    for (int32_t k = 0; in.op != "if"_op && k < in.n_blocks; ++k) check_sizes_of(f_[BlockId{in.first_block.i + k}]);
+    for (int32_t k = 0; in.op != "if"_op && k < in.n_blocks; ++k) check_sizes_of(f_[BlockId{in.first_block.i + k}], is_branch);
   }
 }
 
@@ -210,7 +211,7 @@ void FunctionEmitter::check_sizes() {
     for (DimId d : type_of(l).dims) check_size(d);
   for (int32_t l : p_.outputs)
     for (DimId d : type_of(l).dims) check_size(d);
-  check_sizes_of(f_.body());
+  check_sizes_of(f_.body(), false);
   for (const SizeCheck& c : f_.checks) {
     if (const auto known = m_.types.dims.as_constant(c.nonnegative); known && *known >= 0) continue;
     llvm::Value* value = dim(c.nonnegative);
