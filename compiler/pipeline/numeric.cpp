@@ -153,13 +153,16 @@ NumericEstimate central_difference(const ScalarFunction& f, const ScalarFunction
     const double terms = here + std::max(0.0, there - here) * std::min(1.0, h / furthest);
     t.noise = epsilon * std::max({terms, std::abs(y_above), std::abs(y_below)}) / t.step + t.gap / t.step * off_centre;
   }
+  // The noise as the shortest steps show it, for `noise` is a bound and may be far from it where a function amplifies rounding.
+  double seen = epsilon * std::abs(y);
+  for (int k = 0; k < 4; ++k) seen = std::max(seen, std::abs(trials[k].central - trials[k + 1].central) * trials[k].step);
   NumericEstimate best{kNone, steps[-kSmallest], std::numeric_limits<double>::infinity()};
   int at = 0;
   for (int k = 1; k + 1 < kSteps; ++k) {
     const double d = trials[k].central;
     double unexplained = 0;
     for (int j = 0; j < k; ++j)
-      if (std::isfinite(trials[j].central)) unexplained = std::max(unexplained, std::abs(trials[j].central - d) - 4 * trials[j].noise);
+      if (std::isfinite(trials[j].central)) unexplained = std::max(unexplained, std::abs(trials[j].central - d) - std::min(4 * trials[j].noise, 2 * seen / trials[j].step));
     const double error = std::abs(d - trials[k - 1].central) + std::abs(trials[k + 1].central - d) / 15 + trials[k].noise + unexplained;
     if (std::isfinite(d) && error < best.error) best = {d, trials[k].step, error}, at = k;
   }

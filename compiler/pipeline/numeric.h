@@ -3,17 +3,19 @@
 //
 // For each element, central differences D(h) at h = ∛ε·max(1, |x|)·4ᵏ, k = −10 … 5. The error of each is estimated as
 //
-//   E(h) = |D(h) − D(h/4)| + |D(4h) − D(h)| / 15 + noise / h + max over smaller h' of (|D(h') − D(h)| − 4 noise / h')
+//   E(h) = |D(h) − D(h/4)| + |D(4h) − D(h)| / 15 + noise / h + max over smaller h' of (|D(h') − D(h)| − min(4 noise, 2 seen) / h')
 //
 // The last tells a steady but wrong D apart, whose steps are periods of f or jump over the same number of jumps: a smaller
-// step may be noisier, but no more than its noise says. (The first two see the formula's error, which is quadratic in h, and what rounding did; `noise` is ε times the scale of
-// f's terms, or |f|, at x or where f is evaluated, whichever is largest; x ± h are rounded too). The step with the least estimate is taken.
+// step may be noisier, but no more than its noise says. (The first two see the formula's error, which is quadratic in h, and
+// what rounding did. `noise` is ε times the scale of f's terms, or |f|, at x or where f is evaluated, whichever is largest;
+// `seen` is what the differences at the shortest steps show of it; x ± h are rounded too.) The step with the least estimate
+// is taken.
 //
 // At a kink the central difference is steady, and says nothing of it: |x| at 0 gives 0 for every h. So the one-sided
 // slopes are compared: of a smooth f they differ by h·f″, at a kink by as much for every h, at a jump by more for less h.
 //
-// Where every op on the way has a meaning over complex
-// numbers, the complex step Im f(x + ih) / h needs no difference: nothing cancels, and h = 10⁻²⁰ is as good as exact.
+// Where every op on the way has a meaning over complex numbers, the complex step Im f(x + ih) / h
+// needs no difference: nothing cancels, and h = 10⁻²⁰ is as good as exact.
 #pragma once
 #include <algorithm>
 #include <functional>
