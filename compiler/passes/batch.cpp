@@ -8,7 +8,8 @@
 //   before:  map [n] { (%i, %X, %W)  %x = index %X, %i   %z = matmul %W, %x   yield %z }
 //   after:   %wt = view %W (transposed)   %z = matmul %X, %wt
 //
-// A call that varies becomes a call of the callee's own batched version (made once per set of varying arguments).
+// A call that varies becomes a call of the callee's own batched version (made once per set of varying arguments). A callee that
+// calls itself under an index would meet one axis more each time: for it the axes of the box are one.
 // In a map over examples `batch_sum` is a sum over that axis, and what it gives varies with it no more; so the derivative,
 // which is taken afterwards, is that of the whole batch's objective. Elsewhere it is left for who inlines this function.
 //
