@@ -240,6 +240,7 @@ ValueId Builder::reduce(OpId id, ValueId x, std::vector<int> axes, Loc loc) {
   DType dtype = t.dtype;
   if (id == "argmax"_op || id == "argmin"_op) dtype = DType::i64;
   const TypeId result = types().array(dtype, std::move(kept));
+  if (id == "any"_op && constant_int_value(x) == 0) return full(result, 0, loc);  // however many there are
   return append_inst(id, result, m_.intern({.ints = {axes.begin(), axes.end()}}), std::span(&x, 1), loc);
 }
 

@@ -421,23 +421,6 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
 
 }  // namespace
 
-ValueId BatchPass::call_if_wanted(Builder& b, FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, const std::vector<int64_t>& run_time,
-                                  std::span<const ValueId> run_time_sizes, Loc loc) {
-  if (!wanted_ || body_of(callee).checks.empty()) return b.call(callee, std::move(sizes), args, run_time, run_time_sizes, loc);
-  std::vector<int> all;
-  for (int k = 0; k < count(wanted_->axes); ++k) all.push_back(k);
-  const ValueId is_wanted = all.empty() ? wanted_->value : b.reduce("any"_op, wanted_->value, all, loc);
-  std::vector<ValueId> captures(args.begin(), args.end());
-  captures.insert(captures.end(), run_time_sizes.begin(), run_time_sizes.end());
-  const Builder::IfBlocks blocks = b.begin_if(captures, loc);
-  Builder taken = b.in(blocks.then_block), other = b.in(blocks.else_block);
-  const std::vector<ValueId> params = taken.func()[blocks.then_block].params;
-  const ValueId result = taken.call(callee, std::move(sizes), std::span(params).first(args.size()), run_time, std::span(params).subspan(args.size()), loc);
-  taken.set_result(result);
-  other.set_result(other.zeros(taken.type_id(result), loc));
-  return b.end_if(blocks, is_wanted, captures, loc);
-}
-
 DimId BatchPass::extent(Axes axes) {
   DimId all = m_.types.dims.constant(1);
   for (size_t k = 0; k < box_.size(); ++k)
@@ -496,7 +479,7 @@ Lifted BatchPass::lift_call(Builder& b, const Inst& in, std::span<const Lifted> 
     for (int k = 0; k < count(size.axes); ++k) all.push_back(k);
     run_time_sizes.push_back(b.reduce("max_over"_op, size.value, all, in.loc));
   }
-  if (axes == 0) return lifted_fields(b, call_if_wanted(b, attr.func, attr.dims, ready, attr.ints, run_time_sizes, in.loc), 0, in.loc);
+  if (axes == 0) return lifted_fields(b, b.call(attr.func, attr.dims, ready, attr.ints, run_time_sizes, in.loc), 0, in.loc);
   const FuncId callee = batched_version(m_, attr.func, varying, is_merged ? 1 : count(axes), is_masked, rewritten_, diagnostics_);
   if (diagnostics_.has_errors()) return failed_ = true, Lifted{};
   if (is_masked) ready.push_back(argument(*wanted_, axes, {}));
@@ -504,7 +487,7 @@ Lifted BatchPass::lift_call(Builder& b, const Inst& in, std::span<const Lifted> 
   if (is_merged) sizes.push_back(extent(axes));
   for (size_t k = 0; k < box_.size() && !is_merged; ++k)
     if (axes >> k & 1) sizes.push_back(box_[k]);
-  const ValueId result = call_if_wanted(b, callee, std::move(sizes), ready, attr.ints, run_time_sizes, in.loc);
+  const ValueId result = b.call(callee, std::move(sizes), ready, attr.ints, run_time_sizes, in.loc);
   return is_merged ? unmerged(b, lifted_fields(b, result, 1, in.loc), axes, in.loc) : lifted_fields(b, result, axes, in.loc);
 }
 

@@ -91,12 +91,48 @@ Lifted BatchPass::lift_if(Builder& b, ValueId v, const Inst& in) {
   Lifted sides[2];
   for (int side = 0; side < 2; ++side) {
     if (is_asked) wanted_ = both(b, operands[0], side == 0, in.loc);
-    sides[side] = block(b, side == 0 ? then_block : else_block);
+    const Block& source = side == 0 ? then_block : else_block;
+    sides[side] = must_be_wanted(source) ? side_if_wanted(b, v, in, operands, source) : block(b, source);
     wanted_ = outer;
     if (failed_) return {};
   }
   const auto& [yes, no] = sides;
   return choose(b, operands[0], yes, no, in.loc);
+}
+
+bool BatchPass::must_be_wanted(const Block& block) {
+  return std::any_of(block.body.begin(), block.body.end(), [&](ValueId v) {
+    const Inst& in = old_[v];
+    bool must = in.op == "call"_op && (!body_of(m_[in.attr].func).checks.empty() || calls_itself(m_, m_[in.attr].func, &rewritten_));
+    for (int32_t k = 0; k < in.n_blocks; ++k) must = must || must_be_wanted(old_[BlockId{in.first_block.i + k}]);
+    return must;
+  });
+}
+
+Lifted BatchPass::side_if_wanted(Builder& b, ValueId v, const Inst& in, std::span<const Lifted> operands, const Block& source) {
+  std::vector<ValueId> captures;
+  for (size_t k = 1; k < operands.size(); ++k) flatten(operands[k], captures);
+  captures.push_back(wanted_->value);
+  std::vector<int> all;
+  for (int k = 0; k < count(wanted_->axes); ++k) all.push_back(k);
+  const ValueId is_wanted = b.reduce("any"_op, wanted_->value, all, in.loc);
+  const Builder::IfBlocks blocks = b.begin_if(captures, in.loc);
+  Builder inner = b.in(blocks.then_block), other = b.in(blocks.else_block);
+  const std::vector<ValueId> params = inner.func()[blocks.then_block].params;
+  size_t next = 0;
+  for (size_t k = 1; k < operands.size(); ++k) bind_capture(v, static_cast<int>(k), source.params[k - 1], unflatten(operands[k], params, next));
+  wanted_->value = params.back();
+  const Lifted side = block(inner, source);
+  if (failed_) return {};
+  std::vector<ValueId> leaves, zeros;
+  flatten(side, leaves);
+  for (ValueId leaf : leaves) zeros.push_back(other.zeros(inner.type_id(leaf), in.loc));
+  inner.set_result(side.is_tuple ? inner.tuple(leaves, in.loc) : leaves[0]);
+  other.set_result(side.is_tuple ? other.tuple(zeros, in.loc) : zeros[0]);
+  const ValueId result = b.end_if(blocks, is_wanted, captures, in.loc);
+  if (!side.is_tuple) return {result, side.axes, {}, false};
+  int field = 0;
+  return from_fields(b, result, side, field, in.loc);
 }
 
 Lifted BatchPass::choose(Builder& b, const Lifted& condition, const Lifted& yes, const Lifted& no, Loc loc) {

@@ -93,6 +93,10 @@ class BatchPass {
   /// `wanted_` where `condition` holds, or does not, too.
   Lifted both(Builder& b, const Lifted& condition, bool holds, Loc loc);
   Lifted lift_if(Builder& b, ValueId v, const Inst& in);
+  /// Whether a call in it wants sizes that it may not have, or would call itself on and on, where nothing is wanted of it.
+  bool must_be_wanted(const Block& block);
+  /// One side of an `if`, not computed where no index takes it.
+  Lifted side_if_wanted(Builder& b, ValueId v, const Inst& in, std::span<const Lifted> operands, const Block& source);
   Lifted choose(Builder& b, const Lifted& condition, const Lifted& yes, const Lifted& no, Loc loc);
   /// The condition is the same for every index: the `if` stays, its blocks are lifted inside it.
   Lifted lift_uniform_if(Builder& b, ValueId v, const Inst& in, std::span<const Lifted> operands, const Block& then_block, const Block& else_block);
@@ -119,9 +123,6 @@ class BatchPass {
 
   // calls
   Lifted lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes);
-  /// A call, not made where the callee wants sizes that it may not have and nothing is wanted of it.
-  ValueId call_if_wanted(Builder& b, FuncId callee, std::vector<DimId> sizes, std::span<const ValueId> args, const std::vector<int64_t>& run_time,
-                         std::span<const ValueId> run_time_sizes, Loc loc);
   const Func& body_of(FuncId f) const { return f == rewritten_.func ? rewritten_.before : m_[f]; }
   /// The box axes `axes` as one, and back.
   Lifted merged(Builder& b, const Lifted& x, Axes axes, Loc loc);

@@ -202,9 +202,9 @@ class Laws {
   }
 
   static bool has_no_form(const Compilation& c) {
-    if (!c.diagnostics.has_errors()) return false;
-    const std::string_view slug = c.diagnostics.all().back().kind->slug;
-    return slug == "no-closed-form" || slug == "mode-not-possible";
+    const auto& all = c.diagnostics.all();
+    const auto error = std::find_if(all.begin(), all.end(), [](const Diagnostic& d) { return d.kind->severity == Severity::error; });
+    return error != all.end() && (error->kind->slug == std::string_view("no-closed-form") || error->kind->slug == std::string_view("mode-not-possible"));
   }
 
   static std::string format_law(const std::string& source) {

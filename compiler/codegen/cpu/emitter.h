@@ -119,7 +119,7 @@ class FunctionEmitter {
   void bind_body_arguments();
   void check_sizes();
   void check_sizes_of(const Block& block, bool is_branch);
-  void check_size(DimId d);
+  void check_size(DimId d, Loc loc);
   bool is_checked_size(DimId d) const;
   void fail_if(llvm::Value* condition, int code, int32_t site, llvm::Value* value, llvm::Value* extent);
   void place_workspace();

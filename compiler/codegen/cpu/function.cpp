@@ -183,11 +183,11 @@ llvm::Value* FunctionEmitter::dim_product(const std::vector<DimId>& dims) {
 
 bool FunctionEmitter::is_checked_size(DimId d) const { return std::find(checked_sizes_.begin(), checked_sizes_.end(), d) != checked_sizes_.end(); }
 
-void FunctionEmitter::check_size(DimId d) {
+void FunctionEmitter::check_size(DimId d, Loc loc) {
   if (m_.types.dims.as_constant(d) || is_checked_size(d)) return;
   checked_sizes_.push_back(d);
   llvm::Value* value = dim(d);
-  fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_BAD_SIZE, module_.add_site({p_.func, {d, d, f_.loc, SizeCheck::Kind::size, {}}}), value, value);
+  fail_if(b_.CreateICmpSLT(value, constant(0)), DLC_BAD_SIZE, module_.add_site({p_.func, {d, d, loc, SizeCheck::Kind::size, {}}}), value, value);
 }
 
 /// Of what is made here whenever the block runs: what is made in the branches of an `if` is looked at there, views too. (Elsewhere
@@ -201,16 +201,16 @@ void FunctionEmitter::check_sizes_of(const Block& block, bool is_branch) {
         made.insert(made.end(), type_of(l).dims.begin(), type_of(l).dims.end());
     if (in.op == "call"_op && n_size_operands(m_, in) == 0)
       made.insert(made.end(), m_[in.attr].dims.begin(), m_[in.attr].dims.end());
-    for (DimId d : made) check_size(d);
+    for (DimId d : made) check_size(d, is_branch ? in.loc : f_.loc);
     for (int32_t k = 0; in.op != "if"_op && k < in.n_blocks; ++k) check_sizes_of(f_[BlockId{in.first_block.i + k}], is_branch);
   }
 }
 
 void FunctionEmitter::check_sizes() {
   for (int32_t l : p_.inputs)
-    for (DimId d : type_of(l).dims) check_size(d);
+    for (DimId d : type_of(l).dims) check_size(d, f_.loc);
   for (int32_t l : p_.outputs)
-    for (DimId d : type_of(l).dims) check_size(d);
+    for (DimId d : type_of(l).dims) check_size(d, f_.loc);
   check_sizes_of(f_.body(), false);
   for (const SizeCheck& c : f_.checks) {
     if (const auto known = m_.types.dims.as_constant(c.nonnegative); known && *known >= 0) continue;
