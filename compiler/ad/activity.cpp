@@ -74,6 +74,7 @@ class Analysis {
   bool result_depends(const Func& f, ValueId v, const Activity& a) const {
     const Inst in = f[v];
     const bool is_float_result = is_float_leaf(f, v);
+    if (in.op == "stop_gradient"_op) return false;  // of ints too
     for (int k = 0; k < in.n_operands; ++k) {
       const ValueId o = f.operand(v, k);
       if (!a.depends[a.leaves.begin(o)] || (k == 0 && op_row(in.op).type == TypeRule::select)) continue;
