@@ -227,11 +227,12 @@ class Checker {
     return true;
   }
 
-  /// Takes the only error back, if it is of this kind: what cannot be done is no mistake of the program.
+  /// Takes the only error back, if it is of this kind: what cannot be done is no mistake of the program. Warnings may be beside it.
   bool noted(std::string_view what, std::string_view slug) {
     const auto& all = c_.diagnostics.all();
-    if (all.size() != 1 || all[0].kind->slug != slug) return false;
-    check_.notes.push_back(fmt::format("{}: {} ({})", what, all[0].message, c_.sources.place(all[0].span)));
+    const auto error = std::find_if(all.begin(), all.end(), [](const Diagnostic& d) { return d.kind->severity == Severity::error; });
+    if (c_.diagnostics.n_errors() != 1 || error->kind->slug != slug) return false;
+    check_.notes.push_back(fmt::format("{}: {} ({})", what, error->message, c_.sources.place(error->span)));
     c_.diagnostics.clear();
     return true;
   }

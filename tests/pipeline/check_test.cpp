@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "checked.h"
 #include "loaded.h"
 #include "pipeline/error_scale.h"
 #include "interp/interp.h"
@@ -197,6 +198,13 @@ TEST(Check, SinglePrecision) {
   const auto c = loaded(kSlidesText, DType::f32);
   const FunctionCheck check = checked(*c, "f");
   EXPECT_FALSE(check.failed()) << check_text(check, c->sources);
+}
+
+// Those of the source are still there when symbolic mode says that it cannot.
+TEST(Check, WarningsAreNoFailure) {
+  const auto c = loaded("fn f(x: real) -> real {\n  var s = grad(fn(z: real) -> real = 0.5)(x) + x\n  while s < 10 @max_iters(50) { s = s * s + 1 }\n  return s\n}\n");
+  EXPECT_FALSE(c->diagnostics.all().empty());
+  expect_checked(*c, "f");
 }
 
 TEST(Check, NothingToCheckIsSaid) {
