@@ -106,7 +106,8 @@ class Straightener {
   }
 
   ValueId subscripted(const Inst& in, const std::vector<ValueId>& operands) {
-    if (bounds_of(m_, in) == Bounds::nonempty) return b_.pick(operands[0], 0, b_.dims().constant(0), in.loc);  // a check of a size
+    // A check of a size, behind the indices that it is under: x[i, 0].
+    if (bounds_of(m_, in) == Bounds::nonempty) return b_.pick(operands[0], in.n_operands - 2, b_.dims().constant(0), in.loc);
     const Type t = b_.type(operands[0]);
     std::vector<int> axes;
     std::vector<DimId> shape;

@@ -22,8 +22,10 @@ TEST(Check, RightProgramsPass) {
                         "fn relus[n](x: real[n]) -> real = sum(relu(x)) + max[i](x[i])\n"
                         "fn rows[n, d](A: real[n, d], v: real[d]) -> real[n] = exp(A @ v)\n"
                         "fn split(x: real, y: real) -> (a: real, b: int) = (a = x * sin(y), b = 1)\n"
-                        "fn cut(x: real) -> real = if x > 0.3 { sqrt(x) } else { x * x }\n");
-  for (const char* name : {"f", "predict", "loss", "objective", "n_correct", "relus", "rows", "split", "cut"}) {
+                        "fn cut(x: real) -> real = if x > 0.3 { sqrt(x) } else { x * x }\n"
+                        "fn either[n](x: real[n], y: real) -> real[n] = x + y + (if y < 1 { y } else { mean[i in 0..n](y) })\n"
+                        "fn each[n](x: real[n]) -> real = sum[j in 0..n](sum(either(x, x[j])) * x[j])\n");
+  for (const char* name : {"f", "predict", "loss", "objective", "n_correct", "relus", "rows", "split", "cut", "either", "each"}) {
     const FunctionCheck check = checked(*c, name);
     EXPECT_TRUE(check.skipped.empty()) << name << ": " << check.skipped;
     EXPECT_FALSE(check.failed()) << check_text(check, c->sources);
