@@ -46,6 +46,16 @@ Big apply(F f, const Operands&... operands) {
   return result;
 }
 
+/// A periodic function wants π to as many bits as its argument's exponent says: of exp(exp(30)) that takes hours. No double comes
+/// near; beyond, there is no value, as there is none of what is infinite in doubles.
+template <class F>
+Big periodic(F f, const Big& x) {
+  constexpr mpfr_exp_t kLargest = 1 << 17;  // of an exponent
+  const View view(x);
+  const bool is_known = !mpfr_regular_p(view) || mpfr_get_exp(view) <= kLargest;
+  return is_known ? apply(f, x) : Big(std::numeric_limits<double>::quiet_NaN());
+}
+
 /// A number of more bits than Big, for what MPFR lacks (polygamma): freed at the end of its scope.
 class Wide {
  public:
@@ -219,9 +229,9 @@ Big log1p(const Big& x) { return apply(mpfr_log1p, x); }
 Big sqrt(const Big& x) { return apply(mpfr_sqrt, x); }
 Big rsqrt(const Big& x) { return x == 0 ? 1 / x : apply(mpfr_rec_sqrt, x); }  // -inf at -0, as IEEE 754
 Big cbrt(const Big& x) { return apply(mpfr_cbrt, x); }
-Big sin(const Big& x) { return apply(mpfr_sin, x); }
-Big cos(const Big& x) { return apply(mpfr_cos, x); }
-Big tan(const Big& x) { return apply(mpfr_tan, x); }
+Big sin(const Big& x) { return periodic(mpfr_sin, x); }
+Big cos(const Big& x) { return periodic(mpfr_cos, x); }
+Big tan(const Big& x) { return periodic(mpfr_tan, x); }
 Big asin(const Big& x) { return apply(mpfr_asin, x); }
 Big acos(const Big& x) { return apply(mpfr_acos, x); }
 Big atan(const Big& x) { return apply(mpfr_atan, x); }
