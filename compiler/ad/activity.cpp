@@ -69,12 +69,11 @@ class Analysis {
   }
 
   // A float depends through its float operands, unless the rule says 0, and through an int that is converted to it
-  // (which is then reported); an int or bool depends through all of its operands, but for the condition of a `select`,
-  // which only chooses.
+  // (which is then reported); an int or bool depends through all of its operands, but for those of which an op of numbers of any
+  // kind has the rule 0, as `stop_gradient`, and the condition of a `select`, which only chooses.
   bool result_depends(const Func& f, ValueId v, const Activity& a) const {
     const Inst in = f[v];
     const bool is_float_result = is_float_leaf(f, v);
-    if (in.op == "stop_gradient"_op) return false;  // of ints too
     for (int k = 0; k < in.n_operands; ++k) {
       const ValueId o = f.operand(v, k);
       if (!a.depends[a.leaves.begin(o)] || (k == 0 && op_row(in.op).type == TypeRule::select)) continue;
@@ -82,7 +81,8 @@ class Analysis {
         if (makes_float_of_int(op_row(in.op))) return true;
         continue;
       }
-      const bool is_flat = op_row(in.op).kind == OpKind::elementwise && is_float_result && diff_rule(in.op, k).zero;
+      const bool is_like_a_float = is_float_result || op_row(in.op).type == TypeRule::same_number;
+      const bool is_flat = op_row(in.op).kind == OpKind::elementwise && is_like_a_float && diff_rule(in.op, k).zero;
       if (!is_flat) return true;
     }
     return false;

@@ -370,7 +370,7 @@ FuncId batched_version(Module& m, FuncId callee, const std::vector<bool>& varyin
   for (bool v : varying) key += v ? " 1" : " 0";
   if (is_masked) key += " masked";
   if (auto it = m.derived.find(key); it != m.derived.end()) return it->second;
-  const Func& source = callee == rewritten.func ? rewritten.before : m[callee];
+  const Func& source = rewritten.body_of(m, callee);
   Func f;
   f.name = m.unique_name(source.name + ".batch");
   f.size_vars = source.size_vars;

@@ -123,7 +123,7 @@ class BatchPass {
 
   // calls
   Lifted lift_call(Builder& b, const Inst& in, std::span<const Lifted> args, Axes axes);
-  const Func& body_of(FuncId f) const { return f == rewritten_.func ? rewritten_.before : m_[f]; }
+  const Func& body_of(FuncId f) const { return rewritten_.body_of(m_, f); }
   /// The box axes `axes` as one, and back.
   Lifted merged(Builder& b, const Lifted& x, Axes axes, Loc loc);
   Lifted unmerged(Builder& b, const Lifted& x, Axes axes, Loc loc);

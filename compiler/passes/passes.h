@@ -41,6 +41,7 @@ std::vector<FuncId> call_order(const Module& m, FuncId f);
 struct Rewritten {
   FuncId func;
   const Func& before;
+  const Func& body_of(const Module& m, FuncId f) const { return f == func ? before : m[f]; }
 };
 /// Whether a call of `f` leads to another call of it: a recursion on sizes.
 bool calls_itself(const Module& m, FuncId f, const Rewritten* rewritten = nullptr);

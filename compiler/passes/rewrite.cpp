@@ -36,7 +36,7 @@ bool calls_itself(const Module& m, FuncId f, const Rewritten* rewritten) {
   while (!todo.empty()) {
     const FuncId at = todo.back();
     todo.pop_back();
-    for (const Inst& in : (rewritten && at == rewritten->func ? rewritten->before : m[at]).insts) {
+    for (const Inst& in : (rewritten ? rewritten->body_of(m, at) : m[at]).insts) {
       if (in.op != "call"_op) continue;
       const FuncId callee = m[in.attr].func;
       if (callee == f) return true;

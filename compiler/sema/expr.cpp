@@ -265,8 +265,13 @@ Val Lowering::lower_literal_if(const Expr& e, const Val& condition) {
   return add_flex(std::move(node));
 }
 
-/// The type that values of both types can have, field by field: of the sizes that the branch of an `if n == 1` has, those of the other
-/// one tell more, and an int among floats is one. Absent: there is none.
+/// The sizes of both branches. Of those that the branch of an `if n == 1` has, the other one's tell more. Absent: they differ.
+std::optional<std::vector<DimId>> Lowering::joined(const std::vector<DimId>& x, const std::vector<DimId>& y) {
+  if (x == y || are_equal_here(x, y, false)) return y;
+  return are_equal_here(x, y, true) ? std::optional(x) : std::nullopt;
+}
+
+/// The type that values of both types can have, field by field; an int among floats is one. Absent: there is none.
 TypeId Lowering::joined(TypeId x, TypeId y) {
   if (x == y) return x;
   const Type p = types()[x], q = types()[y];
@@ -280,8 +285,9 @@ TypeId Lowering::joined(TypeId x, TypeId y) {
     if (!field.type) return {};
   }
   if (p.is_tuple()) return types().intern(std::move(t));
-  if (p.dims != q.dims && are_equal_here(p.dims, q.dims, false)) t.dims = q.dims;
-  else if (p.dims != q.dims && !are_equal_here(p.dims, q.dims, true)) return {};
+  const auto dims = joined(p.dims, q.dims);
+  if (!dims) return {};
+  t.dims = *dims;
   if (p.dtype == q.dtype) return types().intern(std::move(t));
   if (p.dims != q.dims) return {};
   if (p.dtype == DType::i64 && is_float(q.dtype)) return y;
@@ -302,9 +308,8 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
     const TypeId both = joined(a, c);
     return both ? both : differ();
   }
-  std::vector<DimId> dims = p.dims;
-  if (p.dims != q.dims && are_equal_here(p.dims, q.dims, false)) dims = q.dims;
-  else if (p.dims != q.dims && !are_equal_here(p.dims, q.dims, true)) return differ();
+  const auto dims = joined(p.dims, q.dims);
+  if (!dims) return differ();
   DType dtype = p.dtype;
   if (p.is_flexible && q.is_flexible) {
     dtype = p.wants_float || q.wants_float ? default_float() : DType::i64;
@@ -316,7 +321,7 @@ TypeId Lowering::join_branches(const Val& x, const Val& y, const Expr& e, TypeId
     if (dtype == DType::i64 && free.wants_float) dtype = want && is_float(types()[want].dtype) ? types()[want].dtype : default_float();
     if (dtype != DType::i64 && !is_float(dtype)) return differ();
   }
-  return types().array(dtype, std::move(dims));
+  return types().array(dtype, *dims);
 }
 
 Val Lowering::lower_if(ExprId id, TypeId want) {

@@ -528,6 +528,7 @@ class Lowering {
   Val lower_literal_if(const Expr& e, const Val& condition);
   Val lower_branch(ExprId branch, TypeId want);
   bool is_literal(ExprId e) const;
+  std::optional<std::vector<DimId>> joined(const std::vector<DimId>& x, const std::vector<DimId>& y);
   TypeId joined(TypeId x, TypeId y);
   TypeId join_branches(const Val& x, const Val& y, const Expr& e, TypeId want);
 
